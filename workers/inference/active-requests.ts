@@ -1,9 +1,9 @@
-// The requests that this process works on right now, and the means to stop one: its client went away, another delivery
-// took it over, the process is shutting down.
+// The requests that this process is working on, and the means to stop one: its client disconnected, another delivery took it
+// over, or the process is shutting down.
 import type { Failure } from '#src/contracts/failure.ts';
 import type { AttemptSignal } from './run-attempt.ts';
 
-/** Stops whatever the request is doing: waiting for a permit, backing off, calling a provider. First reason wins. */
+/** Stops a request while it waits for a permit, backs off, or calls a provider. The first reason wins. */
 export class Cancellation implements AttemptSignal {
   #failure: Failure | null = null;
   readonly #wakers = new Set<() => void>();
@@ -20,7 +20,7 @@ export class Cancellation implements AttemptSignal {
     for (const wake of this.#wakers) wake();
   }
 
-  /** Resolves after so long, or at once when the request is stopped. */
+  /** Resolves after this time, or immediately when the request is stopped. */
   sleep(durationMs: number): Promise<void> {
     if (this.#failure !== null) return Promise.resolve();
     return new Promise((resolve) => {
@@ -34,7 +34,7 @@ export class Cancellation implements AttemptSignal {
     });
   }
 
-  /** Called when the request is stopped; gives the means to forget it again. */
+  /** Calls the listener when the request is stopped. Returns a function that removes the listener. */
   onStop(listener: () => void): () => void {
     this.#wakers.add(listener);
     return () => this.#wakers.delete(listener);
@@ -43,7 +43,7 @@ export class Cancellation implements AttemptSignal {
 
 export interface ActiveRequests {
   has(requestId: string): boolean;
-  /** Resolves with true as soon as nothing is done for the request, with false after so long. */
+  /** Resolves with true as soon as the request is not active, with false after the limit. */
   whenFree(requestId: string, limitMs: number): Promise<boolean>;
   start(requestId: string): Cancellation;
   finish(requestId: string): void;
@@ -55,13 +55,13 @@ export interface ActiveRequests {
 
 export function createActiveRequests(): ActiveRequests {
   const active = new Map<string, Cancellation>();
-  /** Of requests that are active. */
+  /** Callbacks of `whenFree`, by the id of the active request. */
   const waiting = new Map<string, () => void>();
   return {
     has: (requestId) => active.has(requestId),
     async whenFree(requestId, limitMs) {
       if (!active.has(requestId)) return true;
-      // One is enough: a request has one job.
+      // One waiter is enough: a request has one job.
       if (waiting.has(requestId)) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, limitMs);

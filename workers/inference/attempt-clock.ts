@@ -1,4 +1,4 @@
-// The deadlines of one provider call. One timer, set for the nearest of them; activity only writes down a time.
+// The deadlines of one provider call. One timer, set for the nearest deadline; activity only records a time.
 
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
@@ -17,14 +17,14 @@ export interface ClockLimits {
   deadlineAtMs: number;
 }
 
-/** Silence and an answer by another provider within the 45 s after which people and failover checks have gone. */
+/** Leaves time for another provider's answer within 45 s, after which users and failover checks give up. */
 const STREAM_WITH_ALTERNATIVE_MS = 30_000;
-/** Nobody else can answer, so a provider that thinks is let think; three of them end before the 300 s of Codex. */
+/** No other provider can answer, so a thinking one gets more time; three such waits still end before the 300 s of Codex. */
 const STREAM_ALONE_MS = 90_000;
-/** An unstreamed answer is silent until it is whole: half of the default deadline is left for somebody else. */
+/** An unstreamed answer sends nothing until it is complete; half of the default deadline is left for another provider. */
 const WHOLE_WITH_ALTERNATIVE_MS = 300_000;
 
-/** How long the provider may be silent: as configured, else by what another limit would be good for. */
+/** How long the provider may be silent: as configured, else depending on whether another provider could answer. */
 export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlternative: boolean): SilenceLimits {
   const { timeouts } = deployment.provider;
   const firstTokenMs = isStream && hasAlternative ? deployment.firstTokenMs : null;
@@ -35,7 +35,7 @@ export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlte
     : hasAlternative
       ? WHOLE_WITH_ALTERNATIVE_MS
       : null;
-  // A request that allows its first token more time allows its first byte as much.
+  // A longer limit for the first token also applies to the first byte.
   const beginMs = usualMs === null || !isStream ? usualMs : Math.max(usualMs, deployment.firstTokenMs ?? 0);
   return {
     firstByteMs: timeouts.firstByteMs ?? beginMs,
@@ -45,10 +45,10 @@ export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlte
   };
 }
 
-/** Usage has been seen to come half a second after the last token; Gemini, which has no terminator, closes at once. */
+/** Usage was seen to arrive half a second after the last token; Gemini, which has no terminator, closes immediately. */
 const COMPLETE_IDLE_MS = 5_000;
 
-/** Kept of a stream, at least half of them once it has gone on for long enough. */
+/** Most samples kept of a stream; a long stream has at least half as many. */
 const MAX_SAMPLES = 16;
 const FIRST_SAMPLE_MS = 200;
 
@@ -76,7 +76,7 @@ export class AttemptClock {
     this.#timer = this.#arm();
   }
 
-  /** The answer has begun: from now on silence is measured, not the wait for it. */
+  /** The answer has begun: from now on the idle limit applies instead of the first-byte limit. */
   firstByte(): void {
     this.#lastActivityMs = Date.now();
     if (this.#hasFirstByte) return;
@@ -85,12 +85,12 @@ export class AttemptClock {
     this.#timer = this.#arm();
   }
 
-  /** There is something of the answer itself. */
+  /** The first content of the answer has arrived. */
   firstToken(): void {
     this.#hasFirstToken = true;
   }
 
-  /** The answer is whole: what may still come (a usage, a terminator) is not waited for long. */
+  /** The answer is complete: what may still follow (usage, a terminator) is awaited only briefly. */
   complete(): void {
     if (this.#isComplete) return;
     this.#isComplete = true;
@@ -103,8 +103,8 @@ export class AttemptClock {
   }
 
   /**
-   * How the answer grows, for its timeline: a few points over the whole of it, however long it is. Whenever there are too many,
-   * every other one goes and they are taken half as often. Called behind `activity`, whose time it has.
+   * Records how the answer grows, for its timeline: a few points over its whole duration. When there are too many, every other
+   * point is dropped and the sampling interval doubles. Must be called after `activity`, whose time it uses.
    */
   sample(countTokens: () => number): void {
     const nowMs = this.#lastActivityMs;
@@ -120,7 +120,7 @@ export class AttemptClock {
     return this.#samples;
   }
 
-  /** Nothing is read from the provider for a while, by our own will: that is no silence of its. */
+  /** Reading from the provider is paused by this process: the time does not count as silence. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -170,8 +170,8 @@ export class AttemptClock {
 const COARSE_MS = 500;
 
 /**
- * Long waits end up to half a second later, so that thousands of calls share few durations: Node keeps a list of timers for each
- * duration that there is, and finding the next of many lists took a twentieth of a worker's time.
+ * Rounds long waits up to half a second, so that thousands of calls share few durations: Node keeps one list of timers per
+ * duration, and finding the next of many lists took a twentieth of a worker's time.
  */
 function coarse(waitMs: number): number {
   return waitMs < COARSE_MS * 20 ? waitMs : Math.ceil(waitMs / COARSE_MS) * COARSE_MS;

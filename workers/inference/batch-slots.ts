@@ -1,13 +1,13 @@
-// How many requests of the batch lane this process works on at once. Providers that take seconds need many; with providers
-// that answer at once, many only get in the way: every step of an interactive request waits in the event loop behind a step
-// of each of them. So there are as many as the loop bears, and fewer while interactive requests come: then the loop, and with
-// it the machine, keeps most of its time free for them. Measured with a provider that answers at once: docs/performance.md.
+// The number of batch lane requests that this process handles concurrently. Slow providers need many; with fast providers, many
+// only cause delays: every step of an interactive request waits in the event loop for a step of each of them. So the number
+// follows the load of the event loop, and is lower while interactive requests arrive: then the loop, and the machine, keep most
+// of their time free for those. Measured with a provider that answers immediately: docs/performance.md.
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 export interface BatchSlots {
-  /** At this moment. */
+  /** The current number of slots. */
   readonly count: number;
-  /** Does the same work for an interactive request: while such come, the batch lane has less of the loop. */
+  /** Wraps the work of interactive requests: while there are any, the batch lane gets less of the event loop. */
   yieldingTo<Args extends unknown[], Result>(
     work: (...args: Args) => Promise<Result>,
   ): (...args: Args) => Promise<Result>;
@@ -17,16 +17,16 @@ export interface BatchSlots {
 const LOOK_EVERY_MS = 250;
 const RESOLUTION_MS = 5;
 const FEWEST = 16;
-/** The loop is late, and it is this process that keeps it busy: on a crowded machine fewer slots would cure nothing. */
+/** Slots are reduced if the loop is late and this process is the cause: on a crowded machine fewer slots would not help. */
 const LATE_MS = 1.5;
 const BUSY_SHARE = 0.6;
 const IN_TIME_MS = 0.8;
 const FEWER = 0.7;
 const MORE = 1.25;
-/** Beside interactive requests: the share of the loop that both may take, and one below which the batch lane may have more. */
+/** With interactive requests: the share of the loop that both lanes may use, and that below which the batch lane may grow. */
 const SHARED_BUSY = 0.4;
 const SHARED_IDLE = 0.3;
-/** An interactive request is taken as a sign of others for this long. */
+/** After an interactive request, more are expected for this long. */
 const SHARED_MS = 3_000;
 
 /** @param most what the configuration allows. */
@@ -68,16 +68,16 @@ export function createBatchSlots(most: number): BatchSlots {
 }
 
 export interface LoopState {
-  /** By how much timers were late, on average. */
+  /** Average delay of timers. */
   lateMs: number;
-  /** Share of the time in which the loop was not idle. */
+  /** Share of time in which the loop was not idle. */
   utilization: number;
-  /** Interactive requests come, or came a moment ago. */
+  /** Interactive requests are in flight, or arrived recently. */
   isShared: boolean;
 }
 
 export function nextCount(count: number, most: number, { lateMs, utilization, isShared }: LoopState): number {
-  // One slot is left in any case, so that batches always move.
+  // At least one slot remains, so that batches always make progress.
   if (isShared && utilization > SHARED_BUSY) return Math.max(1, Math.floor(Math.min(count, FEWEST) * FEWER));
   if (isShared && utilization > SHARED_IDLE) return count;
   if (lateMs > LATE_MS && utilization > BUSY_SHARE) return Math.min(most, Math.max(FEWEST, Math.floor(count * FEWER)));

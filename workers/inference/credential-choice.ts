@@ -1,5 +1,5 @@
-// Which of a provider's credentials a call is made with. One that was refused or is exhausted has left the rotation (its own
-// circuit), one that is held or full is passed over; a request that one of them has refused is asked with the next.
+// Chooses the credential of a provider for a call. A refused or exhausted credential is out of rotation (it has its own circuit);
+// one that is on hold or full is skipped; a request that was refused with one credential is sent with the next.
 import type { Provider } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
@@ -12,16 +12,16 @@ import type { Hold } from '#src/routing/holds.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
 export type CredentialChoice =
-  /** Best first; `[null]` for a provider without a choice. */
+  /** Best first; `[null]` for a provider without a choice of credentials. */
   | { kind: 'usable'; credentials: readonly (Credential | null)[] }
   | { kind: 'held'; hold: Hold }
   | Extract<CircuitState, { kind: 'open' }>;
 
 const NO_CHOICE: CredentialChoice = { kind: 'usable', credentials: [null] };
-/** One whose secret cannot be read is looked at again after this. */
+/** A credential whose secret cannot be read is tried again after this time. */
 const UNREADABLE: CredentialChoice = { kind: 'open', waitMs: 5_000, code: 'upstream_credential_refused' };
 
-/** Free while none of them has been refused. */
+/** Makes no round trip while none of them has been refused. */
 export async function chooseCredentials(
   { circuits, holds }: InferenceContext,
   { step, leftCredentials }: Delivery,
@@ -36,7 +36,7 @@ export async function chooseCredentials(
     else if (credential.secret() === null) others.push(UNREADABLE);
     else if (!leftCredentials.has(credential.name)) {
       const names = credentialCircuits(credential, step);
-      // Trying one costs a place at the probe: only where no healthy one comes before it.
+      // Checking a suspect one uses up a trial: only if no healthy one precedes it.
       if (usable.length > 0 && names.some(circuits.isSuspect)) continue;
       const states = await Promise.all(names.map((name) => circuits.check(name, true)));
       const open = states.find((state) => state.kind === 'open');
@@ -52,13 +52,13 @@ export function inOrder(credentials: readonly Credential[], names: readonly stri
   return [...credentials].sort((a, b) => place(a) - place(b));
 }
 
-/** What will be over first; a hold only where nothing else is in the way. */
+/** The obstacle that ends first; a hold only if there is no other obstacle. */
 function soonest(others: readonly CredentialChoice[]): CredentialChoice {
   const open = others.filter((other) => other.kind === 'open').sort((a, b) => a.waitMs - b.waitMs)[0];
   return open ?? others[0] ?? UNREADABLE;
 }
 
-/** The whole credential, and what it may not ask of one model (403): each leaves the rotation by itself. */
+/** Circuits of the whole credential, and of its use with one model (403): each leaves the rotation separately. */
 export function credentialCircuits({ scope }: Credential, step: RouteStep): [whole: string, ofModel: string] {
   return [scope.name, `${scope.name}/${circuitOf(step)}`];
 }
@@ -67,7 +67,7 @@ export function findCredential({ credentials }: Provider, name: string | undefin
   return credentials.find((credential) => credential.name === name) ?? null;
 }
 
-/** What a provider says of the account, not of itself: another of its credentials may be served. */
+/** Failures that concern the account, not the provider: another credential may be served. */
 const OF_CREDENTIAL: ReadonlySet<FailureCode> = new Set([
   'upstream_credential_refused',
   'upstream_quota_exhausted',
@@ -78,7 +78,7 @@ export function isOfCredential(credential: Credential | null, failure: Failure |
   return credential !== null && failure !== null && OF_CREDENTIAL.has(failure.code);
 }
 
-/** Remembers that this one has refused the request; false where it was the last. */
+/** Records that the request was refused with this credential; false if no other is left. */
 export function leaveCredential(
   { circuits, holds }: InferenceContext,
   { step, leftCredentials }: Delivery,
@@ -96,7 +96,7 @@ export function leaveCredential(
   return false;
 }
 
-/** The secret was changed behind the call that it was refused to: once per request it is asked again. */
+/** Whether the secret was replaced after the call that was refused: re-reads it, once per request. */
 export async function isRotated(
   { renewedCredentials }: Delivery,
   credential: Credential | null,
@@ -110,7 +110,7 @@ export async function isRotated(
   return credential.secret() !== secret;
 }
 
-/** The call as it is made with this secret. */
+/** The request with the headers for this secret. */
 export function withCredential(
   request: UpstreamRequest,
   { upstream }: ProtocolRoute,

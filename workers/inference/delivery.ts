@@ -1,4 +1,4 @@
-// One delivery of one request to this process: everything its steps need, and how far it has come.
+// One delivery of one request to this process: everything its steps need, and its progress.
 import type { Catalogue } from '#src/config/catalogue.ts';
 import type { Cure, Failure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
@@ -34,7 +34,7 @@ import type { KnownCures } from './known-cures.ts';
 import type { PermitDesk } from './permit-desk.ts';
 import type { Upstream } from './upstream.ts';
 
-/** What a worker process is made of; opened by its entry point and passed down. */
+/** The parts of a worker process; opened by its entry point and passed down. */
 export interface InferenceContext {
   workerId: string;
   catalogue: Catalogue;
@@ -60,22 +60,22 @@ export interface InferenceContext {
   upstream: Upstream;
   active: ActiveRequests;
   knownCures: KnownCures;
-  /** Reply shards that this process has had requests of: where it must say that it is alive. */
+  /** Reply shards to which this process sends heartbeats: all configured ones, and any others it had requests of. */
   seenShards: Set<number>;
   books: Books;
-  /** Permits of calls under way: their leases are renewed. By attempt id. */
+  /** Permits of calls in flight, by attempt id: their leases are renewed. */
   openPermits: Map<string, Permit>;
   logger: Logger;
-  /** Told of what Redis refuses, and waits for Redis to take. */
+  /** Called with errors of Redis, also of calls that are retried until Redis accepts them. */
   onTrouble: (error: Error) => void;
   metrics: WorkerMetrics;
-  /** Null: nothing is traced. */
+  /** Null if tracing is off. */
   tracing: Tracing | null;
   settings: {
     hasEventIds: boolean;
     maxAnswerBytes: number;
     holdBackTokens: number;
-    /** How long an unfinished request's record and log may live without a sign of life. Milliseconds. */
+    /** How long the record and log of an unfinished request are kept without a sign of life. Milliseconds. */
     recordTtlMs: number;
   };
 }
@@ -89,21 +89,21 @@ export interface Delivery {
   writer: ReplyWriter;
   cancellation: Cancellation;
   progress: RequestProgress;
-  /** The attempt number that this delivery holds has called a provider: the next call needs a new one. */
+  /** A provider was called under the current attempt number: the next call needs a new one. */
   isAttemptUsed: boolean;
-  /** Input tokens of what the client has, where the current call goes on behind it; else 0. */
+  /** Input tokens of the text the client already has, if the current call continues after it; else 0. */
   prefillTokens: number;
-  /** A provider has refused such a call. */
+  /** A provider refused such a continuation. */
   avoidsPrefill: boolean;
-  /** In what other form the provider wants the request: learned from its refusals. */
+  /** Changes to the form of the request that the provider requires, learned from its refusals. */
   cures: Set<Cure>;
-  /** Those of the provider's credentials that have refused it, while there are others. */
+  /** The provider's credentials with which it was refused, while there are others. */
   leftCredentials: Set<string>;
-  /** Those whose secrets were read again after a refusal. */
+  /** Credentials whose secrets were read again after a refusal. */
   renewedCredentials: Set<string>;
-  /** The first of those whose prompts begin alike: others wait for its answer to begin. */
+  /** The first of several requests with the same prompt prefix: the others wait until its answer begins. */
   isLeader: boolean;
-  /** A permit for its first call that came with it; null: none, or it is used. */
+  /** The permit for its first call that came with it; null if there is none, or it is used. */
   granted: GrantedPermit | null;
   /** Its attempt runs beside another one; the hedge is the second of them. Absent: it is alone. */
   beside?: { isHedge: boolean };
@@ -112,14 +112,14 @@ export interface Delivery {
 }
 
 /**
- * Does what must not be lost once the provider has been called or the record has been changed: waits for a Redis that refuses it.
- * The act must be safe to repeat.
+ * Runs an action that must not be lost once the provider has been called or the record has been changed: retries while Redis
+ * refuses it. The action must be idempotent.
  */
 export function insist<T>({ onTrouble }: Pick<InferenceContext, 'onTrouble'>, act: () => Promise<T>): Promise<T> {
   return untilTaken(act, { onError: onTrouble });
 }
 
-/** Books the time since the last part of the timeline. */
+/** Adds the time since the last part of the timeline as a new part. */
 export function spend(delivery: Delivery, part: Omit<TimelinePart, 'untilMs'>): void {
   const { priority } = delivery.spec;
   const isWait = part.kind === 'queue' || part.kind === 'limit';
@@ -129,11 +129,11 @@ export function spend(delivery: Delivery, part: Omit<TimelinePart, 'untilMs'>): 
 
 /** How a delivery left the current step. */
 export type StepResult =
-  /** `closing` settles its permit and closes its books: done when its job ends. Null: the request was lost meanwhile. */
+  /** `closing` settles its permit and closes its books when its job ends. Null if the request was lost meanwhile. */
   | { kind: 'answered'; closing: ScriptCall | null }
   | { kind: 'retry'; waitMs: number }
   | { kind: 'fallback' }
-  /** The request is over; `failure` has been said, or must be. */
+  /** The request is over; `failure` must still be sent to the client. */
   | { kind: 'failed'; failure: Failure }
-  /** Not now: the job goes back to the queue. */
+  /** It must wait: the job goes back to the queue. */
   | { kind: 'park'; waitMs: number; waitsFor: NonNullable<RequestProgress['waitsFor']> };

@@ -1,6 +1,5 @@
-// What providers' refusals have taught this process: in what other form a model takes requests. Without it the first turn
-// of every request would be refused again. Forgotten after a while, since providers change, and at once where the other
-// form is refused too.
+// Remembers from providers' refusals in which other form a model accepts requests. Without it the first call of every request
+// would be refused again. Entries expire, since providers change, and are dropped immediately if the other form is refused too.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Cure } from '#src/contracts/failure.ts';
@@ -11,7 +10,7 @@ const MAX_MODELS = 1_000;
 const MAX_CONVERSATIONS = 500;
 const KEPT_MS = 10 * 60_000;
 
-/** The model refuses what these leave out of any request; the others depend on what stands in a conversation. */
+/** Cures that apply to all requests of a model; the others depend on the content of a conversation. */
 function isOfModel(cure: Cure): boolean {
   return cure === 'adapt' || cure === 'summarize' || cure.startsWith('without:');
 }
@@ -31,7 +30,7 @@ interface Known {
 
 export interface KnownCures {
   recall(subject: CureSubject): Cure[];
-  /** The provider took the request in this form. */
+  /** The provider accepted the request in this form. */
   learn(subject: CureSubject, cures: ReadonlySet<Cure>): void;
   /** The provider refused it in this form. */
   forget(subject: CureSubject): void;
@@ -55,7 +54,7 @@ export function createKnownCures(): KnownCures {
       const talked = news.filter((cure) => !isOfModel(cure));
       const talk = talked.length === 0 ? '' : talkOf(subject);
       if (talk !== '' && !known.ofConversation.has(talk)) known.ofConversation.set(talk, new Set(talked));
-      // Kept for no longer than what was known first.
+      // Later cures do not extend the lifetime of the entry.
       if (!models.has(name)) models.set(name, known);
     },
     forget: (subject) => void models.delete(modelOf(subject)),
@@ -70,7 +69,7 @@ function modelOf({ step, client, upstream }: CureSubject): string {
   return [step.provider, step.upstreamModel, client, upstream].join('\n');
 }
 
-/** Every turn of a conversation begins as its first one did. */
+/** Identifies a conversation by its opening, which all of its turns share. */
 function talkOf({ body }: CureSubject): string {
   return createHash('sha256').update(openingOf(body)).digest('base64');
 }

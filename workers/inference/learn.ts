@@ -1,4 +1,4 @@
-// What an attempt has taught, told to all workers: how long a provider wants to be left alone, whether it is well.
+// Shares what an attempt has shown with all workers: how long a provider is to be left alone, and whether it is healthy.
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
@@ -16,14 +16,14 @@ import type { AttemptOutcome } from './run-attempt.ts';
 
 export interface Lesson {
   permit: Permit;
-  /** Null where the provider has no choice of them. */
+  /** Null if the provider has no choice of credentials. */
   credential: Credential | null;
   outcome: AttemptOutcome;
-  /** What was refused is the form of the request, which can be sent in another: it says nothing about the provider. */
+  /** Only the form of the request was refused, and it can be sent in another: no sign of the provider's health. */
   isCurable: boolean;
 }
 
-/** Returns at once: nobody waits for what others learn. */
+/** Does not wait for the writes. */
 export function learn(
   context: InferenceContext,
   { step, spec }: Delivery,
@@ -57,7 +57,7 @@ export function learn(
   circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code, durationMs);
 }
 
-/** Of several credentials only the refused one leaves the rotation; a 403 is about one model (no access to it) as a rule. */
+/** Of several credentials only the refused one leaves the rotation; a 403 usually means that it has no access to one model. */
 function reportCredential(
   { circuits }: InferenceContext,
   { provider }: Deployment,
@@ -76,14 +76,14 @@ function reportCredential(
 }
 
 /**
- * The answer has begun. Was the call the trial of a circuit that is half open, the next one need not wait for its end: a
- * stream may take minutes, and a provider that is well again gets its traffic back meanwhile.
+ * The answer has begun. If the call was the trial of a half-open circuit, the next trial need not wait for its end: a stream may
+ * take minutes, and a recovered provider gets its traffic back meanwhile.
  */
 export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, startedAtMs: number): void {
   circuits.reportUndecided(circuitOf(step), Date.now() - startedAtMs);
 }
 
-/** As OpenAI, Anthropic and others word it; nothing else tells this limit from the others. */
+/** The wording of OpenAI, Anthropic and others; nothing else distinguishes this limit from others. */
 const TOO_MANY_AT_ONCE = /\b(concurren|parallel|simultaneous)/i;
 
 function learnLimits(
@@ -113,10 +113,10 @@ function learnTokens(
   tokenEstimates.learn(model, reserved, { inputTokens, outputTokens: usage.outputTokens });
 }
 
-/** Shorter ones are mostly their first event. */
+/** Shorter answers consist mostly of their first event. */
 const TELLING_TOKENS = 16;
 
-/** An answer that was not streamed shows its first token with its last: it says nothing here. */
+/** Null for an answer that was not streamed: its first token arrives with its last. */
 function speedOf({ firstTokenMs, durationMs, usage }: AttemptOutcome): StreamSpeed | null {
   if (firstTokenMs === null) return null;
   const streamedMs = durationMs - firstTokenMs;
@@ -124,7 +124,7 @@ function speedOf({ firstTokenMs, durationMs, usage }: AttemptOutcome): StreamSpe
   return { firstTokenMs, tokensPerSecond: isTelling ? (usage.outputTokens * 1_000) / streamedMs : null };
 }
 
-/** What the provider has limited: the model that was asked for, the whole credential only where it says so. */
+/** The scope that the provider has limited: the requested model, or the whole credential if the provider names it. */
 function limitedScope(
   deployment: Deployment,
   step: RouteStep,
@@ -135,20 +135,20 @@ function limitedScope(
   return modelScope(deployment, step, credential);
 }
 
-/** A provider may announce hours, and may be wrong; it is asked again after this at the latest. */
+/** A provider may announce hours, and may be wrong; it is called again after this time at the latest. */
 const MAX_BLOCK_MS = 60_000;
-/** And so long by one call at a time: not by all that have waited for it. */
+/** For this long it then gets one trial call at a time, not all waiting requests. */
 const MAX_CLAIM_MS = 15 * 60_000;
 
 /**
- * The provider says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one
- * request is possible much earlier, after a minute's share of the limit.
+ * The provider reports that nothing remains. Its reset is the time until the limit is *completely* refilled; with a continuous
+ * refill one request is possible much earlier, after its share of a minute.
  */
 function exhaustedForMs(hint: RateLimitHint | null): number {
   if (hint === null) return 0;
   const waits = HINTED.map((kind) => {
     if (hint[`remaining${kind}`] !== 0) return 0;
-    // A limit of tokens says nothing about how many one request takes.
+    // A token limit does not tell how many tokens one request needs.
     return shareMs(hint[`reset${kind}Ms`], kind === 'Requests' ? hint.limitRequests : undefined);
   });
   return Math.max(...waits);

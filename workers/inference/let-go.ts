@@ -1,5 +1,5 @@
-// How a delivery ends without an answer: the request goes back to its queue, on to another provider's, or gets a failure
-// as its outcome.
+// How a delivery ends without an answer: the request goes back to its queue or to another provider's queue, or ends with a
+// failure.
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import {
@@ -18,24 +18,24 @@ import { type Delivery, type InferenceContext, insist, type StepResult } from '.
 import { mayBeRescued } from './prepare-step.ts';
 import { noteWaits } from './trace-attempts.ts';
 
-/** A parked job comes back this much before its time: it must be in the line when its turn comes. */
+/** A parked job returns this much early: it must be in the queue when its turn comes. */
 const PARK_EARLY_MS = 500;
 const PARK_MIN_MS = 100;
 const PARK_MAX_MS = 30_000;
 
-/** A live owner is asked about again after this; it finishes, or falls silent and is taken for dead. */
+/** A request with a live owner is checked again after this time; the owner finishes, or goes silent and counts as dead. */
 export const OWNED_RECHECK_MS = 2_000;
 
 export const COMPLETE: Disposition = { kind: 'complete' };
 /**
- * Another delivery seems to have the request. The job is not this one's to complete: the next worker that gets it asks the record
- * again, which also finds a request that nobody has after all.
+ * Another delivery seems to own the request, so this one must not complete the job: the next worker that gets the job checks the
+ * record again, which also finds a request that has no owner after all.
  */
 export const LOST: Disposition = { kind: 'delay', delayMs: OWNED_RECHECK_MS };
 
 const NEWER_RECHECK_MS = 2_000;
 
-/** While a new version is rolled out, its API processes are ahead of some workers. */
+/** During a rollout, API processes of the new version are ahead of some workers. */
 export function leaveToNewer(context: InferenceContext, { requestId }: RequestJob, version: number): Disposition {
   context.logger.error(
     { request_id: requestId, version, reads: CONTRACT_VERSION },
@@ -44,7 +44,7 @@ export function leaveToNewer(context: InferenceContext, { requestId }: RequestJo
   return { kind: 'delay', delayMs: NEWER_RECHECK_MS };
 }
 
-/** The request is at another place of its plan; the worker that moved it there may have died before it had queued it. */
+/** The request is at another step of its plan; the worker that moved it may have died before it queued the job. */
 export async function followMove(
   context: InferenceContext,
   { spec, step, progress }: Extract<ClaimResult, { kind: 'moved' }>,
@@ -53,7 +53,7 @@ export async function followMove(
   return COMPLETE;
 }
 
-/** Takes turns with the others there from now on. */
+/** In the new queue it takes turns with the others. */
 function enqueueAt(context: InferenceContext, spec: RequestSpec, place: number, step: RouteStep): Promise<void> {
   const turn =
     spec.lane === 'interactive' ? turnOf(spec, context.catalogue.deployments.get(step.deployment)) : undefined;
@@ -61,7 +61,7 @@ function enqueueAt(context: InferenceContext, spec: RequestSpec, place: number, 
   return insist(context, () => context.producer.enqueue(step.provider, spec.lane, job, turn));
 }
 
-/** To the next place's queue. A crash between the two leaves the old job, whose claim then finds the request moved. */
+/** Moves to the queue of the next step. A crash in between leaves the old job, whose claim then finds the request moved. */
 export async function fallBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   const { spec, job } = delivery;
   const place = job.step + 1;
@@ -86,7 +86,7 @@ export async function park(
   return isOurs ? { kind: 'delay', delayMs } : LOST;
 }
 
-/** Says the most useful of what went wrong, in the running stream if there is one, and closes the request's books. */
+/** Sends the most useful failure, in the running stream if there is one, and closes the request's books. */
 export async function endRequest(
   context: InferenceContext,
   delivery: Delivery,
@@ -103,7 +103,7 @@ export async function endRequest(
   } else writer.fail(said);
   if (progress.timeline.at(-1)?.kind !== 'attempt') noteWaits(context, delivery);
   const answeredBy = writer.hasAnswered ? step : null;
-  // As for an answer (perform-attempt.ts): the books say what the log says.
+  // As for an answer (perform-attempt.ts): the books must agree with the log.
   if (!isForgottenWhenDelivered(spec)) await writer.settled();
   if (delivery.isLost) return LOST;
   await insist(context, () => context.books.close({ spec, progress, failure: said, answeredBy, waitedAt: step }));
@@ -111,7 +111,7 @@ export async function endRequest(
   return delivery.isLost ? LOST : COMPLETE;
 }
 
-/** Redis did not take something that the request cannot go on without: as soon as it does, another delivery begins. */
+/** Redis refused a write that the request depends on: another delivery begins as soon as Redis accepts writes. */
 export async function giveBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
   return isOurs ? { kind: 'give-back' } : LOST;
@@ -124,17 +124,17 @@ async function release(
   progress: Delivery['progress'],
 ): Promise<boolean> {
   const { spec, job, writer, isAttemptUsed } = delivery;
-  // What the provider has said and wants money for reaches the client: the next attempt goes on behind it.
+  // Output that the provider will bill reaches the client: the next attempt continues after it.
   await writer.settled();
   writer.abandon();
   const change = { fromStep: job.step, toStep, progress, isAttemptUnused: !isAttemptUsed };
   return insist(context, () => context.store.release(spec.requestId, context.workerId, change));
 }
 
-// A waiting request's place in the wait queues (src/limits/wait-queue.ts), where it moves to wait elsewhere. Nobody waits for
-// it: what is lost here, the janitor finds.
+// Updates the wait queues (src/limits/wait-queue.ts) when a waiting request moves. The writes are not awaited: the janitor
+// repairs what is lost.
 
-/** It moves to another deployment; its key's wait queue is the same everywhere. */
+/** Moves it to another deployment's wait queue; the wait queue of its key stays the same. */
 export function moveWaitQueues(context: InferenceContext, { spec, step }: Delivery, next: RouteStep): void {
   const from = ofDeployment(waitEntry(spec, step));
   const to = ofDeployment(waitEntry(spec, next));

@@ -1,4 +1,4 @@
-// What a provider’s connection and bytes do wrong, as failures of the table. Error codes: undici 8
+// Maps errors of a provider’s connection and bytes to failures of the table. Error codes: undici 8
 // (`UND_ERR_*`) and Node’s system errors.
 import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure, type FailureDetails } from '#src/contracts/failure.ts';
@@ -17,7 +17,7 @@ const UNREACHABLE = new Set([
   'EADDRNOTAVAIL',
 ]);
 
-/** @param hasStatus an answer had begun. @param isStreaming its events were being relayed. */
+/** @param hasStatus the answer had begun. @param isStreaming its events were being relayed. */
 export function describeNetworkError(error: Error, hasStatus: boolean, isStreaming: boolean): Failure {
   if (error instanceof ContentUnreadable)
     return failure('upstream_malformed', `The provider’s answer cannot be read: ${error.message}.`);
@@ -79,7 +79,7 @@ export function notAStream(status: number): Failure {
   });
 }
 
-/** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */
+/** Masks what the body's own mask cannot detect: a secret written with escapes, or one in a network error. */
 export function maskFailure(failure: Failure, { name, secrets }: Provider): Failure {
   const { message, upstreamCode, param, details } = failure;
   const mask = secrets.ofFailures.text;

@@ -1,5 +1,5 @@
-// One attempt from permit to books: calls the provider, settles what it cost, tells limiter and circuit what was learned,
-// and decides what comes next. The ledger has the attempt open before the call (permit.lua) and closes it here.
+// One attempt from permit to books: calls the provider, settles the cost, reports the result to limiter and circuit, and decides
+// the next step. The ledger has the attempt open before the call (permit.lua); it is closed here.
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Cure, Failure } from '#src/contracts/failure.ts';
@@ -26,7 +26,7 @@ import { noteLed } from './shared-prefix.ts';
 import { type AttemptTrace, endAttempt, noteWaits, traceAttempt } from './trace-attempts.ts';
 import type { Upstream } from './upstream.ts';
 
-/** A call that waits for its permit only. */
+/** A call that only needs a permit. */
 export interface ReadyCall {
   route: ProtocolRoute;
   call: PreparedCall;
@@ -122,7 +122,7 @@ export async function callProvider(
   return { deployment, permit, credential, wasRotated, cure, startedAtMs, outcome, pricing, trace, before };
 }
 
-/** A cure counts as found when the provider has taken what it made of the request. */
+/** A cure counts as found when the provider has accepted the changed request. */
 function rememberCures(
   { knownCures }: InferenceContext,
   delivery: Delivery,
@@ -139,15 +139,15 @@ export interface EndedCall {
   deployment: Deployment;
   permit: Permit;
   credential: Credential | null;
-  /** It was refused with a secret that has been replaced meanwhile. */
+  /** Refused with a secret that has been replaced meanwhile. */
   wasRotated: boolean;
-  /** The form in which a refused request is sent next; null where there is none. */
+  /** The form in which a refused request is sent next; null if there is none. */
   cure: Cure | null;
   startedAtMs: number;
   outcome: AttemptOutcome;
   pricing: AttemptPricing;
   trace: AttemptTrace | null;
-  /** When it was called: what the client had of the answer. */
+  /** What the client had of the answer before the call. */
   before: { frames: number; isRescue: boolean };
 }
 
@@ -256,7 +256,7 @@ export function report(
   );
 }
 
-/** What the timeline says of a streamed attempt. The last frame of an answer is made right after it. */
+/** Timeline fields of a streamed attempt. The last frame of an answer, made right afterwards, is counted too. */
 function streamOf(
   { spec, writer, prefillTokens }: Delivery,
   { outcome: { samples, failure }, before }: EndedCall,
@@ -282,7 +282,7 @@ function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint
   };
 }
 
-/** Of these the most useful one is answered: more are never needed. */
+/** The most useful of these is the one answered to the client; more are never needed. */
 const MAX_REMEMBERED_FAILURES = 8;
 
 export function nextStep(
@@ -298,7 +298,7 @@ export function nextStep(
     return askAnew(delivery);
   }
   if (delivery.prefillTokens > 0 && failure.code === 'upstream_bad_request') {
-    // What was refused is the broker's own wish, not the client's request.
+    // The refused part was added by Sluice, not by the client.
     delivery.avoidsPrefill = true;
     return askAnew(delivery);
   }
@@ -323,7 +323,10 @@ export function nextStep(
   return next.kind === 'stop' ? { kind: 'failed', failure } : next;
 }
 
-/** In another form or with another credential, as if the refused one had never been sent: it counts neither as a retry nor as what went wrong. */
+/**
+ * Sends the request in another form or with another credential, as if the refused one had never been sent: it counts neither as
+ * a retry nor as a failure.
+ */
 function askAnew(delivery: Delivery): StepResult {
   const { failuresAtStep, failures } = delivery.progress;
   delivery.progress = {

@@ -1,10 +1,10 @@
-// Where the requests of this process wait for a permit. Per queue (one deployment, one lane) only the first in queue asks
-// Redis, so a thousand waiting requests cost one script call per interval and not a thousand. Over processes the
-// limiter keeps the order (permit.lua), here the queue does: keys take turns (src/limits/fair-order.ts). A key at its own limit
-// is passed over meanwhile.
+// Where the requests of this process wait for a permit. Per queue (one deployment, one lane) only the first request asks Redis,
+// so a thousand waiting requests cost one script call per interval, not a thousand. Between processes the limiter keeps the order
+// (permit.lua); within this one the queue does, and keys take turns (src/limits/fair-order.ts). A key at its own limit is skipped
+// meanwhile.
 //
-// A request that would wait longer than its patience is told so and leaves: its job goes back to the queue or to another
-// deployment. Its place among the requests of its key is its own, so it loses nothing by leaving.
+// A request that would wait longer than its patience leaves: its job goes back to the queue or to another deployment. It keeps
+// its place among the requests of its key, so it loses nothing by leaving.
 import type { Scope } from '#src/contracts/scope.ts';
 import { FairOrder } from '#src/limits/fair-order.ts';
 import {
@@ -20,12 +20,12 @@ import type { Cancellation } from './active-requests.ts';
 
 export type PermitOutcome =
   | { kind: 'granted'; permit: Permit; waitedFor?: WaitedFor }
-  /** No permit within the patience; `waitMs` is when one can be expected. */
+  /** No permit within the patience; one can be expected in `waitMs`. */
   | ({ kind: 'too-long'; waitMs: number } & WaitedFor)
   /** The cancellation fired while waiting. */
   | { kind: 'stopped' };
 
-/** Whose limit was in the way, and which one. */
+/** The scope and kind of the limit that was in the way. */
 export interface WaitedFor {
   scope: Scope;
   reason: DenialReason;
@@ -33,7 +33,7 @@ export interface WaitedFor {
 
 export interface PermitDesk {
   /**
-   * @param queue waiting order is kept within one queue. @param ways one for each credential that would do, the preferred first.
+   * @param queue order is kept within one queue. @param ways one per usable credential, the preferred first.
    * @param patienceMs longest wait that is worth holding a slot.
    */
   acquire(
@@ -43,25 +43,25 @@ export interface PermitDesk {
     cancellation: Cancellation,
   ): Promise<PermitOutcome>;
   /**
-   * @param message a scope's name: a permit of it came free, a request that waits for one may ask again at once. With a member of
-   * its room behind it, on a line of its own: that one's turn has come (permit.lua).
+   * @param message a scope's name: one of its permits was freed, and a waiting request may ask again immediately. If a member of
+   * the scope's room follows after a line feed, it is that member's turn (permit.lua).
    */
   notifyFreed(message: string): void;
 }
 
-/** A first in queue is seen by the limiter at least this often, or others pass it (PRESENCE_MS in permit.lua). */
+/** The first in a queue must ask the limiter at least this often, or others pass it (PRESENCE_MS in permit.lua). */
 const ASK_AT_LEAST_EVERY_MS = 1_000;
 const ASK_AGAIN_AFTER_ERROR_MS = 250;
 
 interface Waiter {
-  /** The same request in each of its ways; never empty. */
+  /** The request's alternatives, one per credential; never empty. */
   ways: readonly PermitRequest[];
   patienceUntilMs: number;
   resolve: (outcome: PermitOutcome) => void;
   forget: () => void;
-  /** Where it stands in a room of the limiter: it must leave, or those behind it wait until it is taken for gone. */
+  /** Rooms of the limiter that list it: it must leave them, or those after it wait until it counts as gone. */
   rooms: Rooms;
-  /** It was stopped or sent away. */
+  /** It was stopped or dismissed. */
   isGone: boolean;
 }
 
@@ -70,21 +70,21 @@ type Rooms = Map<string, Scope>;
 
 interface WaitQueue {
   waiters: FairOrder<Waiter>;
-  /** Owners of turns that are at limits of their own: until when, unix ms, and whose limits these are. */
+  /** Owners of turns that are at their own limits: until when (unix ms), and the scope of the limit. */
   putOff: Map<string, { untilMs: number; scope: string }>;
-  /** Who asks, or was the last to. */
+  /** The waiter that asks the limiter, or was the last to ask. */
   asking: Waiter | null;
   isServing: boolean;
   /** Wakes the queue's loop from its sleep. */
   wake: (() => void) | null;
   blockedScopes: readonly string[];
-  /** What the first in it was last denied for. */
+  /** Why the first waiter was last denied. */
   denial: WaitedFor | null;
 }
 
 type Denial = Extract<PermitDecision, { kind: 'denied' }>;
 
-/** @param current a scope as it is by now: limits are learned while requests wait. */
+/** @param current returns the current version of a scope: limits are learned while requests wait. */
 export function createPermitDesk(
   limiter: Limiter,
   onError: (error: Error) => void,
@@ -93,8 +93,8 @@ export function createPermitDesk(
   const queues = new Map<string, WaitQueue>();
 
   /**
-   * The first way that is free; else when the first of them will be, and what they all lack.
-   * @param rooms where it stands: kept up to date.
+   * A permit for the first alternative that is free; else the soonest denial, and the scopes that are full.
+   * @param rooms the rooms that list the request: kept up to date.
    */
   async function askAll(
     ways: readonly PermitRequest[],
@@ -102,14 +102,14 @@ export function createPermitDesk(
   ): Promise<{ decision: PermitDecision; lacks: readonly Scope[] }> {
     const denials: Denial[] = [];
     for (const request of ways) {
-      // What they share is not asked for again.
+      // A scope that already denied an alternative denies this one too.
       if (denials.some(({ scope }) => request.scopes.includes(scope))) break;
       const decision = await ask(request);
       if (decision.kind === 'denied') {
         denials.push(decision);
         rooms.set(decision.scope.name, decision.scope);
       } else {
-        // The script has let it out of those of this way.
+        // The script has removed it from the rooms of this alternative.
         for (const { name } of request.scopes) rooms.delete(name);
         leaveRooms(request, rooms);
         return { decision, lacks: [] };
@@ -119,7 +119,7 @@ export function createPermitDesk(
     return { decision, lacks: denials.map(({ scope }) => scope) };
   }
 
-  /** Redis may refuse a script (out of memory, a failover): that is a wait like any other. */
+  /** Redis may refuse a script (out of memory, a failover): treated like any other wait. */
   async function ask(request: PermitRequest): Promise<PermitDecision> {
     try {
       return await limiter.acquire(request);
@@ -150,7 +150,7 @@ export function createPermitDesk(
         settleGranted(queue, first, decision.permit);
         continue;
       }
-      // It was stopped while it asked: the limiter's answer has put it into the room again.
+      // It was stopped during the call, which has added it to the room again.
       if (first.isGone) leave(first);
       queue.denial = { scope: decision.scope, reason: decision.reason };
       const { owner } = turnOf(first);
@@ -171,7 +171,7 @@ export function createPermitDesk(
 
   function settleGranted(queue: WaitQueue, waiter: Waiter, permit: Permit): void {
     if (!queue.waiters.take(waiter)) {
-      // It was stopped while the limiter said yes: the permit must not leak.
+      // It was stopped while the permit was granted: the permit must not leak.
       limiter.settle(permit, { usedTokens: 0, entry: null }).catch(onError);
       return;
     }
@@ -187,7 +187,7 @@ export function createPermitDesk(
 
   const leave = ({ ways, rooms }: Waiter) => leaveRooms(ways[0]!, rooms);
 
-  /** Tells everyone whose turn comes after the end of their patience. @param owner whose limit it is; absent: everybody's. */
+  /** Dismisses all whose turn comes after their patience ends. @param owner only this owner's waiters; absent: all. */
   function dismissImpatient(queue: WaitQueue, denial: Denial, owner: string | undefined): void {
     const { waitMs, spacingMs, reason, scope } = denial;
     const now = Date.now();
@@ -225,7 +225,7 @@ export function createPermitDesk(
       queue.isServing = true;
       void serve(name, queue);
     }
-    // All that were there are at limits of their own.
+    // All earlier waiters are at their own limits.
     else if (queue.asking === null) queue.wake?.();
   }
 
@@ -266,7 +266,7 @@ export function createPermitDesk(
   };
 }
 
-/** Limits of a key and of the accounts above it are not in the way of others. */
+/** Limits of a key and of the accounts above it do not block others. */
 const OWN_LIMITS = /^(key|project|organisation):/;
 
 function turnOf({ ways }: Waiter) {
@@ -290,7 +290,7 @@ function untilAnyReturns({ putOff }: WaitQueue): number {
   return Math.max(1, Math.min(ASK_AT_LEAST_EVERY_MS, soonest - Date.now()));
 }
 
-/** What it waits for came free; gives whether anybody waits for it. */
+/** The scope has room again; returns whether any owner was waiting for it. */
 function bringBack({ putOff }: WaitQueue, scopeName: string): boolean {
   let found = false;
   for (const [owner, { scope }] of putOff) {

@@ -1,4 +1,4 @@
-// What an attempt will take, as far as can be said before it: its permit, and what it costs should nobody see its end.
+// What an attempt will use, as far as it is known before the call: its permit, and its cost if its end is never seen.
 
 import { costOfAttempt, estimatedUsage } from '#src/accounts/request-cost.ts';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
@@ -24,8 +24,8 @@ import { isFree } from '#src/protocols/protocol.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
 /**
- * What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it.
- * @param credential null where the provider has no choice of them.
+ * The limiter's input for this attempt, with the ledger entry that is written if the attempt is never settled.
+ * @param credential null if the provider has no choice of credentials.
  */
 export function permitRequest(
   context: InferenceContext,
@@ -89,10 +89,10 @@ export function estimatedInputTokens({ spec, prefillTokens }: Delivery): number 
   return spec.estimatedInputTokens + prefillTokens;
 }
 
-/** Failures before which the provider cannot have counted anything. */
+/** Failures with which the provider cannot have counted anything. */
 const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
 
-/** What the provider's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
+/** What the provider's own limiter has counted, as far as is known: a failed call counts at least its prompt. */
 export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): UsedTokens {
   if (failure !== null && NEVER_ARRIVED.has(failure.code)) {
     return { usedTokens: 0, usedInputTokens: 0, usedOutputTokens: 0 };
@@ -107,7 +107,7 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
   };
 }
 
-// The money of one attempt: what the client is shown and what the ledger gets come from the same function.
+// The cost of one attempt: what the client sees and what the ledger records come from the same function.
 
 export interface AttemptPricing {
   /** For the relay: the request's cost with this attempt, and its charge. */
@@ -117,7 +117,7 @@ export interface AttemptPricing {
   costOfAttempt(usage: Usage): Cost;
 }
 
-/** @param earlierCost what earlier attempts of the same request cost. */
+/** @param earlierCost cost of the request's earlier attempts. */
 export function createAttemptPricing(
   catalogue: Catalogue,
   deployment: Deployment,

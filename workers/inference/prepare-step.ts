@@ -1,5 +1,5 @@
-// What the current step would send: the client's request, or, when a stream broke off under a client's eyes, what goes
-// on with it.
+// Prepares what the current step sends: the client's request, or, after a stream broke off that the client had seen, a request
+// that continues it.
 import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure, isFailure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
@@ -12,10 +12,10 @@ import { markTranslation } from '#src/responses/mark-response.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 import type { CureSubject } from './known-cures.ts';
 
-/** A longer beginning costs more to read again than its rest is worth. */
+/** Re-reading a longer beginning would cost more than its rest is worth. */
 const MAX_RESCUED_BYTES = 8 * 1024 * 1024;
 
-/** The call; a failure after which another step may do; null when the request can only end. */
+/** The call; or a failure after which another step may succeed; or null if the request can only be ended. */
 export async function prepareStep(
   context: InferenceContext,
   delivery: Delivery,
@@ -26,7 +26,7 @@ export async function prepareStep(
   const { dialect } = deployment.provider;
   for (const cure of context.knownCures.recall(cureSubject(delivery, route))) delivery.cures.add(cure);
   const input = { ...spec, body, upstreamModel: step.upstreamModel, cures: delivery.cures };
-  // The broker begins background streams itself; one that is resumed has its numbers already.
+  // Sluice sends the opening events of background streams itself; a resumed stream already has its numbers.
   const firstNumber = spec.response?.isBackground === true ? OPENING_EVENTS.length : null;
   if (!writer.hasAnswered) return markCall(spec, prepareCall(route, dialect, input), firstNumber);
   await writer.settled();
@@ -42,12 +42,12 @@ export async function prepareStep(
   return call === null ? null : markCall(spec, call, null);
 }
 
-/** What is known of how this provider's model takes such requests. */
+/** The key under which cures for such requests to this provider's model are remembered. */
 export function cureSubject({ step, body }: Delivery, { client, upstream }: ProtocolRoute): CureSubject {
   return { step, body, client: client.name, upstream: upstream.name };
 }
 
-/** An answer that can be asked for later carries the id that it is asked by. */
+/** An answer that can be retrieved later carries the id to retrieve it by. */
 function markCall(spec: RequestSpec, call: PreparedCall | Failure, firstNumber: number | null): PreparedCall | Failure {
   if (spec.response === undefined || isFailure(call)) return call;
   const mark = {
@@ -58,12 +58,12 @@ function markCall(spec: RequestSpec, call: PreparedCall | Failure, firstNumber: 
   return { ...call, translation: markTranslation(call.translation, mark) };
 }
 
-/** Whether a stream that broke off might be resumed; only its bytes can tell for certain. */
+/** Whether a broken stream might be resumed; only its bytes can tell for certain. */
 export function mayBeRescued({ spec, client }: Pick<Delivery, 'spec' | 'client'>): boolean {
   return spec.isStream && spec.choices === 1 && client.codec?.resumeEncoder !== undefined;
 }
 
-/** Why a stream that was begun cannot be finished: what broke it, as far as anybody knows. */
+/** Why a started stream cannot be finished: what broke it, as far as is known. */
 export function brokenOff({ progress }: Delivery): Failure {
   if (progress.failures.length > 0) return mostUseful(progress.failures);
   return createFailure('stream_interrupted', 'The worker that streamed this answer died in the middle of it.');

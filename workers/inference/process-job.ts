@@ -1,7 +1,7 @@
-// A queue job from claim to disposition. The request's record says who owns it; this file walks the places of its plan:
+// A queue job from claim to disposition. The request's record names the owner; this file walks the steps of its plan:
 //
 //   claim ─▶ step (take-step.ts) ─▶ answered
-//              │ full or out of rotation     │ failed: retry here, fall back (another provider's queue), or say so
+//              │ full or out of rotation     │ failed: retry here, fall back (another provider's queue), or fail
 //              ▼                             ▼
 //            park, or fall back            let-go.ts
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
@@ -35,9 +35,9 @@ import { leaveLead } from './shared-prefix.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
 /**
- * A request that moves on to another provider's queue may be taken there by this very process before it has heard that the job
- * is queued: the delivery that moved it ends within milliseconds. Otherwise the job has lost its lock, and was delivered again
- * while it is still being worked on.
+ * A request that moved to another provider's queue may be taken from there by this same process before the call that queued it
+ * has returned: the delivery that moved it ends within milliseconds. Otherwise the job has lost its lock, and was delivered again
+ * while it is still being processed.
  */
 const LETTING_GO_MS = 250;
 
@@ -76,7 +76,7 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
   };
 }
 
-/** A request that came with its claim, and perhaps its permit, in the step that accepted it. */
+/** A request that arrived with its claim, and perhaps its permit, from the step that accepted it. */
 export interface HandedOver {
   claim: Claim;
   permit: GrantedPermit | null;
@@ -128,7 +128,7 @@ function openDelivery(
   return delivery;
 }
 
-/** What was waited for since the last delivery; at the first one also why the plan does not begin where it usually does. */
+/** Adds the wait since the last delivery; at the first delivery also why the plan does not begin at its usual step. */
 function progressAtClaim({ spec, progress }: Claim): Delivery['progress'] {
   const untilMs = Date.now();
   const waited = spendTime(progress, { ...(progress.waitsFor ?? { kind: 'queue' }), untilMs });
@@ -138,7 +138,7 @@ function progressAtClaim({ spec, progress }: Claim): Delivery['progress'] {
   return skipped.reduce(spendTime, waited);
 }
 
-/** A bug ends one request, at once and as one; Redis being in trouble is none: the request goes back to its queue. */
+/** A bug ends the request immediately as an internal failure; after an error of Redis the request goes back to its queue. */
 async function deliverGuarded(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   try {
     return await deliver(context, delivery);
@@ -152,7 +152,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
     const message = 'Something went wrong inside Sluice. The log has it under this request id.';
     return await endRequest(context, delivery, createFailure('internal', message));
   } finally {
-    // One that lost its request, or Redis, has not ended: its place at the announcer is given back all the same.
+    // A delivery that lost its request or Redis has not ended its writer: release its announcer in any case.
     delivery.writer.abandon();
     await returnGranted(context, delivery);
   }
@@ -185,7 +185,7 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
   }
 }
 
-/** A permit that came with the request, for a call that was not made. */
+/** Returns a permit that came with the request if its call was not made. */
 async function returnGranted(context: InferenceContext, delivery: Delivery): Promise<void> {
   const { granted, spec, step } = delivery;
   if (granted === null) return;
@@ -196,7 +196,7 @@ async function returnGranted(context: InferenceContext, delivery: Delivery): Pro
   await insist(context, () => context.limiter.settle(permit, { usedTokens: 0, entry: null }));
 }
 
-/** The client's last frame goes first: in the same step where it can, else at the end of this turn of the event loop. */
+/** The client's last frame is sent first: in the same step if possible, else at the end of this turn of the event loop. */
 async function completeAnswered({ isLost, writer }: Delivery, closing: ScriptCall | null): Promise<Disposition> {
   if (closing === null) return isLost ? LOST : COMPLETE;
   const whole = writer.takeWhole();
@@ -210,7 +210,7 @@ async function completeAnswered({ isLost, writer }: Delivery, closing: ScriptCal
 
 async function beginNextAttempt(context: InferenceContext, delivery: Delivery): Promise<boolean> {
   const { store, workerId, settings } = context;
-  // The next attempt's fence would refuse what is still on its way.
+  // The next attempt's fence would refuse frames that are still in flight.
   await delivery.writer.settled();
   const grant = await store.continueClaim(delivery.spec.requestId, workerId, delivery.progress, settings.recordTtlMs);
   if (grant === null) return false;
@@ -223,14 +223,14 @@ function cancelled(): Failure {
   return createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
 }
 
-// A request that is over and whose worker has died between its last frame and the books: the next worker that gets the job closes
-// them. What the books have already stays, so this does no harm where the first worker was faster.
+// A finished request whose worker died between its last frame and the books: the next worker that gets the job closes the books.
+// Existing entries stay unchanged, so this is harmless if the first worker did it already.
 //
-// The last attempt is written as unsettled, with an estimate, by the janitor; the outcome counts the attempts before it.
+// The janitor writes the last attempt as unsettled, with an estimate; the outcome counts the attempts before it.
 
 type Done = Extract<ClaimResult, { kind: 'done' }>;
 
-/** A failure is said in one frame; a longer answer has none. */
+/** A failure fits in one frame; a longer answer contains none. */
 const MAX_READ_BYTES = 1024 * 1024;
 
 export async function closeLate(context: InferenceContext, job: RequestJob, done: Done): Promise<Disposition> {
@@ -249,12 +249,12 @@ async function failureOf(context: InferenceContext, { spec, outcome }: Done): Pr
   return createFailure(code, 'The request ended with this failure; its worker died before it had written more of it.');
 }
 
-// A job that BullMQ gives up: the workers that had it died one after the other, or its processing failed by a bug. The
-// client must hear of it all the same. The job leaves its queue afterwards only: a death in between repeats all of this.
+// A job that BullMQ gives up: the workers that had it died one after the other, or a bug made its processing fail. The client
+// must still be notified. The job is removed from its queue only afterwards: a crash in between repeats all of this.
 
 export function createAbandonedHandler(context: InferenceContext) {
   return async (job: RequestJob, error: Error): Promise<Disposition> => {
-    // This very process may be at it still, with a lock that it has lost.
+    // This process may still be working on it, with a lock that it has lost.
     if (context.active.has(job.requestId)) return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
     const { store, workerId, settings } = context;
     const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
@@ -264,7 +264,7 @@ export function createAbandonedHandler(context: InferenceContext) {
         await sayLost(context, job, claimed.claim);
         return COMPLETE;
       case 'owned':
-        // It finishes, or has just died.
+        // The owner will finish, or has just died.
         return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
       case 'moved':
         return followMove(context, claimed);

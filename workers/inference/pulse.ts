@@ -1,4 +1,4 @@
-// The signs of life of a worker process: it says that it is alive, and extends the leases of its open attempts.
+// The signs of life of a worker process: it sends heartbeats, and extends the leases of its open attempts.
 
 import { createFailure } from '#src/contracts/failure.ts';
 import { attemptId } from '#src/contracts/ids.ts';
@@ -11,12 +11,12 @@ const HEARTBEAT_MS = 1_000;
 const RENEW_MS = PERMIT_LEASE_MS / 3;
 
 export interface Pulse {
-  /** Since Redis has last taken a sign of life. */
+  /** Time since Redis last accepted a heartbeat. */
   silentMs(): number;
   stop(): Promise<void>;
 }
 
-/** Resolves after the first sign of life. */
+/** Resolves after the first heartbeat. */
 export async function startPulse(context: InferenceContext, onError: (error: Error) => void): Promise<Pulse> {
   const { liveness, workerId, seenShards, limiter, openPermits, active, metrics } = context;
   let beatAtMs = performance.now();
@@ -41,8 +41,8 @@ export async function startPulse(context: InferenceContext, onError: (error: Err
   };
 }
 
-// Listens for what other processes tell this one: requests whose clients went away, limits that have room again, and what
-// they ask it: whether it works on a request that its record says it holds.
+// Listens for messages of other processes: requests whose clients disconnected, limits that have room again, and queries whether
+// this process works on a request whose record names it as owner.
 
 export async function listenForControl(
   subscription: RedisClient,
@@ -55,7 +55,7 @@ export async function listenForControl(
   const answer = (requestId: string) => {
     if (context.active.has(requestId)) return;
     context.store.disown(requestId, context.workerId).catch(onError);
-    // It may never have come: what was handed over with it is no call. A settled attempt is closed already.
+    // The request may never have arrived; the permit handed over with it is then unused. A settled attempt is closed already.
     context.limiter.forget(attemptId(requestId, 1)).catch(onError);
   };
   subscription.on('smessage', (channel: string, message: string) => {
@@ -67,7 +67,7 @@ export async function listenForControl(
   await Promise.all([keyspace.freedChannel, ...control].map((channel) => subscription.ssubscribe(channel)));
 }
 
-/** As claim.lua asks it. */
+/** Prefix of claim.lua's query. */
 const QUESTION = '? ';
 
 const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');

@@ -1,4 +1,4 @@
-// One call to one provider: sends the request, relays the answer to the client, says how it went. Never throws for
+// One call to one provider: sends the request, relays the answer to the client, and returns the result. Never throws for
 // anything a provider or a network can do; does not retry, does not bill.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -51,19 +51,19 @@ export interface AttemptInput {
   translation: Translation;
   context: RelayContext;
   writer: ReplyWriter;
-  /** Client-visible headers of the answer, beside its content type. */
+  /** Client-visible headers of the answer, in addition to its content type. */
   answerHeaders: Record<string, string>;
   /** Streamed events carry their ids. */
   hasEventIds: boolean;
   maxAnswerBytes: number;
-  /** A stream is shown once it has so many tokens. */
+  /** A stream is sent to the client once it has this many tokens. */
   holdBackTokens: number;
   signal: AttemptSignal;
-  /** Another step could answer in its place: the provider is given less time to be silent. */
+  /** Another step could answer instead: the provider may be silent for a shorter time. */
   hasAlternative: boolean;
-  /** An answer that the provider's filter has emptied is a failure: the request may be asked elsewhere. */
+  /** Treat an answer that the provider's filter has emptied as a failure: another provider may be asked. */
   leavesFiltered: boolean;
-  /** The answer itself has begun. Called at most once. */
+  /** The content of the answer has begun. Called at most once. */
   onBegun: () => void;
   onBug: (error: Error) => void;
 }
@@ -76,10 +76,10 @@ export interface AttemptSignal {
 
 export interface AttemptOutcome {
   failure: Failure | null;
-  /** What the provider will bill, as far as anybody knows. */
+  /** What the provider will bill, as far as is known. */
   usage: Usage;
   firstByteMs: number | null;
-  /** The first piece of the answer itself; null where there was none, or it was not streamed. */
+  /** Time to the first content of the answer; null if there was none, or it was not streamed. */
   firstTokenMs: number | null;
   durationMs: number;
   /** How a stream grew (attempt-clock.ts). */
@@ -92,8 +92,8 @@ export function runAttempt(input: AttemptInput, upstream: Upstream): Promise<Att
 }
 
 /**
- * States of a run: waiting (nothing came), then streaming (events are relayed) or collecting (a whole body), then over.
- * Every way out goes through `#finish`, once.
+ * States of a run: waiting (nothing received), then streaming (events are relayed) or collecting (a whole body), then over.
+ * Every exit passes through `#finish`, once.
  */
 class AttemptRun {
   readonly #input: AttemptInput;
@@ -106,7 +106,7 @@ class AttemptRun {
   #rateLimits: RateLimitHint | null = null;
   #stream: { splitter: SseSplitter; relay: StreamRelay } | null = null;
   #collected: Buffer[] = [];
-  /** Events without content, until there is some (or the end). */
+  /** Events without content, held until there is content (or the end). */
   #preamble: Buffer[] = [];
   #answerBytes = 0;
   #firstByteMs: number | null = null;
@@ -204,12 +204,12 @@ class AttemptRun {
     return splitter.push(chunk).map((event) => this.#ownSteering(event));
   }
 
-  /** Ids and reconnection times of a stream that can be resumed are the broker's own. */
+  /** In a resumable stream, ids and reconnection times are set by Sluice: removes the provider's. */
   #ownSteering(event: SseEvent): SseEvent {
     return this.#input.hasEventIds && this.#input.client.hasEventIds ? withoutSteering(event) : event;
   }
 
-  /** Nothing visible yet, or too little of it for those who prefer certainty over speed. */
+  /** Nothing visible yet, or fewer tokens than the configuration holds back. */
   #isHeldBack(relay: StreamRelay, isPreamble: boolean | undefined): boolean {
     const { writer, holdBackTokens } = this.#input;
     if (writer.hasAnswered) return false;
@@ -265,8 +265,8 @@ class AttemptRun {
   #endStream({ splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
     const cut = splitter.end();
     const rest = cut === null ? null : this.#ownSteering(endedEvent(cut));
-    // An event without its empty line is dropped by the standard; providers have been seen to end so after `[DONE]`, and
-    // Gemini's errors are bare JSON. Behind a finish half an event says nothing, and a whole one may be an error.
+    // The standard drops an event without its empty line; providers were seen to end like this after `[DONE]`, and Gemini's
+    // errors are bare JSON. After a finish, a partial event means nothing, but a complete one may be an error.
     if (rest !== null && (!relay.isComplete() || isJson(rest.data ?? ''))) {
       if (!isUtf8(rest.raw)) return this.#finish(NOT_UTF8);
       const { bytes, failure } = relay.accept(rest);
@@ -308,7 +308,7 @@ class AttemptRun {
     this.#giveUp(describeExpiry(expiry));
   }
 
-  /** Whatever ends the call: an answer that is whole by then is the answer (invariant 7). */
+  /** Ends the call early; an answer that is already complete still counts as the answer (invariant 7). */
   #giveUp(failure: Failure): void {
     if (this.#isOver) return;
     if (this.#stream?.relay.isComplete()) this.#endStream(this.#stream);
@@ -340,5 +340,5 @@ class AttemptRun {
   }
 }
 
-/** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */
+/** A provider's error is at the beginning of its body: the rest after this many bytes is not read. */
 const MAX_ERROR_BYTES = 1024 * 1024;

@@ -1,10 +1,10 @@
-// A request whose prompt begins like others' lets the first of them go ahead (src/routing/prefixes.ts).
+// Requests with the same prompt prefix wait for the first of them (src/routing/prefixes.ts).
 import { circuitOf } from '#src/contracts/route-plan.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
 const LOOK_EVERY_MS = 50;
 
-/** Resolves when it may go: at once for models that share no prefixes, and whenever Redis cannot say. */
+/** Resolves when the request may proceed: immediately for models that share no prefixes, and if Redis fails. */
 export async function awaitLeader({ prefixes, onTrouble }: InferenceContext, delivery: Delivery): Promise<void> {
   const { spec, step, cancellation } = delivery;
   const { prefix } = spec.plan;
@@ -21,7 +21,7 @@ export async function awaitLeader({ prefixes, onTrouble }: InferenceContext, del
   }
 }
 
-/** The provider reads the prompt no more: it is in its cache. */
+/** The provider has read the prompt: it is in its cache. */
 export function noteLed({ prefixes, onTrouble }: InferenceContext, delivery: Delivery): void {
   const { prefix } = delivery.spec.plan;
   if (!delivery.isLeader || prefix === undefined) return;
@@ -29,7 +29,7 @@ export function noteLed({ prefixes, onTrouble }: InferenceContext, delivery: Del
   prefixes.begun(circuitOf(delivery.step), prefix.hash).catch(onTrouble);
 }
 
-/** Its call is over without an answer, or was not made. */
+/** The leader's call ended without an answer, or was not made. */
 export function leaveLead({ prefixes, onTrouble }: InferenceContext, delivery: Delivery): void {
   const { prefix } = delivery.spec.plan;
   if (!delivery.isLeader || prefix === undefined) return;

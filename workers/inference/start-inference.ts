@@ -1,5 +1,5 @@
-// One worker: its connections, the pools of its providers, its signs of life. A process has one (workers/inference.ts); what
-// it is called tells it from all others.
+// One worker: its connections, the pools of its providers, its signs of life. A process has one (workers/inference.ts), with a
+// unique id.
 
 import { createBudgets } from '#src/accounts/budgets.ts';
 import type { Provider } from '#src/config/catalogue.ts';
@@ -50,16 +50,16 @@ import { createAbandonedHandler, createJobProcessor, type HandedOver } from './p
 import { listenForControl, startPulse } from './pulse.ts';
 import { createUpstream } from './upstream.ts';
 
-/** An unfinished request without a sign of life: longer than any deadline's rest plus two takeovers. */
+/** Added to the deadline for the lifetime of an unfinished record without a sign of life: covers two takeovers. */
 const RECORD_TTL_MARGIN_MS = 300_000;
 
 export interface Inference {
   context: InferenceContext;
-  /** Of whatever would stand still first (workers/support/health-server.ts). */
+  /** Time since the last sign of life of the parts that would stall first (workers/support/health-server.ts), ms. */
   signs: Record<string, () => number>;
-  /** Takes jobs of these providers from now on. */
+  /** Starts to take jobs of these providers. */
   work(providers: readonly Provider[]): void;
-  /** Takes no more jobs; those that run have `graceMs` to end, then go back to their queues. */
+  /** Takes no more jobs; running ones have `graceMs` to end, then go back to their queues. */
   drain(graceMs: number): Promise<void>;
   /** After `drain`. */
   close(): Promise<void>;
@@ -73,7 +73,7 @@ export interface InferenceOptions {
   metrics: WorkerMetrics;
   onRedisProbe?: RedisWatchOptions['onProbe'];
   tracing?: Tracing | null;
-  /** With the API in this process. */
+  /** Set if the API runs in this process. */
   neighbours?: Neighbours | null;
 }
 
@@ -202,7 +202,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     async drain(graceMs) {
       if (neighbours !== null) neighbours.receive = null;
       await handOffs.close();
-      // Jobs are given back only when nothing fetches any more, or this process would fetch them again.
+      // Jobs are given back only after fetching has stopped, or this process would fetch them again.
       await Promise.all(consumers.map((consumer) => consumer.stopFetching()));
       const handBack = setTimeout(
         () => active.abortAll(createFailure('shutting_down', 'The worker is shutting down.')),
@@ -227,7 +227,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   };
 }
 
-/** A credential with another secret is tried at once, whatever was said of the one before. */
+/** A credential with a new secret is tried immediately, even if the old secret was refused. */
 function followCredentials({ catalogue, circuits, logger }: InferenceContext): void {
   for (const provider of catalogue.providers.values()) {
     for (const credential of provider.credentials) {
@@ -241,7 +241,7 @@ function followCredentials({ catalogue, circuits, logger }: InferenceContext): v
   }
 }
 
-/** Its first step, as every request's that is handed over. */
+/** Starts a request that was handed over; it is always at its first step. */
 function receive(
   { catalogue }: InferenceContext,
   consumers: ReadonlyMap<string, QueueConsumer>,

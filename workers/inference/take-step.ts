@@ -1,5 +1,5 @@
-// One try of the current step: can the request be said in its provider's protocol, may it be asked (circuit, limits), and
-// if not, where to go instead.
+// Tries the current step: whether the request can be expressed in the provider's protocol, whether the provider may be called
+// (circuit, limits), and if not, what to do instead.
 
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
@@ -24,9 +24,9 @@ import { brokenOff, prepareStep } from './prepare-step.ts';
 import { mayHedge, raceAttempts } from './race.ts';
 import { awaitLeader } from './shared-prefix.ts';
 
-/** A permit that comes within this time is waited for in the slot; later ones are waited for in the queue. */
+/** A wait for a permit up to this long keeps the slot; for longer waits the job goes back to the queue. */
 export const PATIENCE_MS = 2_000;
-/** A permit that comes at once is no wait. */
+/** A shorter wait for a permit is not recorded as a wait. */
 const UNREMARKABLE_MS = 5;
 
 export async function takeStep(context: InferenceContext, delivery: Delivery): Promise<StepResult> {
@@ -66,7 +66,7 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
     });
   }
   if (permit.kind === 'granted') {
-    // It may have been waited for.
+    // The state may have changed while it waited for the permit.
     const isOutMeanwhile =
       context.holds.find(deployment) !== null ||
       (!wasOpen && circuits.isOpen(circuitName)) ||
@@ -88,7 +88,7 @@ function isHeldCredential({ holds }: InferenceContext, { provider }: Deployment,
   return used !== null && holds.get(used.scope.name) !== null;
 }
 
-/** The first credential may have been let through for a trial that another one's free place has made unnecessary. */
+/** The first credential may hold a trial that is not needed because the permit is for another credential, or was not granted. */
 function releaseTrial(
   { circuits }: InferenceContext,
   { step }: Delivery,
@@ -99,7 +99,7 @@ function releaseTrial(
   for (const name of credentialCircuits(first, step)) circuits.reportUndecided(name, 0);
 }
 
-/** The permit that came with the request, or one that is waited for. */
+/** Uses the permit that came with the request, or waits for one. */
 async function acquire(
   context: InferenceContext,
   delivery: Delivery,
@@ -111,7 +111,7 @@ async function acquire(
     delivery.granted = null;
     const { permit, isCurrent } = grantedPermit(context, delivery, deployment, granted);
     if (isCurrent) return { kind: 'granted', permit };
-    // The API knew less of what this worker has learned a moment ago.
+    // The API did not have the limits that this worker has just learned.
     await context.limiter.settle(permit, { usedTokens: 0, entry: null });
     await context.waitQueues.enter(waitEntry(spec, step));
   }
@@ -120,7 +120,7 @@ async function acquire(
   return context.desk.acquire(`${deployment.id} ${spec.lane}`, requests, patienceMs, cancellation);
 }
 
-/** How long a wait may be before the step is left for the next one, where there is one to leave it for. */
+/** Longest wait before the request moves to the next step; null if there is none to move to. */
 function waitUpToMs({ spec, job, progress }: Delivery): number | null {
   return maySkip(spec.plan, job.step, progress) ? (spec.plan.waitUpToMs ?? DEFAULT_WAIT_UP_TO_MS) : null;
 }
@@ -129,7 +129,7 @@ function patienceOf(delivery: Delivery): number {
   return Math.min(PATIENCE_MS, waitUpToMs(delivery) ?? PATIENCE_MS);
 }
 
-/** What the request has waited for this provider's limits without a break, and without having called it. */
+/** How long the request has waited for this provider's limits without interruption and without calling it. */
 function waitedMs({ spec, step, progress: { timeline } }: Delivery): number {
   const before = timeline.findLastIndex(
     ({ kind, provider }) => (kind !== 'limit' && kind !== 'skip') || provider !== step.provider,
@@ -137,10 +137,10 @@ function waitedMs({ spec, step, progress: { timeline } }: Delivery): number {
   return Date.now() - (timeline[before]?.untilMs ?? spec.acceptedAtMs);
 }
 
-/** A release brings what is parked back at once (src/api/routes/admin-holds.ts); this is for what it misses. */
+/** Releasing a hold returns parked jobs immediately (src/api/routes/admin-holds.ts); this interval covers those it misses. */
 const HELD_RECHECK_MS = 30_000;
 
-/** Nobody knows for how long: it waits, for as long as its client does. */
+/** The end of a hold is unknown: the request waits until its deadline. */
 function leaveHeld(delivery: Delivery, { name }: Hold): StepResult {
   const { spec, step, progress } = delivery;
   const waitMs = Math.min(HELD_RECHECK_MS, spec.deadlineAtMs - Date.now() - 1);
@@ -151,10 +151,10 @@ function leaveHeld(delivery: Delivery, { name }: Hold): StepResult {
   });
 }
 
-/** A forecast may be too long: a request that comes back after this part of it can still be early, and is asked again. */
+/** A forecast may be too long: a request that returns after this part of it may be early and waits again. */
 const TRUSTED_PART = 0.8;
 
-/** How long a request that must wait stays away: by its place among all who wait, so that not all come back at once. */
+/** How long a waiting request is parked: depends on its place in the wait queue, so that not all return at once. */
 async function parkMs(
   context: InferenceContext,
   { spec, step }: Delivery,
@@ -168,7 +168,7 @@ async function parkMs(
 
 const NO_FORECAST = { startMs: 0, accountStartMs: 0 };
 
-/** A held permit, and a turn behind one, end without notice: nobody can say when to come back, only that time is up. */
+/** Denials that end at an unknown time, when a call ends: no retry time can be given, only that the deadline has passed. */
 const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);
 
 function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 'too-long' }>): StepResult {
@@ -181,7 +181,7 @@ function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 't
   return isTimeUp ? { kind: 'failed', failure: deadlinePassed(delivery.progress.calls) } : result;
 }
 
-/** What waiting cannot cure (a rejected key, an exhausted quota) is said at once; an outage is waited for. */
+/** Fails immediately if waiting cannot help (a rejected key, an exhausted quota); waits for the end of an outage. */
 function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState, { kind: 'open' }>): StepResult {
   const { provider } = delivery.step;
   if (ruleOf(code).cooldown === 'open') {
@@ -193,7 +193,7 @@ function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState
   return skipOrWait(delivery, waitMs, failure, { kind: 'circuit', provider, reason: code });
 }
 
-/** The API may have read a newer configuration a moment before this process does. */
+/** The API may have read a newer configuration slightly earlier than this process. */
 async function findDeployment(
   { catalogue, refreshCatalogue }: InferenceContext,
   id: string,
@@ -204,7 +204,7 @@ async function findDeployment(
   return catalogue.deployments.get(id);
 }
 
-/** It wants all of its fields sent (`provider.require_parameters`). Where another provider failed, that is what went wrong. */
+/** The request wants all of its fields sent (`provider.require_parameters`). If another provider failed, its failure is used. */
 function leaveIncapable(delivery: Delivery, dropped: readonly string[]): StepResult {
   const { spec, step, job, progress } = delivery;
   if (hasNext(spec.plan, job.step, progress)) {
@@ -222,7 +222,7 @@ function leaveUnknown(delivery: Delivery): StepResult {
   return failOrFallBack(delivery, createFailure('no_deployment', message));
 }
 
-/** Too long for a slot: another step if one is left to ask, else the queue, else (past the deadline) the truth. */
+/** The wait is too long for a slot: another step if one is left, else the queue, else (past the deadline) the failure. */
 function skipOrWait(
   delivery: Delivery,
   waitMs: number,
@@ -251,7 +251,7 @@ function failOrFallBack(delivery: Delivery, failure: Failure, because: 'circuit'
   return { kind: 'fallback' };
 }
 
-/** The timeline says of every provider of the plan why it was not asked. */
+/** The timeline records for every skipped provider of the plan why it was not called. */
 function noteSkip(delivery: Delivery, reason: string): void {
   spend(delivery, { kind: 'skip', provider: delivery.step.provider, reason });
 }

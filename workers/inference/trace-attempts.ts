@@ -1,5 +1,5 @@
-// The worker's part of a request's trace: what it waited for, each call to a provider, and the closing of its books. Waits are
-// told from the request's timeline, so that a trace has them whoever has waited.
+// The worker's part of a request's trace: its waits, each call to a provider, and the closing of its books. Waits are taken from
+// the request's timeline, so that a trace includes those in other workers.
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 import { PICO_PER_USD } from '#src/contracts/money.ts';
@@ -15,11 +15,11 @@ export interface AttemptTrace {
   span: OpenSpan;
   tracing: Tracing;
   attributes: Attributes;
-  /** What the provider is sent: with a `traceparent` where the configuration wants it. */
+  /** The request to the provider, with a `traceparent` if configured. */
   upstream(request: UpstreamRequest): UpstreamRequest;
 }
 
-/** What was waited for since the last call is counted and traced: called where a call, or the request, has ended. */
+/** Counts and traces the waits since the last call: called when a call, or the request, has ended. */
 export function noteWaits(
   { metrics, tracing }: Pick<InferenceContext, 'metrics' | 'tracing'>,
   delivery: Pick<Delivery, 'spec' | 'progress'>,
@@ -31,7 +31,7 @@ export function noteWaits(
   if (permitWaits.length > 0) metrics.permitWaits(permitWaits);
 }
 
-/** Those of less than a millisecond are not shown. */
+/** Waits shorter than a millisecond are left out. */
 function traceWaits(tracing: Tracing, { spec }: Pick<Delivery, 'spec'>, waits: readonly TimedPart[]): void {
   if (spec.trace === undefined) return;
   for (const { kind, untilMs, durationMs, provider, reason } of waits) {
@@ -46,7 +46,7 @@ function traceWaits(tracing: Tracing, { spec }: Pick<Delivery, 'spec'>, waits: r
   }
 }
 
-/** Keys stay out of traces: that it was the key's own limit says enough. */
+/** Key ids are kept out of traces: the scope is only reported as `key`. */
 function reasonOf(kind: TimedPart['kind'], reason: string | undefined): Attributes {
   if (kind !== 'limit' || reason === undefined) return {};
   const space = reason.lastIndexOf(' ');
@@ -89,7 +89,7 @@ export function traceAttempt(tracing: Tracing | null, delivery: Traced, deployme
   };
 }
 
-/** A permit that came at once is no part of the timeline; what was waited for is (traceWaits). */
+/** Traces a permit granted without a wait, which is not in the timeline; waits are (traceWaits). */
 function tracePermit(tracing: Tracing, { spec, progress }: Traced): void {
   const last = progress.timeline.at(-1);
   if (last === undefined || last.kind === 'limit') return;
@@ -106,7 +106,7 @@ function callAttributes(operation: string, { provider }: Deployment): Attributes
   };
 }
 
-/** @param next how the request goes on: answered, retry, fallback, … */
+/** @param next what follows: answered, retry, fallback, … */
 export function endAttempt(
   trace: AttemptTrace | null,
   entry: LedgerEntry,
@@ -138,7 +138,7 @@ export function endAttempt(
   tracing.measure({ durationMs, firstChunkMs, inputTokens, outputTokens, attributes: { ...attributes, ...failed } });
 }
 
-/** Of captured messages. */
+/** Limit of captured messages. */
 const MAX_CHARACTERS = 32_768;
 
 interface Part {
@@ -152,9 +152,9 @@ interface Message {
 }
 
 /**
- * What a request says, in the form of the GenAI conventions: only where the operator has asked for it (tracing.ts). JSON. The
- * latest messages, as many as there is room for; empty for a body that has none. Texts only: images, files, calls of tools and
- * their results are named, not shown.
+ * The messages of a request as JSON in the form of the GenAI conventions; only if the operator has enabled it (tracing.ts). The
+ * latest messages that fit; an empty list for a body without messages. Texts only: images, files, tool calls and their results
+ * appear by type, without content.
  */
 export function capturedMessages(body: Buffer): string {
   const said = messagesOf(parse(body));

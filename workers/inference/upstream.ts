@@ -1,5 +1,5 @@
-// HTTP to the providers: one pool of connections per provider. Callbacks rather than streams: at 30,000 chunks a second an
-// async iterator per chunk costs more than the rest of the relay.
+// HTTP to the providers: one connection pool per provider. Callbacks rather than streams: at 30,000 chunks per second an async
+// iterator costs more than the rest of the relay.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
@@ -17,11 +17,11 @@ export interface UpstreamEvents {
 }
 
 export interface UpstreamCall {
-  /** The request has a connection: from here on the provider may have it. */
+  /** The request has a connection: the provider may have received it. */
   readonly isSent: boolean;
-  /** Closes the connection: the provider sees it at once and stops generating. Safe to call twice. */
+  /** Closes the connection: the provider notices immediately and stops generating. Safe to call twice. */
   abort(reason: Error): void;
-  /** The answer is whole, whatever else may come: nothing more is told. The connection is closed unless the provider ends soon. */
+  /** The answer is complete: no more events are reported. The connection is closed unless the provider ends the answer soon. */
   letGo(): void;
   pause(): void;
   resume(): void;
@@ -32,13 +32,13 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
-/** Idle connections are kept so long (unless the provider says less): a new TLS handshake costs a fifth of a second. */
+/** How long idle connections are kept (unless the provider announces less): a TLS handshake costs a fifth of a second. */
 const KEEP_ALIVE_MS = 20_000;
 const USER_AGENT = 'sluice';
 
 export function createUpstream(): Upstream {
   const pools = new Map<string, Pool>();
-  /** The configuration's providers are replaced, not changed. */
+  /** By object identity: providers of the configuration are replaced, not mutated. */
   const places = new WeakMap<Provider, { pool: Pool; pathname: string }>();
 
   function placeOf(provider: Provider) {
@@ -56,12 +56,12 @@ export function createUpstream(): Upstream {
     let pool = pools.get(key);
     if (pool === undefined) {
       pool = new Pool(origin, {
-        // Deadlines are the attempt's own (attempt-clock.ts): exact, and apart for first byte, silence and total.
+        // The attempt has its own deadlines (attempt-clock.ts): exact, and separate for first byte, silence and total.
         headersTimeout: 0,
         bodyTimeout: 0,
         connect: { timeout: provider.timeouts.connectMs },
         keepAliveTimeout: KEEP_ALIVE_MS,
-        // One call per connection: aborting it is a closed socket, which every provider understands.
+        // One call per connection: aborting it closes the socket, which every provider understands.
         pipelining: 1,
         allowH2: false,
       });
@@ -77,7 +77,7 @@ export function createUpstream(): Upstream {
         ...request.headers,
         ...provider.headers,
         'user-agent': USER_AGENT,
-        // Without it a server may send what it likes (RFC 9110 section 12.5.3).
+        // Without it a server may use any encoding (RFC 9110 section 12.5.3).
         'accept-encoding': 'identity',
         // OpenAI logs it with the call; others ignore it (docs/reference/openai-chat.md section 1).
         'x-client-request-id': attemptId,
@@ -93,7 +93,7 @@ export function createUpstream(): Upstream {
   };
 }
 
-/** A version segment that ends the base URL and begins the path stands once: people write both forms. */
+/** A version segment that ends the base URL and also begins the path is kept once: both forms are in use. */
 export function joinPaths(base: string, path: string): string {
   const lastSegment = base.slice(base.lastIndexOf('/'));
   const isRepeated = lastSegment.length > 1 && path.startsWith(`${lastSegment}/`);
@@ -101,17 +101,17 @@ export function joinPaths(base: string, path: string): string {
 }
 
 /**
- * One call. What undici tells of it passes through a decoder where the answer is encoded; then the decoder's end is the
- * answer's, and its pace the connection's.
+ * One call. If the answer is encoded, its data passes through a decoder; then the answer ends when the decoder ends, and the
+ * decoder's backpressure applies to the connection.
  */
 class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #events: UpstreamEvents;
   #controller: Dispatcher.DispatchController | null = null;
   #decoder: Transform | null = null;
   #abortReason: Error | null = null;
-  /** Nothing more is told. */
+  /** No more events are reported. */
   #isOver = false;
-  /** Nothing more comes over the connection. */
+  /** Nothing more is received over the connection. */
   #hasEnded = false;
 
   constructor(events: UpstreamEvents) {
@@ -128,7 +128,7 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
     this.#decoder?.destroy();
     if (this.#hasEnded) this.#end(() => this.#events.onError(reason));
     else if (this.#controller !== null) this.#controller.abort(reason);
-    // Still waiting for a connection: there is nothing to close, and nothing will be sent.
+    // Still waiting for a connection: nothing to close, and nothing will be sent.
     else queueMicrotask(() => this.#end(() => this.#events.onError(reason)));
   }
 
@@ -211,6 +211,6 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 }
 
-/** A connection whose answer is over is read a little further, so that it can be used again. */
+/** After its answer is complete, a connection is read for this much longer, so that it can be reused. */
 const LET_GO_MS = 1_000;
 const LEFT_OPEN = new Error('the provider left its answer open');
