@@ -105,9 +105,9 @@ export interface Delivery {
   isLeader: boolean;
   /** The permit for its first call that came with it; null if there is none, or it is used. */
   granted: GrantedPermit | null;
-  /** Its attempt runs beside another one; the hedge is the second of them. Absent: it is alone. */
+  /** Set if its attempt runs concurrently with another one; the hedge is the second of the two. Absent: a single attempt. */
   beside?: { isHedge: boolean };
-  /** Another delivery owns the request: nothing may be written any more. */
+  /** Another delivery owns the request: nothing more may be written. */
   isLost: boolean;
 }
 

@@ -134,7 +134,7 @@ function rememberCures(
   else if (failure.code === 'upstream_bad_request') knownCures.forget(cureSubject(delivery, route));
 }
 
-/** A call that is over, and not in the books yet. */
+/** A call that has ended and is not in the books yet. */
 export interface EndedCall {
   deployment: Deployment;
   permit: Permit;
@@ -151,7 +151,7 @@ export interface EndedCall {
   before: { frames: number; isRescue: boolean };
 }
 
-/** Its part of the request's time and money, at once; gives its entry. */
+/** Adds the call's time and cost to the request's progress, synchronously; returns its ledger entry. */
 export function noteEnded(delivery: Delivery, ended: EndedCall): LedgerEntry {
   const { credential, startedAtMs, outcome, pricing } = ended;
   const { spec, step, writer, beside } = delivery;
@@ -176,7 +176,7 @@ export function noteEnded(delivery: Delivery, ended: EndedCall): LedgerEntry {
   );
 }
 
-/** An attempt behind which the request goes on: its permit back, its entry to the ledger. */
+/** Settles an attempt after which the request continues: returns its permit and writes its ledger entry. */
 export function settleEnded(
   context: InferenceContext,
   delivery: Delivery,
@@ -189,10 +189,10 @@ export function settleEnded(
 }
 
 /**
- * Order matters here: the client's last frame is in the log before the books call the request answered, and a death in
- * between leaves them to process-job.ts. Where no record would be left for that, both go in the same turn of the event
- * loop: a death in between costs another call, and no outcome.
- * @param decide what comes after a failure.
+ * Order matters here: the client's last frame must be in the log before the books record the request as answered; if the process
+ * dies in between, process-job.ts closes the books. If no record would be left for that, both are sent in the same turn of the
+ * event loop: a crash in between costs another call, but loses no outcome.
+ * @param decide chooses the next step after a failure.
  */
 export async function conclude(
   context: InferenceContext,
@@ -207,7 +207,7 @@ export async function conclude(
   const result: StepResult = failure === null ? { kind: 'answered', closing: null } : decide(failure);
   if (result.kind === 'answered' && spec.isStream) writer.end('ok');
 
-  // What was paid for is written, however long Redis takes nothing.
+  // A billed attempt must be written, however long Redis refuses writes.
   if (result.kind === 'answered' && !isForgottenWhenDelivered(spec)) await writer.settled();
   if (result.kind === 'answered' && !delivery.isLost) {
     const { progress } = delivery;

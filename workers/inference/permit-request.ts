@@ -110,7 +110,7 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
 // The cost of one attempt: what the client sees and what the ledger records come from the same function.
 
 export interface AttemptPricing {
-  /** For the relay: the request's cost with this attempt, and its charge. */
+  /** For the relay: the request's cost including this attempt, and its charge. */
   /** @param beside what an attempt beside it costs. */
   priceUsage(usage: Usage, beside?: PicoUsd): ShownCost;
   /** For the books: this attempt alone. */
