@@ -1,5 +1,5 @@
-// Closes the books of a request: the one place that reports its end to the ledger, the budget that has its reservation, and
-// the wait queues that it may still be in; and the messages that the ledger gets.
+// Closes the books of a request: the only place that reports its end to the ledger, to the budget that holds its reservation
+// and to the wait queues that it may still be in. Also builds the ledger messages.
 
 import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
@@ -15,9 +15,9 @@ export interface RequestEnding {
   progress: RequestProgress;
   /** Null if it was answered. */
   failure: Failure | null;
-  /** Whose answer, or beginning of an answer, the client has. */
+  /** The step whose answer, complete or partial, the client received; null if none. */
   answeredBy: RouteStep | null;
-  /** The step of its plan in whose wait queues it may still be; null if it ended with its call. */
+  /** The step of its plan in whose wait queues it may still be; null if it ended with a call. */
   waitedAt: RouteStep | null;
   /** Its last attempt, if it is not in the ledger yet: both are written in one step. */
   attempt?: LedgerEntry;
@@ -27,19 +27,19 @@ type Append = (message: string) => Promise<void>;
 
 export interface Books {
   /**
-   * Safe to repeat. Rejects if Redis does not take it; errors of wait queues are left to the janitor.
+   * Safe to repeat. Rejects if the write to Redis fails; the janitor cleans up after errors of wait queues.
    * @param append another way to write to the ledger: together with the last attempt's permit (limits/settle.lua).
    */
   close(ending: RequestEnding, append?: Append): Promise<void>;
 }
 
-/** Parts of other folders through which books are closed. */
+/** What closing the books needs from other folders. */
 export interface BookKeepers {
   ledger: { append: Append };
   budgets: {
     settle(reservation: BudgetReservation, requestId: string, cost: PicoUsd, charge: PicoUsd): Promise<void>;
   };
-  /** Absent where bodies are not counted: lines of batches have their own bound. */
+  /** Absent if bodies are not counted: batch lines have their own bound. */
   bodies?: { leave(spec: RequestSpec): Promise<void> };
   waitQueues: { forget(spec: RequestSpec, step: RouteStep): Promise<void> };
   onError: (error: Error) => void;
@@ -124,7 +124,7 @@ export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry 
   };
 }
 
-/** What is written of an attempt should nobody see its end. JSON. */
+/** The ledger message for an attempt whose end is never reported. JSON. */
 export function unsettledMessage(facts: AttemptFacts, usage: Usage, cost: Cost): string {
   const end = { state: 'unsettled', outcome: 'unknown', usage, cost, firstByteMs: null, durationMs: 0 } as const;
   return encodeMessage({ attempt: attemptEntry(facts, end) });
@@ -187,7 +187,7 @@ function accountsOf({
   };
 }
 
-/** The message of a failed request: with its dead letter, if it becomes one. */
+/** The message for a failed request, with its dead letter if it becomes one. */
 function failureMessage(spec: RequestSpec, request: RequestOutcome, failure: Failure): LedgerMessage {
   return isDeadLetter(spec, failure.code) ? { request, deadLetter: { spec, failure } } : { request };
 }

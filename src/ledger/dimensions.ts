@@ -1,8 +1,8 @@
-// What reports and exports group and select by, and how SQL says it.
+// What reports and exports group and filter by, and the SQL for it.
 import { type RawBuilder, sql } from 'kysely';
 import { HOUR_MS, ROLLUPS } from '../storage/rollup-tables.ts';
 
-/** What a report can group and select by, and its column or expression. Some are of attempts or of requests alone. */
+/** Dimensions of reports and their column or expression. Some exist for attempts or for requests only. */
 const DIMENSIONS = {
   hour: null,
   day: 'day',
@@ -32,7 +32,7 @@ const OF_ONE: Record<ReportSubject, readonly ReportDimension[]> = {
   request: ['credits'],
 };
 
-/** Calls to providers, or what clients asked: one request may take several attempts. */
+/** Calls to providers, or client requests: one request may take several attempts. */
 export const REPORT_SUBJECTS = ['attempt', 'request'] as const;
 export type ReportSubject = (typeof REPORT_SUBJECTS)[number];
 
@@ -48,17 +48,17 @@ export interface Selection {
   from?: string;
   to?: string;
   keyId?: string;
-  /** Of `tags` one of them; of `hour` its beginning, ISO 8601; of the others the whole value, empty for what has none. */
+  /** For `tags` one tag; for `hour` its start, ISO 8601; otherwise the whole value, empty for rows without one. */
   filters?: ReportFilters;
 }
 
-/** Of rows of the ledger; of an hour in a roll-up it is the column of that name. */
+/** For rows of the ledger. The hour of a roll-up is its column `hour` instead. */
 export function expressionOf(dimension: ReportDimension, per: ReportSubject): RawBuilder<unknown> {
   const { time } = ROLLUPS[per];
   return sql.raw(DIMENSIONS[dimension] ?? `${time} - ${time} % ${HOUR_MS}`);
 }
 
-/** For `where`: everything that a report or an export selects. */
+/** The conditions of a report or an export, for `where`. */
 export function selectionOf(
   { from, to, keyId, filters = {} }: Selection,
   per: ReportSubject,

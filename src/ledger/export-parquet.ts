@@ -1,10 +1,10 @@
-// Rows as Parquet, piece by piece: a row group is written as soon as it is full, so that any number of rows takes the memory of one
-// group. Only loaded where somebody exports so: its package is optional (docs/decisions/2026-11-28-parquet-by-hyparquet-writer.md).
+// Encodes rows as Parquet. A row group is written as soon as it is full, so that memory is bounded by one group. Loaded only for
+// Parquet exports: its package is optional (docs/decisions/2026-11-28-parquet-by-hyparquet-writer.md).
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { parseUsd } from '../contracts/money.ts';
 import type { ExportColumn, ExportedRow } from './export.ts';
 
-/** A group has some megabytes in memory, and is what readers skip or read as a whole. */
+/** A group takes a few megabytes of memory. Readers read or skip whole groups. */
 const ROWS_PER_GROUP = 20_000;
 
 const TYPES = {
@@ -16,7 +16,7 @@ const TYPES = {
   usd: 'DOUBLE',
 } as const;
 
-/** The bytes of one file. A file without rows has its columns nevertheless. */
+/** The bytes of one file. A file without rows still has its columns. */
 export async function* encodeParquet(
   rows: AsyncIterable<ExportedRow>,
   columns: readonly ExportColumn[],
@@ -75,7 +75,7 @@ function parquetValue(value: string | number | null, kind: ExportColumn['kind'])
   }
 }
 
-/** What was written since the last call. Offsets in the file go on: only the buffer begins anew. */
+/** What was written since the last call. Only the buffer is reset: file offsets keep counting. */
 function taken(output: ByteWriter): Uint8Array {
   const bytes = Uint8Array.from(output.getBytes());
   output.index = 0;

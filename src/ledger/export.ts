@@ -1,4 +1,4 @@
-// The rows of the ledger, one after the other, for spreadsheets and warehouses: read in pages, so that a table of any size fits.
+// Exports the rows of the ledger for spreadsheets and warehouses. They are read in pages, so that memory does not grow with them.
 import { sql } from 'kysely';
 import { formatUsd } from '../contracts/money.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
@@ -10,7 +10,7 @@ export type ExportedRow = Record<string, string | number | null>;
 const PAGE_ROWS = 2_000;
 const TABLE = { attempt: 'ledger_entries', request: 'requests' } as const;
 
-/** By request id, which is by time of acceptance. Money is shown as USD; everything else as it is stored. */
+/** Ordered by request id, and so by time of acceptance. Money is in USD; everything else is as stored. */
 export async function* exportRows(
   database: Database,
   per: ReportSubject,
@@ -35,10 +35,10 @@ function after(per: ReportSubject, requestId: string, attempt: unknown) {
   return sql`(request_id > ${requestId} or (request_id = ${requestId} and attempt > ${attempt}))`;
 }
 
-/** Columns that are whole numbers, which the engines give as bigint or as text. */
+/** Integer columns, which the database drivers return as bigint or as text. */
 const COUNT = /^(attempts?|is_stream|charge_units)$|_(tokens|ms|at)$/;
 
-/** Timelines are long and say nothing of money. */
+/** Without the timeline, which is long and has no billing data. */
 function shownRow({ timeline: _, cost_pico_usd: cost, tags, ...row }: Record<string, unknown>): ExportedRow {
   const shown = Object.entries(row).map(([name, value]) => [
     name,
@@ -51,7 +51,7 @@ function shownRow({ timeline: _, cost_pico_usd: cost, tags, ...row }: Record<str
   };
 }
 
-/** `pico` is a column of its own beside the dollars that it is made of: exact where those are a double. */
+/** `pico` is the exact amount beside the `usd` column, which is a double in Parquet; other formats leave it out. */
 export interface ExportColumn {
   name: string;
   kind: 'text' | 'count' | 'time' | 'flag' | 'usd' | 'pico';
@@ -65,7 +65,7 @@ const COST: readonly ExportColumn[] = [
 ];
 const LABELS = text('project_id', 'organisation_id', 'batch_id', 'session', 'tags');
 
-/** Of exported rows, for formats that have to know them before. */
+/** The columns of exported rows, for formats that need them in advance. */
 export const EXPORT_COLUMNS: Readonly<Record<ReportSubject, readonly ExportColumn[]>> = {
   attempt: [
     ...text('request_id'),
@@ -93,7 +93,7 @@ export const EXPORT_COLUMNS: Readonly<Record<ReportSubject, readonly ExportColum
   ],
 };
 
-/** Of reports. */
+/** The columns of a report. */
 export function reportColumns(groupBy: readonly ReportDimension[], per: ReportSubject): ExportColumn[] {
   const tokens = count('input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens');
   return [
@@ -106,7 +106,7 @@ export function reportColumns(groupBy: readonly ReportDimension[], per: ReportSu
   ];
 }
 
-/** A row of a report by the names of its columns. */
+/** A report row, keyed by column name. */
 export function reportRow({ group, costPicoUsd, charge, ...counts }: ReportRow): ExportedRow {
   return {
     ...group,
@@ -127,7 +127,7 @@ export function reportRow({ group, costPicoUsd, charge, ...counts }: ReportRow):
 export const EXPORT_FORMATS = ['csv', 'jsonl', 'parquet'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-/** A file piece by piece; memory is for a page of rows, or a row group of Parquet. */
+/** Yields a file in pieces. Memory is bounded by a page of rows or by a Parquet row group. */
 export async function* encodeRows(
   rows: AsyncIterable<ExportedRow>,
   columns: readonly ExportColumn[],
@@ -156,7 +156,7 @@ async function loadParquet() {
   }
 }
 
-/** RFC 4180. What a spreadsheet would take for a formula begins with an apostrophe: clients choose some of these texts. */
+/** RFC 4180. Text that a spreadsheet would read as a formula is prefixed with an apostrophe: clients choose some of it. */
 export function csvLine(values: readonly (string | number | null)[]): string {
   return `${values.map(csvCell).join(',')}\r\n`;
 }

@@ -1,9 +1,9 @@
-// What happened in a slice of time, in figures that can be added up: counts, tokens, money, and latencies as counts by bucket,
-// from which quantiles are read. Filled from SQL (recent-figures.ts) and from the ledger's stream as it comes.
+// Additive figures of a time slice: counts, tokens, money, and latencies as counts per bucket, from which quantiles are computed.
+// Filled from SQL (recent-figures.ts) and live from the ledger stream.
 import type { LedgerEntry, RequestOutcome } from '../contracts/ledger-entry.ts';
 
 export interface Figures {
-  /** Requests that ended, and those of them that failed. */
+  /** Requests that ended, and how many of them failed. */
   requests: number;
   failed: number;
   inputTokens: number;
@@ -11,12 +11,12 @@ export interface Figures {
   costPicoUsd: bigint;
   /** Failed requests by code. */
   codes: Map<string, number>;
-  /** From acceptance to the first byte of the answer, and to its end, of requests that were answered. */
+  /** Counts per bucket for answered requests: from acceptance to the first byte of the answer, and to its end. */
   firstByte: number[];
   total: number[];
 }
 
-/** Each is a fifth longer than the one before: a quantile is right within that. From 5 ms to three quarters of an hour. */
+/** Each bound is a fifth above the previous one, which is also the error of a quantile. From 5 ms to 35 minutes. */
 const RATIO = 1.2;
 const FIRST_BOUND_MS = 5;
 export const LATENCY_BOUNDS_MS: readonly number[] = Array.from({ length: 72 }, (_, index) =>
@@ -61,7 +61,7 @@ function bucketOf(ms: number): number {
   return Math.min(Math.max(at, 0), LATENCY_BOUNDS_MS.length);
 }
 
-/** Milliseconds below which this part of the counted ones lies; null where nothing is counted. */
+/** Milliseconds; `part` is from 0 to 1. Null if nothing is counted. */
 export function quantile(counts: readonly number[], part: number): number | null {
   const all = counts.reduce((sum, count) => sum + count, 0);
   if (all === 0) return null;

@@ -1,9 +1,9 @@
--- Removes readers of the ledger that are gone and left no pending messages: each start of a process has its own name. A reader
--- that is alive after all is registered again by its next read.
+-- Removes readers of the ledger that are gone and left no pending messages: each start of a process uses a new name. A reader
+-- that is still alive is registered again by its next read.
 --
 -- KEYS  1 ledger stream
 -- ARGV  1 group, 2 a reader that leaves now, or '', 3 how long a reader may be silent, ms
--- Gives how many were removed.
+-- Returns how many were removed.
 local forgotten = 0
 for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local known = {}

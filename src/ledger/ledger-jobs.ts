@@ -1,5 +1,6 @@
-// What a process with a ledger writer does beside writing: adds changes to the roll-ups, sums rows of before, makes partitions ahead and
-// deletes what is past its time. Every worker process does it; each step is one transaction, and a step that another did is done.
+// Background jobs of processes with a ledger writer: add changes to the roll-ups, sum rows that predate the roll-ups, create
+// partitions in advance and delete expired rows. Every worker process runs them; each step is one transaction, and a step that
+// another process has done is skipped.
 import type { LedgerSettings } from '../config/server-schema.ts';
 import type { Database } from '../storage/database.ts';
 import { preparePartitions } from '../storage/ledger-partitions.ts';
@@ -15,12 +16,12 @@ export interface LedgerJobsOptions {
   database: Database;
   settings: LedgerSettings;
   replyShards: number;
-  /** Called at every failed try; the next is later. */
+  /** Called on every failed try; the next try follows later. */
   onError: (error: Error) => void;
 }
 
 const EVERY_MS = 5_000;
-/** Partitions and what is past its time. */
+/** Interval for partitions and retention. */
 const SELDOM_MS = 3_600_000;
 
 export function startLedgerJobs({ database, settings, replyShards, onError }: LedgerJobsOptions): LedgerJobs {

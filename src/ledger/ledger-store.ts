@@ -1,5 +1,5 @@
 // Writes the ledger to SQL. A message may arrive more than once (the stream redelivers after a crash): each attempt and each
-// request has one row, and only an unsettled attempt is replaced, by its real cost.
+// request has one row, and only an unsettled attempt is overwritten, with its real cost.
 import { CompiledQuery, type Insertable, sql, type Transaction } from 'kysely';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '../contracts/ledger-entry.ts';
 import type { RequestLabels } from '../contracts/request-record.ts';
@@ -10,7 +10,7 @@ import { isPostgres } from '../storage/rollups.ts';
 import type { Tables } from '../storage/tables.ts';
 
 export interface LedgerStore {
-  /** As many messages as one transaction should have. */
+  /** Maximum messages per transaction. */
   batchMessages: number;
   /** One transaction. Safe to repeat. Rejects with RowRefused, before SQL is called, if a figure is invalid. */
   insert(messages: readonly LedgerMessage[]): Promise<void>;
@@ -21,7 +21,7 @@ export function dayOf(unixMs: number): string {
   return new Date(unixMs).toISOString().slice(0, 10);
 }
 
-/** Takes SQLite a few milliseconds, during which its process does nothing else. */
+/** Takes SQLite a few milliseconds, which block the event loop. */
 const SQLITE_BATCH = 256;
 /** A transaction costs far more than a row: with four times as many, the server works a fifth less (npm run ledger-rows). */
 const POSTGRES_BATCH = 1_024;
@@ -61,8 +61,8 @@ const REQUESTS: Target = { table: 'requests', onConflict: '(request_id) do nothi
 type Insert = (parts: readonly (Target & { rows: object[] })[]) => Promise<void>;
 
 /**
- * Both tables in one statement, which is a transaction of its own: one turn to the server in place of four. A parameter for each table: a tenth of
- * the client's work for one per value, and the same text each time.
+ * Both tables in one statement, which is its own transaction: one round trip instead of four. One parameter per table takes the
+ * client a tenth of the work of one per value, and keeps the statement text constant.
  */
 function insertAsJson(database: Database): Insert {
   return async (parts) => {
@@ -78,7 +78,7 @@ function insertAsJson(database: Database): Insert {
   };
 }
 
-/** NUL and halves of characters, which JSON can say and PostgreSQL's text cannot hold. */
+/** NUL and unpaired surrogates, which are valid in JSON but not in PostgreSQL's text. */
 const UNSPEAKABLE = /\\u0000|\\ud[89a-f]/;
 
 function jsonOf(rows: object[]): string {
@@ -89,7 +89,7 @@ function jsonOf(rows: object[]): string {
   );
 }
 
-/** Largest insert; rows are inserted in powers of two, so that only a handful of statements are ever prepared. */
+/** Largest insert. Rows are inserted in powers of two, so that only a few statements are ever prepared. */
 const MAX_ROWS_PER_STATEMENT = 64;
 
 function insertByStatements(database: Database): Insert {
@@ -139,12 +139,12 @@ function oneRowPerRequest(messages: readonly LedgerMessage[]): RequestOutcome[] 
   return [...rows.values()];
 }
 
-/** A million dollars for one attempt or request: more is an error, and would spoil every sum that includes it. */
+/** A million dollars for one attempt or request: more is an error, and would distort every sum that includes it. */
 const MAX_PICO_USD = 10n ** 18n;
 const WHOLE = /^\d{1,40}$/;
 
 /**
- * The same check for both engines: PostgreSQL refuses what is not a whole number; SQLite stores anything, and sums over it
+ * The same check for both engines: PostgreSQL rejects values that are not integers; SQLite stores anything, and sums over it
  * fail later.
  */
 function checked<Source, Row extends object>(rowOf: (source: Source) => Row): (source: Source) => Row {
@@ -204,7 +204,7 @@ function entryRow(entry: LedgerEntry): Insertable<LedgerEntriesTable> {
   };
 }
 
-/** Tags stand between commas, so that each can be found. */
+/** Tags are enclosed in commas, so that each can be matched. */
 function labelsOf({ labels: { batch, session, tags = [] } = {} }: { labels?: RequestLabels }) {
   return {
     batch_id: batch ?? null,

@@ -5,7 +5,7 @@ import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface LedgerStream {
-  /** JSON of a LedgerMessage. Attempts are appended when their permit is settled instead (limits/settle.lua). */
+  /** Appends a LedgerMessage as JSON. Attempts are appended by limits/settle.lua, when their permit is settled. */
   append(message: string): Promise<void>;
   /** Number of messages that are not stored yet. */
   length(): Promise<number>;
@@ -19,21 +19,21 @@ export interface ReceivedMessage {
 }
 
 export interface LedgerReader {
-  /** Messages that are not acknowledged, those delivered to this reader before first. Blocks up to `blockMs`. */
+  /** Unacknowledged messages, first those delivered to this reader earlier. Blocks up to `blockMs`. */
   read(limit: number, blockMs: number): Promise<ReceivedMessage[]>;
-  /** Messages that were read and not acknowledged are read again after this time; new ones keep coming. */
+  /** Rereads unacknowledged messages after this time. New messages are still read meanwhile. */
   rewind(afterMs?: number): void;
   /** Removes messages from the stream, once they are stored. */
   acknowledge(ids: readonly string[]): Promise<void>;
-  /** Ends reading. Messages that it has not acknowledged are taken over by others. */
+  /** Ends reading. Other readers take over its unacknowledged messages. */
   leave(): Promise<void>;
 }
 
 const GROUP = 'writers';
-/** Messages that another writer has not stored within this time are taken over: twice as long as detecting its death takes. */
+/** Messages that another writer has not stored within this time are taken over: twice the time to detect a dead worker. */
 const CLAIM_AFTER_MS = 10_000;
 
-/** Readers read every few seconds; one that has not for this long is gone. */
+/** Readers read every few seconds; a reader that has not read for this long is gone. */
 const SILENT_MS = 600_000;
 
 const acknowledgeScript = loadLuaScript(import.meta.url, './acknowledge.lua');
@@ -48,11 +48,11 @@ export function createLedgerStream(redis: RedisClient, keyspace: Keyspace): Ledg
   };
 }
 
-/** Without fields if it was deleted from the stream but is still in the list of pending entries. */
+/** Fields are null if the entry was deleted from the stream but is still in the list of pending entries. */
 type StreamEntry = [id: string, fields: string[] | null];
 
 /**
- * @param redis a connection of its own, since reads block.
+ * @param redis a dedicated connection, since reads block.
  * @param silentMs readers that have not read for this long are removed, unless they left messages to take over.
  */
 export async function createLedgerReader(
@@ -67,7 +67,7 @@ export async function createLedgerReader(
       if (!error.message.includes('BUSYGROUP')) throw error;
     });
   await createGroup();
-  /** When to read this reader's own pending messages; Infinity if there are none. */
+  /** When to read this reader's own pending messages, unix ms; Infinity if there are none. */
   let backlogAtMs = 0;
   let claimedAtMs = 0;
   // If a reply was lost with the connection, its messages are pending for this reader.
@@ -82,7 +82,7 @@ export async function createLedgerReader(
       const entries = entriesOf(reply);
       const deleted = entries.filter(([, fields]) => fields === null).map(([id]) => id);
       if (deleted.length === 0) return entries;
-      // An operator deleted them. Unless they are acknowledged they are listed every time.
+      // Deleted by an operator. They stay in the pending list until they are acknowledged.
       await redis.xack(stream, GROUP, ...deleted);
       if (deleted.length < entries.length) return entries.filter(([, fields]) => fields !== null);
     }
@@ -129,7 +129,7 @@ export async function createLedgerReader(
       try {
         return (await readNext(limit, blockMs)).map(receive);
       } catch (error) {
-        // Redis lost its data, and the group with it; messages written since are in the stream.
+        // Redis lost its data, and the group with it; later messages are in the stream.
         if (!(error as Error).message.startsWith('NOGROUP')) throw error;
         await createGroup();
         return [];

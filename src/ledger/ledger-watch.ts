@@ -1,5 +1,5 @@
 // Watches how far the ledger is behind: messages waiting in the stream, the age of the oldest, messages set aside. Requests are
-// answered all the same, so no process stops for it, but operators must know.
+// still answered, so no process stops for it, but operators must know.
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -17,7 +17,7 @@ export interface LedgerState {
 }
 
 export interface LedgerWatch {
-  /** A few seconds old at most. */
+  /** At most a few seconds old. */
   state(): LedgerState;
   stop(): void;
 }
@@ -32,7 +32,7 @@ export interface LedgerWatchOptions {
 }
 
 const EVERY_MS = 5_000;
-/** A transaction takes milliseconds; SQL that fails over is back within seconds. */
+/** A transaction takes milliseconds; a database failover takes seconds. */
 const BEHIND_MS = 30_000;
 
 export function startLedgerWatch(options: LedgerWatchOptions): LedgerWatch {
@@ -43,7 +43,7 @@ export function startLedgerWatch(options: LedgerWatchOptions): LedgerWatch {
   const look = async () => {
     if (isLooking) return;
     isLooking = true;
-    // An outage of Redis is reported elsewhere; the last state stays.
+    // An outage of Redis is reported elsewhere; keep the last state.
     const now = await readLedgerState(options).catch(() => state);
     isLooking = false;
     metrics.ledger(now);

@@ -1,13 +1,13 @@
 // Writes ledger messages from the Redis stream to SQL. A message leaves the stream only after its transaction is committed:
 // SQL may be down for as long as Redis has memory, and no entry is lost or written twice. A message that SQL refuses is set
-// aside without holding up the others.
+// aside without blocking the others.
 import type { LedgerMessage } from '../contracts/ledger-entry.ts';
 import { writeAround } from '../storage/refused-rows.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import type { LedgerReader, ReceivedMessage } from './ledger-stream.ts';
 import type { RejectedPart } from './reject-store.ts';
 
-/** At a low rate messages are gathered for this long, because a transaction costs far more than a row. */
+/** At low rates messages are collected for this long, because a transaction costs far more than a row. */
 const GATHER_MS = 100;
 const BLOCK_MS = 1_000;
 /** Backoff while SQL is down. */
@@ -17,7 +17,7 @@ const RETRY_LONGEST_MS = 10_000;
 const NONE: ReadonlySet<LedgerMessage> = new Set();
 
 export interface LedgerWriter {
-  /** Stops after the batch at hand. */
+  /** Stops after the current batch. */
   stop(): Promise<void>;
 }
 
@@ -28,18 +28,18 @@ export interface LedgerWriterOptions {
   reader: LedgerReader;
   store: LedgerStore;
   setAside: SetAside;
-  /** Called at every failed try. `reading`: from Redis; `writing`: to SQL. */
+  /** Called on every failed try. `reading`: from Redis; `writing`: to SQL. */
   onError: (error: Error, stage: 'reading' | 'writing') => void;
   onWritten?: (messages: number) => void;
   /**
    * Further effects of outcomes: called after these messages are stored and before they leave the stream. Messages that it
-   * returns come again with a growing backoff; if it rejects, all do. So every effect must be safe to repeat and must end
-   * some time. Includes messages that SQL refused, whose clients have an answer all the same.
+   * returns are redelivered with growing backoff; if it rejects, all are. So every effect must be idempotent and must
+   * eventually finish. Includes messages that SQL refused: their clients were answered nevertheless.
    */
   onOutcomes?: (messages: readonly LedgerMessage[], setAside: SetAsideMessage) => Promise<ReadonlySet<LedgerMessage>>;
 }
 
-/** For effects of outcomes. */
+/** Sets a message aside on behalf of an effect of outcomes. */
 export type SetAsideMessage = (message: LedgerMessage, part: RejectedPart, error: Error) => Promise<void>;
 
 type ReadableMessage = ReceivedMessage & { message: LedgerMessage };
@@ -48,7 +48,7 @@ const isReadable = (received: ReceivedMessage): received is ReadableMessage => r
 
 export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
   const { reader, store, setAside, onError, onWritten, onOutcomes } = options;
-  /** Message id → how often it has come, for messages with unfinished effects. */
+  /** Message id → number of tries, for messages with unfinished effects. */
   const tries = new Map<string, number>();
   let stage: 'reading' | 'writing' = 'reading';
   let isStopping = false;

@@ -1,6 +1,6 @@
-// What the ledger's calls would have cost by another price list, beside what they cost and what the list in force makes of them.
-// The ledger keeps tokens, service tiers and calls of tools. It does not keep audio, pictures, cache entries of an hour and costs
-// that a provider has named itself: such calls show in `booked` and not in what is computed.
+// Computes what the ledger's calls would have cost under another price list, beside what was booked and what the current list
+// yields. The ledger keeps tokens, service tiers and tool calls, but not audio, images, one-hour cache entries or costs reported
+// by providers: those are part of `booked` only.
 import type { Catalogue } from '../config/catalogue.ts';
 import type { CostDetails } from '../contracts/ledger-entry.ts';
 import { costOf, type PicoUsd, type Price, parseUsd, type TokenPrice } from '../contracts/money.ts';
@@ -8,7 +8,7 @@ import { NO_USAGE, type Usage } from '../contracts/usage.ts';
 import type { Database } from '../storage/database.ts';
 import { type ExportedRow, exportRows } from './export.ts';
 
-/** A list of prices at a time. */
+/** A price list at a point in time. */
 export interface PriceList {
   catalogue: Catalogue;
   at: Date;
@@ -21,10 +21,10 @@ export interface PreviewRow {
   deployment: string;
   model: string;
   change: PriceChange;
-  /** Of rates that differ, picodollars per token; null where a list does not have it. */
+  /** Rates that differ, picodollars per token; null if a list lacks the rate. */
   rates: { name: string; old: PicoUsd | null; new: PicoUsd | null }[];
   attempts: number;
-  /** As the ledger has it. */
+  /** Cost in the ledger. */
   booked: PicoUsd;
   byOld: PicoUsd;
   byNew: PicoUsd;
@@ -37,7 +37,7 @@ export interface PreviewOptions {
   from: string;
 }
 
-/** Rows of the ledger one after the other; memory is for one row of the answer each. */
+/** Streams the ledger; memory grows only with the rows of the result. */
 export async function previewPrices(database: Database, { old, next, from }: PreviewOptions): Promise<PreviewRow[]> {
   const rows = new Map<string, PreviewRow>();
   const rowOf = (deployment: string, model: string) => {
@@ -83,7 +83,7 @@ function changeOf(before: Price | null, after: Price | null, isDifferent: boolea
   return isDifferent ? 'changed' : 'same';
 }
 
-/** Those of service tiers and long prompts follow, as a rule, and show in the sums. */
+/** Base and tool rates only: those of service tiers and long prompts usually change along, and show in the sums. */
 function differentRates(before: Price, after: Price): PreviewRow['rates'] {
   const flat = (price: Price) => {
     const { tools = {}, tiers: _, unknown: __, ...rates } = price;
@@ -123,7 +123,7 @@ function addEntry(row: PreviewRow, entry: ExportedRow, old: PriceList, next: Pri
   row.attempts += 1;
   row.booked += booked;
   const byOld = cost(old);
-  // What cost nothing although it has a price was not billed: a refusal, for one.
+  // A priced call that cost nothing was not billed, such as a refusal.
   if (booked === 0n && (byOld > 0n || entry.outcome !== 'ok') && !isUnpriced) return;
   row.byOld += byOld;
   row.byNew += cost(next);
@@ -145,7 +145,7 @@ function usageOf(entry: ExportedRow): { usage: Usage; isUnpriced: boolean } {
   return { usage, isUnpriced: unpriced.length > 0 };
 }
 
-/** Lines of a provider's own batches: nobody has seen when their answers began. */
+/** Lines in a provider's own batch API: their answers have no time of the first byte. */
 function isNativeLine({ lane, first_byte_ms: firstByteMs, deployment }: ExportedRow, catalogue: Catalogue): boolean {
   const isNative = catalogue.deployments.get(String(deployment))?.hasNativeBatches === true;
   return isNative && lane === 'batch' && firstByteMs === null;

@@ -1,21 +1,21 @@
-// The figures of the time just past, from SQL: where a console that has been opened begins its graphs. Read in steps of a
-// minute, newest first, with the event loop free between them.
+// Reads recent figures from SQL, with which a newly opened console starts its graphs. Reads in steps of one minute, newest first,
+// and yields to the event loop between steps.
 import { type RawBuilder, sql } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
 import { readMoney, sumOfMoney } from '../storage/money-sums.ts';
 import { countFailures, type Figures, LATENCY_BOUNDS_MS } from './figures.ts';
 
 export interface RecentQuery {
-  /** When requests and attempts ended, unix ms: from inclusive, until exclusive. */
+  /** Range of end times of requests and attempts, unix ms: `fromMs` inclusive, `untilMs` exclusive. */
   fromMs: number;
   untilMs: number;
   sliceMs: number;
-  /** The figures of a slice, by its beginning. */
+  /** The figures of the slice that starts at this time, unix ms. */
   sliceAt(ms: number): Figures;
 }
 
 const STEP_MS = 60_000;
-/** A request that ended in the time asked for was accepted at most so long before: those that ran for longer are left out. */
+/** Requests are looked up by acceptance, from this long before the range: those that ran longer are left out. */
 const LONGEST_REQUEST_MS = 600_000;
 
 export async function readRecent(database: Database, query: RecentQuery): Promise<void> {
@@ -77,7 +77,7 @@ function sliceOf(time: RawBuilder<unknown>, sliceMs: number): RawBuilder<unknown
   return sql<unknown>`(${time}) / ${sql.raw(String(sliceMs))}`;
 }
 
-/** The bucket of a duration (figures.ts), counted by the engine. */
+/** SQL for the bucket of a duration (figures.ts). */
 function bucketCase(duration: RawBuilder<unknown>): RawBuilder<unknown> {
   const cases = LATENCY_BOUNDS_MS.map((bound, index) => sql`when ${duration} <= ${sql.raw(`${bound} then ${index}`)}`);
   return sql<unknown>`case ${sql.join(cases, sql` `)} else ${sql.raw(String(LATENCY_BOUNDS_MS.length))} end`;

@@ -1,4 +1,4 @@
-// Ledger messages that SQL refused, kept until an operator replays or deletes them: nothing that was paid for is dropped.
+// Stores ledger messages that SQL refused, until an operator replays or deletes them: no billed call is lost.
 import type { Selectable } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { LedgerRejectsTable } from '../storage/ledger-tables.ts';
@@ -16,18 +16,18 @@ export interface Reject {
 }
 
 export interface StoredReject extends Reject {
-  /** Unchanged. */
+  /** The original message, unchanged. */
   message: string;
 }
 
 export interface RejectStore {
-  /** Safe to repeat: the first reason stays. False if it already exists. */
+  /** Safe to repeat: the first reason is kept. False if the message is already stored. */
   insert(reject: StoredReject): Promise<boolean>;
   /** Oldest first. @param after the last id of the previous page. */
   list(limit: number, after?: string): Promise<Reject[]>;
   find(id: string): Promise<StoredReject | null>;
   count(): Promise<number>;
-  /** False if there was none. */
+  /** False if not found. */
   delete(id: string): Promise<boolean>;
 }
 

@@ -1,4 +1,4 @@
-// Reads the ledger: sums for `sluice costs` and GET /admin/usage.
+// Sums of the ledger for `sluice costs` and GET /admin/usage.
 import { type RawBuilder, sql } from 'kysely';
 import { picoOfCharge } from '../contracts/money.ts';
 import { asNumber, type Database } from '../storage/database.ts';
@@ -13,18 +13,18 @@ export interface ReportQuery extends Selection {
 }
 
 export interface ReportPage {
-  /** In the order of what they are grouped by. */
+  /** Ordered by the dimensions that they are grouped by. */
   rows: ReportRow[];
   /** `after` of the next page; null at the end. */
   next: string | null;
-  /** ISO 8601: what was before is not in it, or not all of it. Null: nothing is missing. */
+  /** ISO 8601: from when on the report is complete; earlier sums are missing or partial. Null: nothing is missing. */
   wholeFrom: string | null;
 }
 
 export interface ReportRow {
   /** Values of the requested dimensions. */
   group: Partial<Record<ReportDimension, string>>;
-  /** Of requests: how many there were. */
+  /** Number of requests; only in reports per request. */
   requests?: number;
   attempts: number;
   failedAttempts: number;
@@ -36,15 +36,15 @@ export interface ReportRow {
   outputTokens: number;
   reasoningTokens: number;
   costPicoUsd: bigint;
-  /** Of requests: what credits were or would be charged. */
+  /** What credits were or would be charged; only in reports per request. */
   charge?: bigint;
 }
 
-/** Sums, once over rows of the ledger and once over a roll-up. */
+/** The summed columns, over rows of the ledger or over a roll-up. */
 function sumsOf(per: ReportSubject, isRollup: boolean): RawBuilder<unknown>[] {
   const counted = (condition: string) =>
     sql.raw(`cast(sum(case when ${condition} then ${isRollup ? 'n' : '1'} else 0 end) as bigint)`);
-  // As whole numbers: PostgreSQL's sums of them are decimals, which are slow to add up again.
+  // Cast to integers: PostgreSQL's sums of bigint columns are decimals, which are slow to add up again.
   const summed = (column: string) => (isRollup ? sql.raw(`cast(sum(${column}) as bigint)`) : boundedSum(column));
   return [
     sql`${counted('1 = 1')} as count`,
@@ -59,14 +59,14 @@ function sumsOf(per: ReportSubject, isRollup: boolean): RawBuilder<unknown>[] {
   ];
 }
 
-/** Everything at once: for reports that are known to be short, and for files. */
+/** The whole report at once, for files and for reports that are known to be short. */
 export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
   return (await readRows(database, query)).map((row) => readRow(row, query)).filter(isSomething);
 }
 
 /**
- * @param after `next` of the page before (`isCursor`).
- * A page has fewer rows than its limit at the end, or where an operator has deleted what a row was made of.
+ * A page has fewer rows than its limit at the end, or if the source rows of a sum were deleted.
+ * @param after `next` of the previous page (`isCursor`).
  */
 export async function reportPage(
   database: Database,
@@ -84,7 +84,7 @@ export async function reportPage(
   return { rows, next, wholeFrom: await readWholeFrom(database, query) };
 }
 
-/** Sums by day are kept for ever, those by hour as long as the configuration says (`ledger.keep_hours_days`). Null: the report is whole. */
+/** `ReportPage.wholeFrom`: daily sums are kept for ever, hourly ones for `ledger.keep_hours_days`. */
 export async function readWholeFrom(database: Database, query: ReportQuery): Promise<string | null> {
   if (unitOf(query) === 'days') return null;
   const hoursFrom = await readHoursFrom(database);
@@ -92,18 +92,18 @@ export async function readWholeFrom(database: Database, query: ReportQuery): Pro
   return hoursFrom === null || isLater ? null : hoursFrom;
 }
 
-/** Of roll-ups a row stays when all that it was made of is deleted. */
+/** A roll-up row stays, with zeros, when all of its source rows are deleted. */
 const isSomething = ({ requests, attempts }: ReportRow) => (requests ?? attempts) > 0;
 
-/** What a page begins behind, and how many rows of the report it has. */
+/** A page: the cursor that it starts after, and its number of rows. */
 interface Part {
   after?: Cursor;
   limit: number;
 }
 
 /**
- * Hours, and what clients have named, are in the roll-ups by hour; everything else is read from those by day, which are a tenth
- * as long. Days that are not summed yet are read from their rows.
+ * Hours and labels of clients (batch, session, tags) are only in the hourly roll-ups. Everything else is read from the daily
+ * ones, which have a tenth of the rows. Days that are not summed yet are read from the rows of the ledger.
  */
 async function readRows(database: Database, query: ReportQuery, page?: Part): Promise<Record<string, unknown>[]> {
   const { per = 'attempt' } = query;
@@ -125,8 +125,8 @@ async function readRows(database: Database, query: ReportQuery, page?: Part): Pr
 }
 
 /**
- * PostgreSQL's 4 MB make it sort two million sums on disk to group them; a hundred thousand groups of a report take 110 MB.
- * Compiling a report takes longer than it saves.
+ * With its default of 4 MB, PostgreSQL sorts on disk to group two million sums; a hundred thousand groups need 110 MB. JIT
+ * compilation of a report takes longer than it saves.
  */
 const SETTINGS = [
   ['work_mem', '64MB'],
@@ -140,8 +140,9 @@ function unitOf({ groupBy, filters = {} }: ReportQuery): 'hours' | 'days' {
 }
 
 /**
- * @param summedFrom what is older is in the source, the rest in the roll-ups and their changes.
- * A page's rows are among the first of every part: each ends there, and an index in that order is read no further.
+ * The rows of a page are among the first rows of every part, so that each part has the page's limit, and an index in that order
+ * is read no further.
+ * @param summedFrom earlier days are read from the source, the others from the roll-ups and their changes.
  */
 function part(table: string, query: ReportQuery, summedFrom: string, page?: Part): RawBuilder<unknown> {
   const { per = 'attempt', groupBy } = query;
@@ -160,12 +161,12 @@ function part(table: string, query: ReportQuery, summedFrom: string, page?: Part
   return page === undefined ? all : sql`select * from (${all}${ordered(groupBy)}${limited(page)}) as first`;
 }
 
-/** The first of them alone as well: an index knows that. */
+/** The first column is also compared on its own, because an index can be used for that. */
 function behind(groups: readonly RawBuilder<unknown>[], after: Cursor): RawBuilder<unknown>[] {
   return [sql`${groups[0]!} >= ${after[0]!}`, sql`(${sql.join([...groups])}) > (${sql.join([...after])})`];
 }
 
-/** By position: an expression with parameters is another one each time. */
+/** By position: SQL treats repeated expressions with parameters as different ones. */
 function grouped(groupBy: readonly ReportDimension[]): RawBuilder<unknown> {
   return sql.raw(groupBy.length === 0 ? '' : ` group by ${groupBy.map((_, index) => index + 1)}`);
 }
@@ -196,7 +197,7 @@ function together(
   return sql`select ${sql.join(columns)} from (${all}) as parts${grouped(groupBy)}${rest}`;
 }
 
-/** The groups of a page's last row, as SQL has them. */
+/** The group values of a page's last row, as in SQL. */
 type Cursor = readonly (string | number)[];
 
 function cursorOf(row: Record<string, unknown>, groupBy: readonly ReportDimension[]): string {
@@ -207,7 +208,7 @@ function cursorOf(row: Record<string, unknown>, groupBy: readonly ReportDimensio
   return Buffer.from(JSON.stringify(groups)).toString('base64url');
 }
 
-/** Whether `after` was `next` of a report that is grouped so. */
+/** Whether the text can be `next` of a report with this grouping. */
 export function isCursor(text: string, groupBy: readonly ReportDimension[]): boolean {
   const groups = readCursor(text);
   return (
@@ -251,7 +252,7 @@ export interface DailyCharge {
   charge: bigint;
 }
 
-/** What an account's credits were charged, newest day first. */
+/** Charges to an account's credits, newest day first. */
 export async function chargesByDay(
   database: Database,
   creditAccount: string,

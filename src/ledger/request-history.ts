@@ -1,4 +1,4 @@
-// Reads the ledger row by row: what one request was, its attempts, and how the last ones went.
+// Reads single requests and their attempts from the ledger, and counts recent outcomes.
 import type { CostDetails } from '../contracts/ledger-entry.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
@@ -90,14 +90,14 @@ export async function listAttempts(database: Database, requestId: string): Promi
 
 export interface OutcomeCount {
   deployment: string;
-  /** Null where the provider has no choice of them. */
+  /** Null if the provider has no named credentials. */
   credential: string | null;
   /** `ok` or a failure code. */
   outcome: string;
   attempts: number;
 }
 
-/** How the attempts of requests accepted since then went, by deployment and credential. */
+/** Outcomes of the attempts of requests accepted since then, by deployment and credential. */
 export async function countOutcomes(database: Database, sinceMs: number): Promise<OutcomeCount[]> {
   const rows = await database
     .selectFrom('requests')

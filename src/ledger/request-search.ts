@@ -1,6 +1,5 @@
-// Finds requests in the ledger, newest first, page by page. A page looks at no more than SCANNED requests by the index of their
-// times, whatever is asked for: what is rare is found by going on from where the page before ended, so that no search
-// keeps SQL busy for long and no column needs an index of its own.
+// Searches requests in the ledger, newest first, page by page. A page scans at most SCANNED requests by the time index, whatever
+// the filter, and rare matches are found on later pages. So no search keeps SQL busy for long, and other columns need no index.
 import { sql } from 'kysely';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
 
@@ -25,7 +24,7 @@ export interface RequestFilter {
   isRetried?: boolean;
 }
 
-/** A place between two requests: what was accepted before it comes next. */
+/** A position between two requests: those accepted before it come next. */
 export interface RequestPosition {
   acceptedAtMs: number;
   requestId: string;
@@ -48,13 +47,13 @@ export interface FoundRequest {
   costPicoUsd: bigint;
   inputTokens: number;
   outputTokens: number;
-  /** From acceptance to the first byte of the answer; null where nothing was answered. */
+  /** From acceptance to the first byte of the answer; null if there was no answer. */
   firstByteMs: number | null;
 }
 
 export interface FoundPage {
   requests: FoundRequest[];
-  /** Where to go on; null at the end. There may be nothing on this page and something on the next. */
+  /** Where the next page starts; null at the end. A page may be empty although later ones are not. */
   next: RequestPosition | null;
 }
 
@@ -110,7 +109,7 @@ const COLUMNS = [
   ...(['outcome', 'accepted_at', 'finished_at', 'attempts', 'cost_pico_usd', 'tags'] as const),
 ] as const;
 
-/** Where everything is a find, no more are looked at than are shown. */
+/** Without filters other than time every request matches, so that only one page is scanned. */
 function scansFor({ fromMs: _, toMs: __, ...others }: RequestFilter, limit: number): number {
   return Object.keys(others).length === 0 ? limit : SCANNED;
 }
@@ -160,7 +159,7 @@ function escapeLike(text: string): string {
 
 type Outlined = Omit<FoundRequest, 'inputTokens' | 'outputTokens' | 'firstByteMs'>;
 
-/** Tokens and the first byte are the attempts'. */
+/** Adds tokens and time of the first byte, which are stored per attempt. */
 async function withAttempts(database: Database, found: Outlined[]): Promise<FoundRequest[]> {
   if (found.length === 0) return [];
   const ids = found.map(({ requestId }) => requestId);

@@ -1,5 +1,5 @@
-// Deletes what is past its time, in steps of a fraction of a second. Sums by day stay for ever: statements, budgets and
-// reconciliations read those. A request with an unsettled attempt stays until that is settled, with all of its attempts.
+// Deletes expired rows, in steps of a fraction of a second. Daily sums are kept for ever: statements, budgets and reconciliations
+// read those. A request with an unsettled attempt is kept, with all of its attempts, until that one is settled.
 import { sql, type Transaction } from 'kysely';
 import type { LedgerSettings } from '../config/server-schema.ts';
 import { asNumber, type Database } from '../storage/database.ts';
@@ -10,12 +10,12 @@ import type { Tables } from '../storage/tables.ts';
 
 const DAY_MS = 86_400_000;
 const STEP_ROWS = 1_000;
-/** For one call: the next one goes on. */
+/** Per call; the next call continues. */
 const MAX_STEPS = 200;
 const LOCK_TIMEOUT = '3s';
 const TIMELINES = 'timelines deleted until';
 
-/** Safe to repeat and to cut off anywhere. Does nothing before everything is summed. */
+/** Safe to repeat and to interrupt. Does nothing until all rows are in the roll-ups. */
 export async function applyRetention(database: Database, settings: LedgerSettings, nowMs = Date.now()): Promise<void> {
   for (const { name } of Object.values(ROLLUPS)) if ((await readSummedFrom(database, name)) !== '') return;
   const { keep_requests_days: requests, keep_timelines_days: timelines, keep_hours_days: hours } = settings;
@@ -26,7 +26,7 @@ export async function applyRetention(database: Database, settings: LedgerSetting
   for (const { name } of Object.values(ROLLUPS)) await inSteps(() => deleteHour(database, name, before(hours)));
 }
 
-/** @param step false where there is nothing left. */
+/** @param step resolves to false if nothing is left. */
 async function inSteps(step: () => Promise<boolean>): Promise<void> {
   for (let count = 0; count < MAX_STEPS; count++) {
     if (!(await step())) return;
@@ -46,7 +46,7 @@ async function deleteRequests(database: Database, beforeMs: number): Promise<voi
   for (const suffix of suffixes) await inSteps(() => deleteSome(database, suffix, beforeMs));
 }
 
-/** With the sums kept: the triggers look away. */
+/** Runs deletions that leave the roll-ups unchanged: their triggers do nothing while RETENTION is set. */
 function withoutSums<T>(database: Database, run: (transaction: Transaction<Tables>) => Promise<T>): Promise<T> {
   return database.transaction().execute(async (transaction) => {
     if (isPostgres(transaction)) {
@@ -61,15 +61,15 @@ function withoutSums<T>(database: Database, run: (transaction: Transaction<Table
 }
 
 /**
- * Of a month that is over; what is unsettled goes to the partition for the rest. That is looked for before anything is locked: a
- * month takes long to read, and the writer would wait. No request runs for so long that another one could come.
+ * Drops the partition of a past month; requests with unsettled attempts move to the partition for the rest. They are looked up
+ * before any lock is taken: reading a month takes long, and the writer would wait. No request runs long enough to add one later.
  */
 async function dropPartition(database: Database, { suffix }: Partition): Promise<void> {
   const ids = await unsettledIn(database, suffix);
   await withoutSums(database, async (transaction) => {
     const run = (text: string) => sql.raw(text).execute(transaction);
     await run(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-    // In the order in which the writer takes them.
+    // In the order in which the writer locks them.
     for (const table of LEDGER_TABLES) {
       if (!(await exists(transaction, `${table}_${suffix}`))) return;
       await run(`alter table ${table} detach partition ${table}_${suffix}`);
@@ -121,7 +121,7 @@ function deleteSome(database: Database, suffix: string, beforeMs: number): Promi
   });
 }
 
-/** From where the last step has come to: what it says of a request stays, how it came about goes. */
+/** Clears timelines, from where the last step ended; the other columns of the requests are kept. */
 function deleteTimelines(database: Database, beforeMs: number): Promise<boolean> {
   return withoutSums(database, async (transaction) => {
     const progress = await transaction
@@ -158,7 +158,7 @@ function deleteTimelines(database: Database, beforeMs: number): Promise<boolean>
   });
 }
 
-/** What is gone is said before it goes: no report is short without a word. */
+/** Records the new start of the hourly sums in the same transaction, so that reports can tell that they are incomplete. */
 async function deleteHour(database: Database, name: string, beforeMs: number): Promise<boolean> {
   const table = sql.table(`${name}_hours`);
   const { rows } = await sql<{ hour: unknown }>`select min(hour) as hour from ${table}`.execute(database);

@@ -1,5 +1,5 @@
-// The jobs that keep the ledger's roll-ups (storage/rollup-tables.ts): on PostgreSQL what has changed is added to the sums; rows
-// that were there before the roll-ups are summed day by day. Every step is a transaction: it may be cut off and repeated anywhere.
+// The jobs that maintain the ledger's roll-ups (storage/rollup-tables.ts): on PostgreSQL changes are added to the sums; rows that
+// predate the roll-ups are summed day by day. Every step is one transaction, and so safe to interrupt and to repeat.
 import { sql, type Transaction } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
 import {
@@ -15,13 +15,13 @@ import {
 import { isPostgres, readSummedFrom } from '../storage/rollups.ts';
 import type { Tables } from '../storage/tables.ts';
 
-/** Changes that one step adds: some tenths of a second. */
+/** Changes per step, which takes some tenths of a second. */
 const STEP_CHANGES = 20_000;
-/** Writers wait while a day is summed; what they have waits in Redis. */
+/** Writers wait while a day is summed; their messages stay in Redis. */
 const LOCK_TIMEOUT = '5s';
 const UNITS: readonly RollupUnit[] = ['hours', 'days'];
 
-/** Adds what has changed; one process at a time, the others leave it to that one. */
+/** Adds changes to the sums, in one process at a time; the others skip it. */
 export async function addChanges(database: Database): Promise<void> {
   if (!isPostgres(database)) return;
   for (const rollup of Object.values(ROLLUPS)) {
@@ -29,7 +29,7 @@ export async function addChanges(database: Database): Promise<void> {
   }
 }
 
-/** Gives how many changes it added. */
+/** Returns the number of changes added. */
 async function addStep(database: Database, rollup: Rollup): Promise<number> {
   const { name } = rollup;
   return database.transaction().execute(async (transaction) => {
@@ -57,7 +57,7 @@ export async function sumEarlierDay(database: Database, rollup: Rollup): Promise
   if ((await readSummedFrom(database, rollup.name)) === '') return false;
   return database.transaction().execute(async (transaction) => {
     await keepOut(transaction, rollup);
-    // Another process may have been first.
+    // Another process may have done it meanwhile.
     const before = await readSummedFrom(transaction, rollup.name);
     if (before === '') return false;
     const { rows } = await sql<{ day: string | null }>`
@@ -73,7 +73,7 @@ export async function sumEarlierDay(database: Database, rollup: Rollup): Promise
   });
 }
 
-/** Nobody writes between reading the rows and the end of the transaction: their change would be lost, or counted twice. */
+/** Blocks writers until the end of the transaction: their changes would be lost or counted twice. */
 async function keepOut(transaction: Transaction<Tables>, { source }: Rollup): Promise<void> {
   if (isPostgres(transaction)) {
     await sql`set local lock_timeout = ${sql.lit(LOCK_TIMEOUT)}`.execute(transaction);
@@ -81,11 +81,11 @@ async function keepOut(transaction: Transaction<Tables>, { source }: Rollup): Pr
     await sql`lock table ${sql.table(source)} in share row exclusive mode`.execute(transaction);
     return;
   }
-  // A transaction that reads first could not write any more after another one has.
+  // In SQLite, a transaction that starts with a read cannot write after another one has written: it starts with a write.
   await sql`update ledger_progress set value = value`.execute(transaction);
 }
 
-/** Instead of whatever the roll-ups have of that day. */
+/** Replaces the day's rows in the roll-ups. */
 async function sumDay(transaction: Transaction<Tables>, rollup: Rollup, day: string): Promise<void> {
   const engine = isPostgres(transaction);
   const tables = [...UNITS, ...(engine ? ['changes'] : [])].map((unit) => `${rollup.name}_${unit}`);

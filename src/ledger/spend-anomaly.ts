@@ -1,9 +1,9 @@
-// Spending out of the ordinary: this hour against the same hour of the days before.
+// Detects unusual spending: compares this hour with the same hour of the days before.
 //
-// The rule is robust: usual is the median of what the same hour (UTC) of the days before has cost, hours without a cost included;
-// its spread is 1.4826 times the median distance from it (which is the standard deviation where costs are normally distributed),
-// at least a tenth of the median. One odd day moves neither. An hour is unusual when it has cost more than the median and
-// `deviations` spreads, at least twice the median, and at least `minPico`. With fewer than seven days before, nothing is unusual.
+// The rule is robust. The usual cost is the median cost of the same hour (UTC) on the days before, hours without cost included.
+// Its spread is 1.4826 times the median absolute deviation (the standard deviation if costs are normally distributed), at least a
+// tenth of the median. A single outlier moves neither. An hour is unusual if it costs more than the median plus `deviations`
+// spreads, more than twice the median, and more than `minPico`. With fewer than seven days of history nothing is unusual.
 import type { PicoUsd } from '../contracts/money.ts';
 import type { Database } from '../storage/database.ts';
 import { reportUsage } from './reports.ts';
@@ -20,7 +20,7 @@ export interface Anomaly {
   name: string;
   spent: PicoUsd;
   usual: PicoUsd;
-  /** Above which it is unusual. */
+  /** Costs above this are unusual. */
   limit: PicoUsd;
 }
 
@@ -28,7 +28,7 @@ export const LEAST_DAYS = 7;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Null: nothing is unusual, or too little is known. @param before cost of the same hour of each day before. */
+/** Null with fewer than LEAST_DAYS days. @param before cost of the same hour on each day before. */
 export function unusualFrom(before: readonly PicoUsd[], rule: AnomalyRule): { usual: PicoUsd; limit: PicoUsd } | null {
   if (before.length < LEAST_DAYS) return null;
   const usual = median(before);
@@ -51,11 +51,11 @@ function larger(a: PicoUsd, b: PicoUsd): PicoUsd {
 type Costs = Map<string, PicoUsd>;
 
 export interface AnomalyWatch {
-  /** Those of the hour that runs. */
+  /** Anomalies of the current hour. */
   find(nowMs: number): Promise<Anomaly[]>;
 }
 
-/** The hours before are read once an hour; what is kept of them has a row for each key that was used in them. */
+/** Earlier hours are read once an hour; for each of them the costs per provider and key are kept in memory. */
 export function createAnomalyWatch(database: Database, rule: AnomalyRule): AnomalyWatch {
   let known: { hourMs: number; before: Costs[] } | null = null;
 

@@ -1,4 +1,4 @@
-// Holds the ledger against a provider's report and names what differs. Pure.
+// Compares the ledger with a provider's report and names the differences. Pure.
 import type { PicoUsd } from '../../contracts/money.ts';
 import type { UsageReport } from './usage-report.ts';
 
@@ -19,9 +19,9 @@ export interface LedgerSlice {
 }
 
 export interface Tolerance {
-  /** Of the larger figure, in percent: of tokens and of money. */
+  /** In percent of the larger figure, for tokens and money. */
   percent: number;
-  /** Smaller differences of money do not count. */
+  /** Differences in cost up to this are ignored. */
   usd: PicoUsd;
 }
 
@@ -29,7 +29,7 @@ export interface Sums {
   inputTokens: number;
   cachedInputTokens: number;
   outputTokens: number;
-  /** Null where the report does not have it in these groups. */
+  /** Null if the report has no costs for these groups. */
   cost: PicoUsd | null;
 }
 
@@ -37,13 +37,13 @@ export type Figure = keyof Sums;
 export const FIGURES: readonly Figure[] = ['inputTokens', 'cachedInputTokens', 'outputTokens', 'cost'];
 
 export interface ComparedRow {
-  /** Empty for all together. */
+  /** Empty for the total. */
   group: Partial<Record<ComparedBy, string>>;
   ledger: Sums;
   provider: Sums;
-  /** What differs by more than the tolerance. */
+  /** Figures that differ by more than the tolerance. */
   differences: Figure[];
-  /** Attempts of the ledger that are no figures of the provider: they may explain a difference. */
+  /** Attempts in the ledger without figures from the provider; they may explain a difference. */
   estimatedAttempts: number;
   unsettledAttempts: number;
 }
@@ -61,7 +61,7 @@ export interface Compared {
   report: UsageReport;
   by: readonly ComparedBy[];
   tolerance: Tolerance;
-  /** Credential → id of its key at the provider. Empty: everything that the report has is compared. */
+  /** Credential → id of its key at the provider. If empty, the whole report is compared. */
   keyIds: Readonly<Record<string, string>>;
 }
 
@@ -95,7 +95,7 @@ export function compare({ ledger, report, by, tolerance, keyIds }: Compared): Co
   return { rows: by.length === 0 ? [] : rows, total, isEqual, notes };
 }
 
-/** Lines without a key (costs that are not told apart) stay: they cannot be left out. */
+/** Lines without a key (costs that are not split by key) are kept: they cannot be attributed. */
 function ofTheseKeys(report: UsageReport, keyIds: Readonly<Record<string, string>>, notes: string[]): UsageReport {
   const wanted = new Set(Object.values(keyIds));
   if (wanted.size === 0) return report;
@@ -113,8 +113,8 @@ function keyName(keyId: string | null, names: ReadonlyMap<string, string>): stri
 const DATE = /-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$/;
 
 /**
- * Providers bill the dated model (`gpt-4o-2024-08-06`) where the undated name was called: they are one where the ledger has the
- * undated one.
+ * Providers report the dated model (`gpt-4o-2024-08-06`) for calls to the undated name. Both count as one model if the ledger has
+ * the undated name.
  */
 function modelNames(models: readonly string[]): (model: string) => string {
   const undated = new Set(models.filter((model) => !DATE.test(model) || model.endsWith('-latest')).map(withoutDate));

@@ -5,7 +5,7 @@ import { addReport, readBuckets, type UsageReport } from './usage-report.ts';
 
 export interface ReportSource {
   kind: UsageApi;
-  /** Of the provider, as its configuration has it. */
+  /** The provider's base URL, as configured. */
   baseUrl: string;
   adminKey: string;
 }
@@ -17,12 +17,12 @@ export interface DaySpan {
 }
 
 const TIMEOUT_MS = 30_000;
-/** A page has a month of days: so many are years, and a server that never ends is left. */
+/** A page covers a month, so that this allows years, but not a server that never ends. */
 const MAX_PAGES = 200;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 
-/** Rejects with an error for people: the address and what was wrong, never the key. */
+/** Rejects with a readable error: the address and the cause, never the key. */
 export async function fetchReport({ kind, baseUrl, adminKey }: ReportSource, span: DaySpan): Promise<UsageReport> {
   const root = baseUrl.replace(/\/+$/, '');
   const { paths, headers, pageQuery } = APIS[kind];
@@ -74,7 +74,7 @@ function messageIn(text: string): string {
     const { error } = JSON.parse(text) as { error?: { message?: unknown } };
     if (typeof error?.message === 'string') return error.message.slice(0, 300);
   } catch {
-    // A page of a proxy.
+    // Not JSON, such as a proxy's error page.
   }
   return text.slice(0, 300);
 }

@@ -1,4 +1,4 @@
-// A provider's report against the ledger's entries of the same days.
+// Compares a provider's report with the ledger's entries of the same days.
 import type { Provider } from '../../config/catalogue.ts';
 import type { ProviderSettings } from '../../config/schema.ts';
 import { formatUsd } from '../../contracts/money.ts';
@@ -7,7 +7,7 @@ import { reportUsage } from '../reports.ts';
 import { type Compared, type ComparedRow, type Comparison, compare, type Figure, type LedgerSlice } from './compare.ts';
 import type { DaySpan, ReportSource } from './fetch-report.ts';
 
-/** The credential of providers that have no choice of them. */
+/** The credential's name for providers without named credentials. */
 const ONLY_KEY = 'default';
 
 export async function reconcile(
@@ -45,7 +45,7 @@ async function readSlices(database: Database, provider: string, { from, to }: Da
   }));
 }
 
-/** Null where the configuration names no admin key. */
+/** Null if `usage_api` is not configured. */
 export function reportSourceOf(provider: Provider, { usage_api: api }: ProviderSettings): ReportSource | null {
   if (api === undefined) return null;
   const isAnthropic = provider.protocols[0] === 'anthropic-messages';
@@ -57,10 +57,9 @@ export function reportSourceOf(provider: Provider, { usage_api: api }: ProviderS
 }
 
 const DAY_MS = 86_400_000;
-/** Reports of the day that runs are not whole. */
 const USUAL_DAYS = 7;
 
-/** The last seven whole days, unless told otherwise. Throws for days that are none, or in the wrong order. */
+/** By default the last seven days without today, whose report is incomplete. Throws for invalid dates or a wrong order. */
 export function daySpan({ from, to }: Partial<DaySpan>, nowMs: number): DaySpan {
   const last = to === undefined ? dayAt(nowMs - DAY_MS) : checkedDay(to);
   const first = from === undefined ? dayAt(Date.parse(last) - (USUAL_DAYS - 1) * DAY_MS) : checkedDay(from);
@@ -77,7 +76,7 @@ function checkedDay(text: string): string {
   throw new Error(`'${text}' is no day: YYYY-MM-DD`);
 }
 
-/** As the command and the administration show it. */
+/** For the CLI and the administration API. */
 export function describeComparison(provider: string, { from, to }: DaySpan, comparison: Comparison) {
   const { rows, total, isEqual, notes } = comparison;
   return { provider, from, to, equal: isEqual, rows: rows.map(describeRow), total: describeRow(total), notes };

@@ -1,8 +1,8 @@
-// A usage export that was saved: pages of the APIs as JSON (one, a list of them, or one a line), or a table as CSV.
+// Reads a saved usage export: API pages as JSON (one page, a list of pages, or one per line of text), or CSV.
 import { parse } from 'csv-parse/sync';
 import { addReport, dayOfTime, readBuckets, readResult, type UsageReport } from './usage-report.ts';
 
-/** Throws an error that says what is wrong with it. */
+/** Throws an error that describes the problem if the file is invalid. */
 export function readUsageFile(text: string): UsageReport {
   const start = text.trimStart();
   if (!start.startsWith('{') && !start.startsWith('[')) return readCsv(text);
@@ -27,7 +27,7 @@ function pagesOf(text: string): unknown[] {
   }
 }
 
-/** OpenAI's columns are the members of its answers; Anthropic's begin with `usage_`. Tabs are taken for commas. */
+/** OpenAI's columns are the fields of its API; Anthropic's begin with `usage_`. The delimiter may be a tab. */
 function readCsv(text: string): UsageReport {
   const [header = ''] = text.split('\n', 1);
   const delimiter = header.includes('\t') && !header.includes(',') ? '\t' : ',';

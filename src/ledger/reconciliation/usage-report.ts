@@ -1,14 +1,14 @@
-// What providers say was used and what it cost, read from their own reports: OpenAI's organization usage and costs
-// (developers.openai.com/api/reference, read 2026-11-28), Anthropic's usage_report/messages and cost_report
-// (platform.claude.com/docs/en/api/admin, read 2026-11-28), as the APIs answer and as their consoles export them.
+// Reads usage and costs from providers' reports: OpenAI's organization usage and costs (developers.openai.com/api/reference, read
+// 2026-11-28), Anthropic's usage_report/messages and cost_report (platform.claude.com/docs/en/api/admin, read 2026-11-28), both in
+// the format of the API and of the console's export.
 import { type PicoUsd, parseUsd, scaleDecimal } from '../../contracts/money.ts';
 
-/** Counts as the ledger's: input has the cached tokens in it. */
+/** Counts as in the ledger: input includes cached tokens. */
 export interface UsageLine {
-  /** UTC. */
+  /** UTC, `YYYY-MM-DD`. */
   day: string;
   model: string | null;
-  /** The provider's id of the key; null where the report does not say. */
+  /** The provider's id of the key; null if the report has none. */
   keyId: string | null;
   inputTokens: number;
   cachedInputTokens: number;
@@ -25,13 +25,13 @@ export interface CostLine {
 export interface UsageReport {
   usage: UsageLine[];
   costs: CostLine[];
-  /** Costs were asked for: none are nothing, not unknown. */
+  /** Costs were requested: an empty list means zero, not unknown. */
   hasCosts?: true;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What one result of a bucket says; empty for what is neither usage nor cost. Throws for figures that are none. */
+/** Reads one result of a bucket; empty if it is neither usage nor cost. Throws for invalid figures. */
 export function readResult(day: string, result: Fields): UsageReport {
   const [usage, costs] = [readUsage(day, result), readCost(day, result)];
   return { usage: usage === null ? [] : [usage], costs: costs === null ? [] : [costs] };
@@ -55,7 +55,7 @@ function readUsage(day: string, result: Fields): UsageLine | null {
   };
 }
 
-/** Anthropic counts the three kinds of input apart. */
+/** Anthropic reports uncached input, cache reads and cache writes separately. */
 function anthropicTokens(
   result: Fields,
   uncached: unknown,
@@ -88,7 +88,7 @@ function readCost(day: string, result: Fields): CostLine | null {
   };
 }
 
-/** OpenAI: `{value, currency}` in dollars; Anthropic: a decimal text in cents. In files of either: dollars, in a column of their own. */
+/** OpenAI: `{value, currency}` in dollars; Anthropic: a decimal string in cents. Exported files of both: a column in dollars. */
 function amountOf(result: Fields): PicoUsd | null {
   const { amount, amount_value: value, cost_usd: usd } = result;
   const dollars =
@@ -100,10 +100,10 @@ function amountOf(result: Fields): PicoUsd | null {
   return isDollars ? parseUsd(String(dollars)) : scaleDecimal(cents!, CENT_DECIMALS);
 }
 
-/** Of a picodollar in cents. */
+/** Decimal places of a cent down to a picodollar. */
 const CENT_DECIMALS = 10;
 
-/** OpenAI: of the amount, in lower case; Anthropic: beside it. Both say dollars today. */
+/** OpenAI: inside the amount, in lower case; Anthropic: beside it. Both are always USD today. */
 function checkCurrency({ amount, amount_currency: column, currency = column }: Fields): void {
   const said = typeof amount === 'object' && amount !== null ? ((amount as Fields).currency ?? currency) : currency;
   if (typeof said === 'string' && said !== '' && said.toUpperCase() !== 'USD')
@@ -126,19 +126,19 @@ function countOf(value: unknown, name: string): number {
   throw new Error(`${name} is no count of tokens: ${String(value).slice(0, 40)}`);
 }
 
-/** The UTC day of a bucket's beginning: unix seconds, or a time as text. Null for what is neither. */
+/** The UTC day of a bucket's start, which is in unix seconds or a time as text; null if it is neither. */
 export function dayOfTime(time: unknown): string | null {
   const isSeconds = typeof time === 'number' || (typeof time === 'string' && /^\d{9,11}$/.test(time));
   const ms = isSeconds ? Number(time) * 1_000 : typeof time === 'string' ? Date.parse(utc(time)) : Number.NaN;
   return Number.isFinite(ms) ? new Date(ms).toISOString().slice(0, 10) : null;
 }
 
-/** Consoles export `2026-11-01 00:00`, which JavaScript would take for local time. */
+/** Consoles export `2026-11-01 00:00`, which JavaScript would parse as local time. */
 function utc(time: string): string {
   return /^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?$/.test(time) ? `${time.replace(' ', 'T')}Z` : time;
 }
 
-/** A page of either API, `{data: [bucket…]}`. Throws for what is none. */
+/** A page of either API, `{data: [bucket…]}`. Throws if it is not one. */
 export function readBuckets(page: unknown): UsageReport {
   const { data } = (page ?? {}) as { data?: unknown };
   if (!Array.isArray(data)) throw new Error('not a page of a usage or cost report: it has no data');
@@ -146,7 +146,7 @@ export function readBuckets(page: unknown): UsageReport {
   for (const bucket of data as Fields[]) {
     const day = dayOfTime(bucket.start_time ?? bucket.starting_at);
     if (day === null) throw new Error('a bucket of the report has no start_time or starting_at');
-    // An older shape of OpenAI's has `result`.
+    // An older OpenAI format has `result`.
     const results = (bucket.results ?? bucket.result ?? []) as Fields[];
     for (const result of results) addReport(report, readResult(day, result));
   }
