@@ -1,4 +1,4 @@
-// Organisations and projects in SQL, and the credits of accounts: what was paid in. What was charged stands in the books.
+// Stores organisations, projects and payments of credits in SQL. Charges to credits are in the ledger.
 import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
@@ -17,7 +17,7 @@ import {
 export interface NewAccount {
   kind: AccountKind;
   name: string;
-  /** Of a project. */
+  /** The organisation of a project; null for an organisation. */
   parentId: string | null;
   settings?: Partial<KeySettings>;
 }
@@ -36,12 +36,12 @@ export interface AccountStore {
   find(id: string): Promise<Account | null>;
   /** Newest first, revoked ones included. */
   list(): Promise<Account[]>;
-  /** @param name a new one. */
+  /** Null if not found. @param name new name, if it changes. */
   update(id: string, settings: Partial<KeySettings>, name?: string): Promise<Account | null>;
-  /** Revoking twice keeps the first date. */
+  /** Null if not found. Revoking again keeps the first date. */
   revoke(id: string): Promise<Account | null>;
   addCredits(entry: Pick<CreditEntry, 'accountId' | 'amount' | 'note' | 'actor'>): Promise<CreditEntry>;
-  /** All that was ever paid in. */
+  /** Sum of all payments. */
   paidIn(accountId: string): Promise<PicoUsd>;
   /** Newest first. */
   creditEntries(accountId: string, limit: number): Promise<CreditEntry[]>;

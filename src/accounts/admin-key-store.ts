@@ -1,4 +1,4 @@
-// Keys of operators, each with a role, and the log of what they did. The key of the environment (SLUICE_ADMIN_KEY) is an owner.
+// Stores operators' keys with their roles, and the audit log. The key from the environment (SLUICE_ADMIN_KEY) has the role owner.
 import { randomBytes } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
@@ -7,7 +7,7 @@ import type { AdminKeysTable } from '../storage/account-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import { hashSecret } from './api-key.ts';
 
-/** Each may do what those before it may. `read-only` looks; `operator` changes; `owner` also says who may. */
+/** Each includes the rights of those before it. `read-only` reads; `operator` changes; `owner` also manages operators' keys. */
 export const ADMIN_ROLES = ['read-only', 'operator', 'owner'] as const;
 export type AdminRole = (typeof ADMIN_ROLES)[number];
 
@@ -27,7 +27,7 @@ export interface AdminKey {
 export interface AuditEntry {
   id: string;
   atMs: number;
-  /** Name and id of the key. */
+  /** Name and id of the operator's key. */
   actor: string;
   role: string;
   method: string;
@@ -43,21 +43,21 @@ export interface AuditQuery {
   limit: number;
   /** Entries older than this one. */
   before?: string | undefined;
-  /** A part of its name. */
+  /** Substring of `actor`, in any case. */
   actor?: string | undefined;
   method?: string | undefined;
-  /** Beginning of the path. */
+  /** Prefix of the path. */
   path?: string | undefined;
   fromMs?: number | undefined;
-  /** Not itself. */
+  /** Exclusive. */
   toMs?: number | undefined;
 }
 
 export interface AdminKeyStore {
   create(name: string, role: AdminRole): Promise<{ key: AdminKey; secret: string }>;
-  /** Whether it was good when it was last read. */
+  /** Whether it was valid when it was last read. */
   isKnown(secret: string): boolean;
-  /** Null for an unknown or revoked one. */
+  /** Null if it is unknown or revoked. */
   findBySecret(secret: string): Promise<AdminKey | null>;
   findById(id: string): Promise<AdminKey | null>;
   list(): Promise<AdminKey[]>;
@@ -148,7 +148,7 @@ export function createAdminKeyStore(database: Database): AdminKeyStore {
   };
 }
 
-/** As a pattern of LIKE. */
+/** A LIKE pattern. */
 function containing(text: string): string {
   return `%${text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
 }

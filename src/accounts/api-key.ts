@@ -1,36 +1,36 @@
-// A client's key: what it looks like, what is kept of it, what it may do.
+// Client keys: format of secrets, stored data, permissions.
 import { hash, randomBytes } from 'node:crypto';
 import { matchWildcard } from '../config/wildcard.ts';
 import type { ChargeTerms } from '../contracts/money.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
 
-/** When a budget starts over; `total` never does. */
+/** How often a budget is reset; `total` never is. */
 export const BUDGET_PERIODS = ['total', 'month', 'week', 'day'] as const;
 export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
 export type AccountBudgets = Partial<Record<BudgetPeriod, string>>;
 
 export interface KeySettings {
   limits: Limits;
-  /** What it may spend in each period: picodollars, decimal. None for what is absent. */
+  /** Budget per period, decimal picodollars. Periods that are absent have no budget. */
   budgets: AccountBudgets;
   /** Public model names, `*` as a wildcard; null for all. */
   models: readonly string[] | null;
-  /** Its share of a full wait queue beside other keys. */
+  /** Weight in full wait queues, relative to other keys. */
   weight: number;
-  /** Share of the batch lane beside other keys' batches. */
+  /** Weight of its batches in the batch lane, relative to other keys. */
   batchWeight: number;
-  /** Unix ms from which on it is not valid; null for never. */
+  /** Unix ms; null if it never expires. */
   expiresAtMs: number | null;
-  /** Whatever its operator wants to know of it. */
+  /** Free-form entries by the operator. */
   metadata: Readonly<Record<string, string>>;
-  /** Requests are charged to a prepaid balance; null: to that of the account above, if it has one. */
+  /** Requests are charged to its prepaid balance. Null: to that of the nearest account above that has one, if any. */
   credits: ChargeTerms | null;
 }
 
 export type AccountKind = 'organisation' | 'project';
 
-/** An organisation or a project: what holds for all keys below it together. */
+/** An organisation or a project: its settings apply to all keys below it together. */
 export interface Account {
   id: string;
   kind: AccountKind;
@@ -44,30 +44,30 @@ export interface Account {
 export interface ApiKey {
   id: string;
   name: string;
-  /** First characters of the secret, to recognise it by. */
+  /** First characters of the secret, to identify it. */
   hint: string;
   settings: KeySettings;
   createdAtMs: number;
   revokedAtMs: number | null;
   projectId: string | null;
-  /** The secret that it was found by is valid until then: it was rotated. Unix ms; null without an end. */
+  /** Expiry of the secret that it was found by, if that was rotated. Unix ms; null if it has none. */
   secretUntilMs: number | null;
-  /** Its secret before the newest one is valid until then, Unix ms; null where it was not rotated, or without an overlap. */
+  /** Expiry of its previous secret, unix ms; null if it was not rotated, or without an overlap. */
   formerUntilMs: number | null;
-  /** Its project and organisation, the nearest first. */
+  /** Its project and organisation, nearest first. */
   above: readonly Account[];
-  /** Whose prepaid balance it spends; null where there is none. */
+  /** The prepaid balance that it is charged to; null if none. */
   credits: CreditAccount | null;
 }
 
 export interface CreditAccount {
   account: string;
-  /** All that was ever paid in: picodollars, decimal. */
+  /** Sum of all payments, decimal picodollars. */
   paidIn: string;
   terms: ChargeTerms;
 }
 
-/** From when on it is not valid: by its own expiry, by that of an account above, or by a rotation. */
+/** The earliest of its own expiry, those of accounts above, and that of a rotated secret. Infinity if none. */
 export function validUntilMs({ settings, secretUntilMs, above }: ApiKey): number {
   const ends = [settings.expiresAtMs, secretUntilMs, ...above.map((account) => account.settings.expiresAtMs)];
   return Math.min(Number.POSITIVE_INFINITY, ...ends.filter((end) => end !== null));
@@ -77,17 +77,17 @@ export function isRevoked({ revokedAtMs, above }: ApiKey): boolean {
   return revokedAtMs !== null || above.some((account) => account.revokedAtMs !== null);
 }
 
-/** Whether it may be asked with now. */
+/** Whether it can be used now. */
 export function isValid(key: ApiKey, nowMs = Date.now()): boolean {
   return !isRevoked(key) && nowMs < validUntilMs(key);
 }
 
-/** Its share of the batch lane: a project's and an organisation's weights count for each of their keys. */
+/** Its weight in the batch lane, multiplied by the weights of its project and organisation. */
 export function batchWeightOf({ settings, above }: ApiKey): number {
   return above.reduce((weight, account) => weight * account.settings.batchWeight, settings.batchWeight);
 }
 
-/** The same of the interactive lane's wait queues, within what turns can be computed with. */
+/** The same for the interactive lane's wait queues, clamped to the range that turns are computed with. */
 export function weightOf({ settings, above }: ApiKey): number {
   const weight = above.reduce((product, account) => product * account.settings.weight, settings.weight);
   return Math.min(MAX_WEIGHT, Math.max(1 / MAX_WEIGHT, weight));
@@ -95,7 +95,7 @@ export function weightOf({ settings, above }: ApiKey): number {
 
 const MAX_WEIGHT = 1_000;
 
-/** What a request's record has of its key and its accounts. */
+/** The fields of a request's record about its key and accounts. */
 export function accountsOf(key: ApiKey): Pick<RequestSpec, 'keyScope' | 'accountScopes' | 'accounts' | 'weight'> {
   const weight = weightOf(key);
   const own = { keyScope: scopeOf(key), ...(weight === 1 ? {} : { weight }) };
@@ -116,7 +116,7 @@ export function accountsOf(key: ApiKey): Pick<RequestSpec, 'keyScope' | 'account
   };
 }
 
-/** What its limits are counted under; null where it has none. */
+/** The scope of its limits; null if it has none. */
 export function scopeOf({ id, settings: { limits } }: ApiKey): Scope | null {
   return Object.keys(limits).length === 0 ? null : { name: `key:${id}`, limits };
 }
@@ -132,7 +132,7 @@ export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
   credits: null,
 });
 
-/** As earlier releases stored a key: one budget, in ten-thousandths of a dollar. */
+/** Format of earlier releases: a single budget, in ten-thousandths of a dollar. */
 interface FormerSettings {
   budgetUnits?: number | null;
   budgetPeriod?: BudgetPeriod;
@@ -151,7 +151,7 @@ export function readStoredSettings(text: string): KeySettings {
 
 const SECRET_PREFIX = 'sk-sluice-';
 const HINT_CHARS = 15;
-/** Of a chosen secret at most so much is shown; of one of ours, 20 of its 160 random bits. */
+/** Of a secret chosen by the operator at most a quarter is shown; of a generated one, 20 of its 160 random bits. */
 const HINT_PART = 4;
 
 const SECRET_BYTES = 20;
@@ -161,7 +161,7 @@ export function createSecret(): string {
   return SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('hex');
 }
 
-/** A key has 160 random bits: it cannot be guessed from its SHA-256, so no slow hash is needed on every request. */
+/** With 160 random bits, a secret cannot be recovered from its SHA-256, so that no slow hash is needed on every request. */
 export function hashSecret(secret: string): string {
   return hash('sha256', secret, 'hex');
 }
@@ -179,7 +179,7 @@ export function mayUseModel({ settings, above }: Pick<ApiKey, 'settings' | 'abov
   return allows(settings) && above.every((account) => allows(account.settings));
 }
 
-/** Whether something must be reserved before it asks. Does not build a list: it is asked for every request. */
+/** Whether its requests need a reservation. Called for every request, so that it builds no list. */
 export function hasBudget({ settings: { budgets }, above, credits }: ApiKey): boolean {
   if (credits !== null) return true;
   for (const _ in budgets) return true;

@@ -1,10 +1,10 @@
--- Reserves a request's estimated cost in every budget that it counts in, if what is spent and reserved leaves room for it in
--- each of them. Reservations of requests that never ended fall away at their deadline.
+-- Reserves a request's estimated cost in every budget that it counts in, if each of them has room beside what is spent and
+-- reserved. Reservations of requests that never ended expire at their deadline.
 --
 -- KEYS  for each budget: its sums (hash: spent, held), its reservations (sorted set: `<request>:<amount>` scored by deadline)
 -- ARGV  1 request id, 2 deadline ms, 3 time to live of all keys, ms; for each budget: amount, limit
--- Gives {1} when reserved, {0, number of the budget, what is left} when one has no room, {2, numbers of the budgets ...} when
--- what was spent is not known here.
+-- Returns {1} if reserved, {0, number of the budget, what is left} if one has no room, {2, numbers of the budgets ...} if their
+-- spending is not in Redis.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local count = #KEYS / 2

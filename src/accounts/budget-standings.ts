@@ -1,4 +1,4 @@
-// What is left of budgets, for metrics: of many, those that are nearest to their end.
+// What is left of budgets, for metrics: those with the smallest share left.
 import { PICO_PER_USD } from '../contracts/money.ts';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -10,17 +10,17 @@ export interface BudgetStanding {
   account: string;
   period: string;
   limitUsd: number;
-  /** Without what is reserved for requests in flight; below 0 where more was spent. */
+  /** After reservations of requests in flight; negative if the budget is overspent. */
   leftUsd: number;
 }
 
-/** Each is a label in metrics. */
+/** Each is a set of labels in metrics. */
 const MAX_SHOWN = 100;
-/** The newest accounts with a budget: what they have spent is read from Redis, all at once. */
+/** At most this many of the newest keys and accounts with a budget are read, with all sums from Redis at once. */
 const MAX_READ = 1_000;
 const FRESH_MS = 30_000;
 
-/** Reads at most every 30 s, however often it is asked. An account that has not been used in the period is not shown. */
+/** Reads at most every 30 s, however often it is called. Accounts that were not used in the period are left out. */
 export function createBudgetStandings(
   database: Database,
   redis: RedisClient,
@@ -62,7 +62,7 @@ async function readBudgets(database: Database): Promise<Budget[]> {
       .orderBy('created_at', 'desc')
       .limit(MAX_READ)
       .execute();
-    // Whose it is matters where sums are read from the books; these come from Redis.
+    // The kind only matters for reading sums from the ledger; these come from Redis.
     return rows.flatMap(({ id, settings }) =>
       periodsOf({ id, kind: 'key' }, readStoredSettings(settings).budgets, now),
     );
@@ -76,7 +76,7 @@ function standingOf({ owner, period, limit }: Budget, [spent, held]: (string | n
   return { account: owner.id, period, limitUsd: usdOf(BigInt(limit)), leftUsd: usdOf(left) };
 }
 
-/** For graphs, where the last digits do not matter. */
+/** Rounded: good enough for graphs. */
 function usdOf(pico: bigint): number {
   return Number(pico) / Number(PICO_PER_USD);
 }

@@ -1,4 +1,4 @@
-// Budgets that have reached a threshold. What is spent is read from the running sums in Redis; a budget that has none was not used
+// Finds budgets that have reached a threshold. Spending is read from the running sums in Redis; a budget without one was not used
 // in its period.
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
@@ -17,7 +17,7 @@ export interface ReachedThreshold {
 
 const PAGE = 500;
 
-/** Of each budget the highest threshold that its spending has reached. In pages: any number of budgets takes the same memory. */
+/** For each budget, the highest threshold that its spending has reached. Read in pages, so that memory is bounded. */
 export async function* reachedThresholds(
   { database, redis, keyspace }: { database: Database; redis: RedisClient; keyspace: Keyspace },
   percents: readonly number[],

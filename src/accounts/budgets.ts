@@ -1,5 +1,5 @@
-// Budgets: reserved when a request is accepted, settled when it has ended, so that no number of concurrent requests can spend
-// a budget twice. They count the true cost, in picodollars. The books in SQL are the truth; Redis has the running sums.
+// Budgets: reserved when a request is accepted and settled when it has ended, so that concurrent requests cannot overspend a
+// budget. They count the exact cost, in picodollars. The ledger in SQL is authoritative; Redis has the running sums.
 import { chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
 import type { BudgetReservation } from '../contracts/request-record.ts';
 import type { Database } from '../storage/database.ts';
@@ -11,10 +11,10 @@ import { readSpending } from '../storage/rollups.ts';
 import type { AccountBudgets, AccountKind, ApiKey, BudgetPeriod } from './api-key.ts';
 
 export interface Budgets {
-  /** Reserves in every budget of the key, or in none: says how much is left in the one that has too little. */
+  /** Reserves in every budget of the key, or in none; then returns how much is left in the one with too little. */
   reserve(key: ApiKey, request: Reserving): Promise<ReserveResult>;
   /**
-   * The request was not accepted, as far as its client was told: nothing stays reserved for it. Should it run all the same, `settle`
+   * Releases the reservation of a request that its client was told is not accepted. If it runs nevertheless, `settle` still
    * books it. Safe to call twice.
    */
   giveBack(reservation: BudgetReservation, requestId: string): Promise<void>;
@@ -24,11 +24,11 @@ export interface Budgets {
 
 export interface Reserving {
   requestId: string;
-  /** Highest cost, as far as can be said before. */
+  /** Estimate of the highest cost. */
   cost: PicoUsd;
-  /** Decides in which day, week and month it counts: as the books do. */
+  /** Determines the day, week and month that it counts in, as in the ledger. */
   acceptedAtMs: number;
-  /** A reservation that nobody settles falls away then. */
+  /** When the reservation expires if it is not settled. Unix ms. */
   untilMs: number;
 }
 
@@ -38,7 +38,7 @@ export type ReserveResult =
   /** `owner` is the key, project or organisation whose budget it is. */
   | { kind: 'exhausted'; left: PicoUsd; period: BudgetPeriod | 'credits'; owner: string };
 
-/** The sum is read from SQL again when the key was not used for so long. */
+/** After this time without use, the sum is read from SQL again. */
 const BUDGET_TTL_MS = 40 * 24 * 3_600_000;
 
 const admitScript = loadLuaScript(import.meta.url, './budget-admit.lua');
@@ -46,16 +46,16 @@ const settleScript = loadLuaScript(import.meta.url, './budget-settle.lua');
 
 /** One budget in one of its periods, or a prepaid balance. */
 export interface Budget {
-  /** Names its sums in Redis. */
+  /** Identifies its sums in Redis. */
   account: string;
   owner: BudgetOwner;
   period: BudgetPeriod | 'credits';
-  /** First day of the period, as the ledger writes it; null for all time. */
+  /** First day of the period, `YYYY-MM-DD`; null for all time. */
   since: string | null;
   limit: string;
 }
 
-/** Whose requests a budget counts. */
+/** The key or account whose requests a budget counts. */
 export interface BudgetOwner {
   id: string;
   kind: 'key' | AccountKind | 'credits';
@@ -97,7 +97,7 @@ export function periodsOf({ id, kind }: BudgetOwner, budgets: AccountBudgets, at
 }
 
 export interface BudgetReader {
-  /** Cost of an account's requests since a day (null: ever), by the books; of credits what was charged. */
+  /** Cost of an account's requests since a day (null: all time) in the ledger; for credits, what was charged. */
   spentSince(owner: BudgetOwner, day: string | null): Promise<PicoUsd>;
 }
 
@@ -117,14 +117,14 @@ export function createBudgetReader(database: Database): BudgetReader {
   };
 }
 
-/** @param reader only needed where `reserve` is called. */
+/** @param reader only needed for `reserve`. */
 export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: BudgetReader | null): Budgets {
   const keysOf = (accounts: readonly { account: string }[]) =>
     accounts.flatMap(({ account }) => [keyspace.budget(account), `${keyspace.budget(account)}:reservations`]);
 
   /** @param spent null to give the reservations back. */
   async function end({ parts = [] }: BudgetReservation, requestId: string, spent: Spent | null): Promise<void> {
-    // Reservations of an earlier release have no parts and are in sums that nothing reads any more.
+    // Reservations of earlier releases have no parts; their sums are no longer read.
     if (parts.length === 0) return;
     const args = parts.flatMap(({ amount, isCharge }) => [
       amount,
@@ -164,7 +164,7 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
           BUDGET_TTL_MS,
           ...amounts,
         ]);
-        // Redis may take the reservation after the request was refused: it must not stay.
+        // Redis may still apply the reservation after the request was refused: it must be released.
         admitted.catch(() => forget(reservation, requestId, untilMs));
         const [kind, ...rest] = (await admitted) as [number, ...(number | string)[]];
         if (kind === 1) return { kind: 'reserved', reservation };
@@ -180,7 +180,7 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
   };
 }
 
-/** What counts in budgets, and what in credits. */
+/** The amounts counted in budgets and in credits. */
 export interface Spent {
   cost: PicoUsd;
   charge: PicoUsd;

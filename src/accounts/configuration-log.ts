@@ -1,5 +1,5 @@
-// Changes of the configuration file in the audit log. Every process that follows the file reads it for itself: one of them
-// writes the entry, for all that go from the same content to the same content.
+// Writes changes of the configuration file to the audit log. Every process that follows the file reads it on its own; the first
+// one writes the entry for all processes with the same old and new content.
 import { hostname } from 'node:os';
 import type { Reload } from '../contracts/configuration-reload.ts';
 import type { Database } from '../storage/database.ts';
@@ -16,16 +16,16 @@ export interface ConfigurationLogOptions {
   logger: Pick<Logger, 'error'>;
 }
 
-/** As methods and paths of HTTP are in other entries. */
+/** In place of the HTTP method and path of other entries. */
 export const RELOAD_METHOD = 'RELOAD';
 export const RELOAD_PATH = '/configuration';
 
-/** Processes on other machines may get the file later, but not later than this. */
+/** Processes on other machines may receive the file later, at most by this. */
 const TOLD_MS = 24 * 3_600_000;
 const ACCEPTED = 200;
 const REFUSED = 400;
 
-/** Never rejects: the configuration is in force, or refused, whatever becomes of the log. */
+/** Never rejects: a failing log does not change whether the configuration is in force or refused. */
 export function createConfigurationLog(options: ConfigurationLogOptions): (reload: Reload) => Promise<void> {
   const store = createAdminKeyStore(options.database);
   return async (reload) => {
@@ -37,7 +37,7 @@ export function createConfigurationLog(options: ConfigurationLogOptions): (reloa
   };
 }
 
-/** Remembers where the content went from here. Going back forgets it, so that the same change is told again later. */
+/** Stores the transition from old to new content. Reverting deletes it, so that the same change is logged again later. */
 async function isFirst({ redis, keyspace }: ConfigurationLogOptions, reload: Reload): Promise<boolean> {
   const { kind, former, next } = reload;
   const keyOf = (name: string, hash: string | null) => keyspace.alertTurn(`configuration:${name}:${hash}`);

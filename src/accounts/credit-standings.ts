@@ -1,4 +1,4 @@
-// Prepaid balances as they stand, for alerts.
+// Current prepaid balances, for alerts.
 import { sql } from 'kysely';
 import type { PicoUsd } from '../contracts/money.ts';
 import { asBigint, type Database } from '../storage/database.ts';
@@ -12,14 +12,14 @@ export interface CreditStanding {
   kind: 'key' | 'project' | 'organisation';
   name: string;
   balance: PicoUsd;
-  /** The largest of the newest payments: a small one on the way does not make a low balance a high one. */
+  /** The largest of the newest payments, so that a small payment does not make a low balance look high. */
   payment: PicoUsd;
 }
 
 const PAGE = 500;
 const PAYMENTS = 10;
 
-/** Of those into which something was paid. In pages: any number of accounts takes the same memory. */
+/** Balances of accounts with at least one payment. Read in pages, so that memory is bounded. */
 export async function* creditStandings(context: {
   database: Database;
   redis: RedisClient;
@@ -77,7 +77,7 @@ async function paidIn(database: Database, accountId: string): Promise<PicoUsd> {
   return readMoney(row, 'paid');
 }
 
-/** The running sum, else the books. */
+/** From the running sum in Redis, or else from the ledger. */
 async function charged({ database, redis, keyspace }: Parameters<typeof creditStandings>[0], id: string) {
   const sum = await redis.hget(keyspace.budget(`${id}:credits`), 'spent');
   return sum === null ? createBudgetReader(database).spentSince({ id, kind: 'credits' }, null) : BigInt(sum);

@@ -1,4 +1,4 @@
-// Keys, projects and organisations that will not be valid any more soon.
+// Finds keys, projects and organisations that expire soon.
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import { readStoredSettings } from './api-key.ts';
@@ -12,7 +12,7 @@ export interface Expiring {
 
 const PAGE = 500;
 
-/** Those that end within so long, and have not ended. In pages. */
+/** Those that expire within this time and have not expired yet. Read in pages. */
 export async function* expiringAccounts(database: Database, nowMs: number, withinMs: number): AsyncGenerator<Expiring> {
   for (const table of ['accounts', 'api_keys'] as const) {
     const kind = table === 'accounts' ? sql.ref('kind') : sql.lit('key');

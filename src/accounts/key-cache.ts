@@ -1,6 +1,6 @@
-// Keys as the API tier looks them up on every request: from memory, read again from SQL once a minute per key that is
-// in use, beside the request. A change in any process reaches all within a second (Redis pub/sub): after it every key is
-// read before it is used again. Where that message is lost, the first request after a minute still has the old answer.
+// The API tier's key cache, used for every request. Keys in use are refreshed from SQL once a minute, in the background. A change
+// in any process reaches all others within a second (Redis pub/sub); after it, every key is read before it is used again. If the
+// message is lost, the first request after a minute still gets the old state.
 
 import { LRUCache } from 'lru-cache';
 import { withinOwnTime } from '../storage/own-time.ts';
@@ -8,32 +8,32 @@ import { type ApiKey, hashSecret, isRevoked, validUntilMs } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
 
 export interface KeyCache {
-  /** Whether a key of this secret is in memory and was good when it was last read. */
+  /** Whether a key with this secret is in memory and was valid when it was last read. */
   isKnown(secret: string): boolean;
-  /** Null for an unknown or revoked key. Rejects, within two seconds, when SQL is away and the key is not in memory. */
+  /** Null if unknown, revoked or expired. Rejects within two seconds if SQL is down and the key is not in memory. */
   find(secret: string): Promise<ApiKey | null>;
-  /** Keys have changed: each is read again before it is used. While SQL is away, the former answer stays valid. */
+  /** Call when keys have changed: each is read again before it is used. While SQL is down, the old state stays valid. */
   doubtAll(): void;
 }
 
 const FRESH_MS = 60_000;
-/** While SQL is away, keys known before go on working for this long. */
+/** While SQL is down, cached keys remain usable for this long. */
 const STALE_MS = 24 * 3_600_000;
-/** A database that does not answer keeps a request waiting for so long; the next time RETRY_MS later. */
+/** How long a request waits for a database that does not answer; the next attempt is RETRY_MS later. */
 const LONGEST_WAIT_MS = 1_500;
 const RETRY_MS = 5_000;
 const MAX_KEYS = 50_000;
-/** Wrong keys are remembered too, so a wrong client does not cost a query per call; apart, so that they push no good one out. */
+/** Invalid keys are cached too, to save a query per call; in a separate cache, so that they evict no valid key. */
 const MAX_WRONG_KEYS = 10_000;
-/** Secrets in use whose digest is not made anew for every request: a hundredth of the API's time. */
+/** Cached digests of secrets in use; computing them for every request takes a hundredth of the API's CPU time. */
 const MAX_SECRETS = 1_000;
 
 interface Remembered {
   key: ApiKey | null;
   readAtMs: number;
-  /** Something has changed since: it must be read before it is used. */
+  /** Keys have changed since: it must be read before it is used. */
   isDoubted: boolean;
-  /** After a read that failed: not before. */
+  /** After a failed read: earliest time of the next one. */
   retryAtMs: number;
 }
 
@@ -46,7 +46,7 @@ export function createKeyCache(
   const wrong = new LRUCache<string, Remembered>({ max: MAX_WRONG_KEYS });
   const recall = (hash: string) => good.get(hash) ?? wrong.get(hash);
   const hashes = new LRUCache<string, string>({ max: MAX_SECRETS });
-  /** One read per key at a time, however many ask. */
+  /** Reads in flight: one per key, shared by all requests. */
   const reading = new Map<string, Promise<ApiKey | null>>();
   let changes = 0;
 
@@ -59,7 +59,7 @@ export function createKeyCache(
     const changesBefore = changes;
     const found = await store.findByHash(hash);
     const key = found === null || isRevoked(found) ? null : found;
-    // What changed meanwhile may not be in it.
+    // A change during the read may not be included.
     remember(hash, { key, readAtMs: now(), isDoubted: changes !== changesBefore, retryAtMs: 0 });
     return key;
   }
@@ -89,7 +89,7 @@ export function createKeyCache(
     if (known === undefined || ageMs > STALE_MS) return withinLimit(read(hash));
     if ((ageMs < FRESH_MS && !known.isDoubted) || now() < known.retryAtMs) return known.key;
     const again = read(hash);
-    // A key that was unknown may have been made since: its client waits for the answer, as after a change.
+    // An unknown key may have been created since: wait for the read, as after a change.
     if (known.key !== null && !known.isDoubted) return known.key;
     try {
       return await withinLimit(again);
@@ -104,13 +104,13 @@ export function createKeyCache(
     async find(secret) {
       const hash = hashes.get(secret) ?? hashSecret(secret);
       const key = await recallOrRead(hash);
-      // Guesses push none out.
+      // Invalid keys must not evict others.
       if (key !== null) hashes.set(secret, hash);
       return key === null || now() >= validUntilMs(key) ? null : key;
     },
     doubtAll() {
       changes += 1;
-      // A request from now on must not join a read that began before the change.
+      // Later requests must not share a read that began before the change.
       reading.clear();
       for (const entry of [...good.values(), ...wrong.values()]) {
         entry.isDoubted = true;

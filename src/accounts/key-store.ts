@@ -1,6 +1,6 @@
-// Client keys in SQL. Only the hash of a secret is kept; the secret is shown once, when it is made. One key can have a secret
-// that the environment chooses (SLUICE_API_KEY): it keeps its id, settings, budget and place in the ledger when the secret
-// changes, and the secret before is not valid any more.
+// Stores client keys in SQL. Only the hash of a secret is stored; the secret is shown once, when it is created. One key can have
+// its secret set by the environment (SLUICE_API_KEY): when that changes, the key keeps its id, settings, budget and ledger
+// entries, and the old secret becomes invalid.
 import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { createFailure, FailureError } from '../contracts/failure.ts';
@@ -22,28 +22,28 @@ import {
 } from './api-key.ts';
 
 export interface KeyStore {
-  /** The secret is not kept anywhere. */
+  /** The secret is not stored. */
   create(
     name: string,
     settings?: Partial<KeySettings>,
     projectId?: string | null,
   ): Promise<{ key: ApiKey; secret: string }>;
-  /** A key with a secret of the caller's choice (`SLUICE_API_KEY`); the key that has it already, if there is one. */
+  /** The key with this secret, created if there is none. */
   ensure(name: string, secret: string): Promise<ApiKey>;
   /**
-   * Gives the key of this name the secret, or makes such a key. Others of the name are revoked. `isChanged`: a secret
-   * that was valid before is not any more.
+   * Sets the secret of the key with this name, or creates the key. Other keys of that name are revoked. `isChanged`: a secret
+   * that was valid before no longer is.
    */
   replaceSecret(name: string, secret: string): Promise<{ key: ApiKey; isChanged: boolean }>;
   findByHash(hash: string): Promise<ApiKey | null>;
   findById(id: string): Promise<ApiKey | null>;
   /** Newest first, revoked ones included. */
   list(): Promise<ApiKey[]>;
-  /** @param name a new one. */
+  /** Null if not found. @param name new name, if it changes. */
   update(id: string, settings: Partial<KeySettings>, name?: string): Promise<ApiKey | null>;
-  /** A new secret; the one before is taken for so long beside it. Null when there is no such key, or it is revoked. */
+  /** Creates a new secret; the old one stays valid for `keepFormerMs`. Null if the key does not exist or is revoked. */
   rotate(id: string, keepFormerMs: number): Promise<{ key: ApiKey; secret: string } | null>;
-  /** Null when there is no such key; revoking twice keeps the first date. */
+  /** Null if not found. Revoking again keeps the first date. */
   revoke(id: string): Promise<ApiKey | null>;
 }
 
@@ -102,7 +102,7 @@ export function createKeyStore(database: Database): KeyStore {
     return row === undefined ? [] : [readAccount(row)];
   }
 
-  /** With its project, its organisation, and the balance that it spends. */
+  /** Adds its project, its organisation and the balance that it is charged to. */
   async function withAccounts(key: ApiKey): Promise<ApiKey> {
     const project = await findAccount(key.projectId);
     const above = [...project, ...(await findAccount(project[0]?.parentId ?? null))];
@@ -112,7 +112,7 @@ export function createKeyStore(database: Database): KeyStore {
     return { ...key, above, credits: { account: payer.id, paidIn, terms: payer.settings.credits! } };
   }
 
-  /** All but one of a name. True when there were any. */
+  /** Revokes all other keys of this name. Returns whether there were any. */
   async function revokeOthers(name: string, id: string): Promise<boolean> {
     const { numUpdatedRows } = await database
       .updateTable('api_keys')
@@ -216,7 +216,7 @@ function readKey(row: Selectable<ApiKeysTable>): ApiKey {
   };
 }
 
-/** Of the key that the environment chooses; no other key can be called so. */
+/** Reserved name of the key that is set by the environment. */
 export const CONFIGURED_KEY_NAME = 'SLUICE_API_KEY';
 
 interface Announcement {
@@ -225,7 +225,7 @@ interface Announcement {
   logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Makes the secret valid and those before it invalid, in every process. A key that an operator revoked stays so. */
+/** Makes this secret valid and earlier ones invalid, in every process. A key that an operator revoked stays revoked. */
 export async function useConfiguredKey(
   store: KeyStore,
   secret: string,
@@ -243,14 +243,14 @@ export async function useConfiguredKey(
   await announceKeyChange(redis, keyspace);
 }
 
-/** Throws a FailureError for a name that a key cannot be given. */
+/** Throws a FailureError if the name is reserved. */
 export function checkKeyName(name: string): void {
   if (name !== CONFIGURED_KEY_NAME) return;
   const message = `'name': ${CONFIGURED_KEY_NAME} is the key that the environment chooses; take another name.`;
   throw new FailureError(createFailure('request_malformed', message, { param: 'name' }));
 }
 
-/** Tells every API process that keys have changed. */
+/** Notifies every API process that keys have changed. */
 export async function announceKeyChange(redis: RedisClient, keyspace: Keyspace): Promise<void> {
   await redis.spublish(keyspace.accountsChannel, 'changed');
 }

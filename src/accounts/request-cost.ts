@@ -1,5 +1,5 @@
-// What a request may take and cost, before it is answered: what limits, wait queues and budgets count until it is known; and
-// what one call has cost, afterwards.
+// Estimates the tokens and the cost of a request before it is answered, which limits, wait queues and budgets count until the
+// actual usage is known; and computes the cost of a call afterwards.
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import { type Cost, costOf, type PicoUsd, type Price, priceUsage } from '../contracts/money.ts';
 import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
@@ -12,7 +12,7 @@ import { readTier } from '../protocols/providers/counts.ts';
 
 type Estimate = Pick<RequestSpec, 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'>;
 
-/** @param body as `effectiveRequest` gives it. */
+/** @param body as returned by `effectiveRequest`. */
 export function estimateTokens(
   catalogue: Catalogue,
   client: ClientProtocol,
@@ -30,14 +30,14 @@ export function estimateTokens(
   };
 }
 
-/** Prices hang on it, in every protocol's spelling. */
+/** The requested service tier, which prices depend on, in any protocol's spelling. */
 function askedTier({ service_tier: snake, serviceTier: camel }: JsonObject): Pick<Estimate, 'serviceTier'> {
   const asked = snake ?? camel;
   const tier = readTier(typeof asked === 'string' ? asked.toLowerCase().replace(/^service_tier_/, '') : undefined);
   return tier === undefined || tier === 'standard_only' ? {} : { serviceTier: tier };
 }
 
-/** Somewhere it is translated for a provider whose longest answer is raised for its thoughts. */
+/** Whether a step translates to a provider whose maximum output is raised by its thinking tokens. */
 function isThoughtAdded({ providers }: Catalogue, { passThrough }: ClientProtocol, plan: RoutePlan): boolean {
   return allSteps(plan).some((step) => {
     const protocols: readonly string[] = providers.get(step.provider)?.protocols ?? [];
@@ -48,11 +48,11 @@ function isThoughtAdded({ providers }: Catalogue, { passThrough }: ClientProtoco
 export interface EstimatedTokens {
   estimatedInputTokens: number;
   estimatedOutputTokens: number;
-  /** That the request asks for. */
+  /** The tier that the request asks for. */
   serviceTier?: string;
 }
 
-/** What the dearest step of the plan would cost. */
+/** The cost of the most expensive step of the plan. */
 export function estimateCost(catalogue: Catalogue, plan: RoutePlan, request: EstimatedTokens): PicoUsd {
   const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens, serviceTier } = request;
   const usage: Usage = { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true };
@@ -64,7 +64,7 @@ export function estimateCost(catalogue: Catalogue, plan: RoutePlan, request: Est
   return dearest(costs);
 }
 
-/** The tier that is asked for may not be the one that serves, and a model that can speak or draw may do it. */
+/** Highest cost over tiers and output media: another tier may serve the call, and the output may be audio, images or video. */
 function dearestOf(usage: Usage, price: Price, serviceTier: string | undefined): PicoUsd {
   const tiers: Usage[] = serviceTier === undefined ? [usage] : [usage, { ...usage, serviceTier }];
   const kinds = [{}, { audio: usage.outputTokens }, { image: usage.outputTokens }, { video: usage.outputTokens }];
@@ -75,7 +75,7 @@ function dearest(costs: readonly PicoUsd[]): PicoUsd {
   return costs.reduce((most, cost) => (cost > most ? cost : most), 0n);
 }
 
-/** What a call will use, as far as can be said before it. @param inputTokens what the call adds to the prompt included. */
+/** Estimated usage of a call. @param inputTokens including what the call adds to the prompt. */
 export function estimatedUsage(
   spec: Pick<RequestSpec, 'estimatedOutputTokens' | 'serviceTier'>,
   inputTokens: number,
@@ -92,7 +92,7 @@ export function estimatedUsage(
   };
 }
 
-/** A call that ended before its provider had counted is billed by most of them: the prompt at least, unstreamed ones too. */
+/** Most providers bill a call that ended before they reported usage, at least its prompt, and unstreamed calls too. */
 export function withPrompt(usage: Usage, estimatedInputTokens: number, serviceTier: string | undefined): Usage {
   const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
   if (isCounted || usage.isUnbilled) return usage;
@@ -112,8 +112,8 @@ export function costOfAttempt(
 }
 
 /**
- * The configuration's price, else what the provider says it charged, else the price package. Without a known price the
- * call costs nothing in the books, and they name what was used of it.
+ * Uses the configured price, else the cost reported by the provider, else the price package. Without a price the call is booked
+ * at no cost, and `unpriced` names what it used.
  */
 export function costOfCall(usage: Usage, isConfigured: boolean, findPrice: () => Price | null): Cost {
   const { reportedCost } = usage;
@@ -129,16 +129,16 @@ function usedOf({ isUnbilled, inputTokens, outputTokens, toolCalls = {} }: Usage
 }
 
 export interface CostPart {
-  /** `input`, `cached_input`, `cache_write`, `output`, `reasoning`, `request`, a tool's name; `other`: what prices do not explain. */
+  /** `input`, `cached_input`, `cache_write`, `output`, `reasoning`, `request`, a tool's name, or `other` for the remainder. */
   part: string;
-  /** Tokens, or calls. */
+  /** Number of tokens or calls. */
   count: number;
   cost: PicoUsd;
 }
 
 /**
- * What a booked cost is made of, at the prices in force now. Their sum is the booked cost: what it was more or less (prices that
- * have changed since, media, caches for an hour, the provider's own word) is `other`.
+ * Splits a booked cost into parts at the current prices. The parts add up to the booked cost: any difference (prices changed
+ * since, media, one-hour caches, costs reported by the provider) is `other`, which may be negative.
  */
 export function costParts(usage: Usage, price: Price, booked: PicoUsd): CostPart[] {
   const { request, ...tokens } = price;

@@ -1,11 +1,11 @@
-// What a key may do, as operators write it over HTTP and as it is shown to them.
+// Settings of keys and accounts in the administration API: reads what operators send, and formats what they receive.
 import { z } from 'zod';
 import { limitSettings } from '../config/schema.ts';
 import { limitSettingsOf, limitsOf } from '../contracts/limit-kinds.ts';
 import { type ChargeTerms, formatUsd, parseUsd } from '../contracts/money.ts';
 import { type AccountBudgets, BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from './api-key.ts';
 
-/** More would not fit what Redis counts in. */
+/** Larger amounts would exceed the range of the sums in Redis. */
 const MOST_USD = 1e9;
 const usd = z.number().nonnegative().max(MOST_USD);
 
@@ -53,10 +53,10 @@ export const settingsForm = z.strictObject({
 
 export type SettingsForm = z.output<typeof settingsForm>;
 
-/** Of a key or an account that there is. */
+/** Changes to an existing key or account. */
 export const changeForm = settingsForm.extend({ name: z.string().min(1).max(200).optional() });
 
-/** What the form changes. @param current what there is: budgets that the form does not name stay. */
+/** Settings changed by the form. @param current existing settings: budgets that the form does not name are kept. */
 export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 'budgets'>): Partial<KeySettings> {
   const { limits, models, weight, batch_weight: batchWeight, expires_at: expiresAt, metadata, credits } = form;
   const budgets = readBudgets(form, current.budgets);
@@ -72,7 +72,7 @@ export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 
   };
 }
 
-/** Both have four decimals. */
+/** Both have at most four decimals. */
 function readTerms(credits: { markup_percent: number; charge_step_usd: number }): ChargeTerms {
   return {
     markupPpm: Math.round(credits.markup_percent * 10_000),
@@ -80,7 +80,7 @@ function readTerms(credits: { markup_percent: number; charge_step_usd: number })
   };
 }
 
-/** Null where the form says nothing about them. */
+/** Null if the form does not change them. */
 function readBudgets(form: SettingsForm, current: AccountBudgets): AccountBudgets | null {
   const { budgets, budget_usd: single, budget_period: period } = form;
   if (single !== undefined) return single === null ? {} : { [period ?? 'total']: pico(single) };
@@ -112,7 +112,7 @@ export function describeSettings(settings: KeySettings) {
   return {
     limits: limitSettingsOf(limits),
     budgets: Object.fromEntries(shown.map(({ period, usd: amount }) => [period, amount])),
-    // The first of them, for those who have one.
+    // The first budget, for clients that use a single one.
     budget_usd: shown[0]?.usd ?? null,
     budget_period: shown[0]?.period ?? 'total',
     models,

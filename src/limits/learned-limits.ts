@@ -1,7 +1,7 @@
-// Limits that are not configured, learned from what providers announce with their answers, from what their refusals name and,
-// for calls at once, from what they refuse; by scope and kind, shared by all processes, kept over restarts, forgotten with
-// time. What is announced matters once it is small or half used up: only then is it remembered, and in force for a while. A
-// limit that is far away costs nothing. Every change is announced to all processes by the script that makes it.
+// Learns limits that are not configured: from the headers of answers, from limits that refusals name and, for concurrency, from
+// refusals themselves. Learned limits are kept by scope and kind in Redis, shared by all processes, survive restarts and expire.
+// An announced limit is stored, and in force for a while, only if it is small or at least half used up: limits that are far away
+// cost nothing. The script that makes a change publishes it to all processes.
 import { LRUCache } from 'lru-cache';
 import { type Amounts, LIMIT_KINDS, type LimitName, type Limits, RATE_KINDS } from '../contracts/limit-kinds.ts';
 import type { Scope } from '../contracts/scope.ts';
@@ -17,34 +17,34 @@ export interface LearnedLimit {
   limit: number;
   /** When a provider last announced or confirmed it. Unix ms. */
   atMs: number;
-  /** Only refusals have said so. In force once their times agree with what is counted (learn-said.lua). */
+  /** Known from refusals only. In force once the counted usage corroborates it (learn-said.lua). */
   isSaid: boolean;
-  /** What calls take of it is counted, in force or not. */
+  /** Its usage is counted, whether or not it is in force. */
   isCounted: boolean;
   isInForce: boolean;
 }
 
 export interface LearnedLimits {
-  /** @param configured what the configuration says of the scope and of those around it: it comes before what is learned. */
+  /** The scope with its learned limits. @param configured limits of this and of enclosing scopes; they take precedence. */
   scopeOf(scope: Scope, configured?: Limits): Scope;
-  /** A scope that `scopeOf` has given, as it is by now. */
+  /** A scope returned by `scopeOf`, with the current limits. */
   current(scope: Scope): Scope;
   /** Returns at once. */
   teach(scope: Scope, hint: RateLimitHint, refusal?: LimitRefusal): void;
-  /** The provider takes no more calls at once. Returns at once. */
+  /** The provider refused a call because of its concurrency limit. Returns at once. */
   refused(scope: Scope): void;
-  /** The provider has answered: where calls at once are limited, more may be possible. Returns at once. */
+  /** The provider answered: a learned concurrency limit may be raised. Returns at once. */
   served(scope: Scope): void;
   all(): LearnedLimit[];
   refresh(): Promise<void>;
   stop(): void;
 }
 
-/** The refusal that a hint came with. */
+/** The refusal that came with a hint. */
 export interface LimitRefusal {
-  /** What it asked for; absent: nothing. */
+  /** The wait that it asked for; absent if none. */
   waitMs?: number | undefined;
-  /** What the refused call was counted for. */
+  /** The amounts counted for the refused call. */
   counted: Amounts;
 }
 
@@ -55,36 +55,36 @@ export interface LearnedLimitsOptions {
   keyspace: Keyspace;
   onError: (error: Error) => void;
   onRefresh?: (learned: LearnedLimit[]) => void;
-  /** From now on the calls at once of this scope are counted: those that run already are to be. */
+  /** Called when counting the concurrency of this scope starts, so that calls in flight are included. */
   onCounted?: (scopeName: string) => void;
 }
 
-/** How late a process knows what it did not hear, at worst. */
+/** A process that missed a notification learns of the change within this time. */
 const REFRESH_MS = 5_000;
-/** A limit is written again at most so often in each process, and so often where little is left of it. */
+/** Minimum interval between writes of the same limit, per process; the second if little of it is left. */
 const WRITE_AGAIN_MS = 60_000;
 const WRITE_SOON_MS = 1_000;
-/** So long it is in force after a provider has last announced it as near; one of a day for a day. */
+/** How long a limit is in force after a provider last announced it as near; a daily limit is in force for a day. */
 const IN_FORCE_MS = 600_000;
-/** And so long it is shown. */
+/** How long it is listed. */
 const FORGOTTEN_AFTER_MS = 86_400_000;
-/** Names of wildcard models come from clients. */
+/** Bounds memory: names of wildcard models come from clients. */
 const MAX_LEARNED = 5_000;
-/** A minute of them, and two of them agree (learn-said.lua): chance does not make that. */
+/** Refusals that must agree with a minute of counted usage (learn-said.lua), to exclude coincidence. */
 const CORROBORATED = 2;
-/** In each process: a storm of refusals says one thing. */
+/** Minimum interval per process: a burst of refusals carries the same information. */
 const SAID_EVERY_MS = 50;
 
-/** How what is used of a limit has grown is remembered so finely, and for so long: a minute. */
+/** Resolution and length of the history of a limit's announced usage. */
 const TOLD_EVERY_MS = 1_000;
 const TOLD_MS = 60_000;
 
 const learnScript = loadLuaScript(import.meta.url, './learn.lua');
 const saidScript = loadLuaScript(import.meta.url, './learn-said.lua');
 const concurrencyScript = loadLuaScript(import.meta.url, './learn-concurrency.lua');
-/** As in learn-concurrency.lua: calls are counted and not limited. */
+/** As in learn-concurrency.lua: calls are counted but not limited. */
 const COUNTED_ONLY = 1_000_000;
-/** Of each process: success is looked at no more often. */
+/** Minimum interval between evaluations of successes, per process and scope. */
 const SERVED_EVERY_MS = 500;
 
 function fieldOf(scope: string, kind: string): string {
@@ -92,20 +92,20 @@ function fieldOf(scope: string, kind: string): string {
 }
 
 interface KnownScope {
-  /** As it was asked for. */
+  /** The limits passed to `scopeOf`. */
   limits: Limits;
   configured: Limits;
-  /** With what is in force there; null until it is asked for again. */
+  /** The scope with its learned limits; null until it is next requested. */
   learned: Scope | null;
 }
 
-/** What the provider said was used. */
+/** Usage that the provider reported. */
 interface Told {
   atMs: number;
   used: number;
 }
 
-/** What was begun between two answers, at least: what was over meanwhile cannot be seen. */
+/** Lower bounds of the usage added between answers: usage that expired meanwhile is not visible. */
 function growth(told: readonly Told[]): Told[] {
   return told.slice(1).flatMap(({ atMs, used }, index) => {
     const more = used - told[index]!.used;
@@ -113,13 +113,13 @@ function growth(told: readonly Told[]): Told[] {
   });
 }
 
-/** Resolves when everything is known and every change will be heard. */
+/** Resolves once all limits are loaded and changes are subscribed to. */
 export async function createLearnedLimits(options: LearnedLimitsOptions): Promise<LearnedLimits> {
   const { redis, subscription, keyspace, onError, onRefresh, onCounted } = options;
   /** By field of the hash. */
   let known = new Map<string, LearnedLimit>();
   const scopes = new LRUCache<string, KnownScope>({ max: MAX_LEARNED });
-  /** Of limits that are far away: what answers said was used, and when. */
+  /** Reported usage over time of limits that are far away. */
   const told = new LRUCache<string, Told[]>({ max: MAX_LEARNED });
   const doneAtMs = new LRUCache<string, number>({ max: MAX_LEARNED });
   const channel = keyspace.learnedChannel;
@@ -183,7 +183,7 @@ export async function createLearnedLimits(options: LearnedLimitsOptions): Promis
 
   const all = () => [...known.values()].filter(({ limit, kind }) => kind !== 'concurrency' || limit < COUNTED_ONLY);
 
-  /** Whether it was done long enough ago to be done again. */
+  /** Whether it was last done at least `everyMs` ago; if so, marks it as done now. */
   function isDue(what: string, everyMs: number): boolean {
     if (Date.now() - (doneAtMs.get(what) ?? 0) < everyMs) return false;
     doneAtMs.set(what, Date.now());
@@ -221,7 +221,7 @@ export async function createLearnedLimits(options: LearnedLimitsOptions): Promis
         if (before === undefined && !announced.isNear) noteTold(name, announced);
         if (before === undefined && (!announced.isNear || known.size >= MAX_LEARNED)) continue;
         const isNews = before?.limit !== announced.limit || before.isSaid;
-        // One that is far away again is forgotten in time; one that has changed is another limit, near or not.
+        // A limit that is far away again expires; one whose value has changed is stored, near or not.
         const againMs = announced.isNearlyUsedUp ? WRITE_SOON_MS : WRITE_AGAIN_MS;
         const isAgain = announced.isNear && Date.now() - (before?.atMs ?? 0) > againMs;
         if (isNews || isAgain) write(name, announced).catch(onError);
@@ -249,7 +249,7 @@ export async function createLearnedLimits(options: LearnedLimitsOptions): Promis
   };
 }
 
-/** A limit that is not in force yet, whose use is to be known: of no window can so much be used. */
+/** For a limit that is counted but not in force yet: higher than any usage. */
 const ANY_NUMBER = 1_000_000_000;
 
 function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string, LearnedLimit>): Scope {
@@ -264,10 +264,10 @@ function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string
   return learned.length === 0 ? scope : { ...scope, limits: { ...scope.limits, ...limits }, learned };
 }
 
-/** Behind limit and time of an entry (learn-said.lua). */
+/** The third word of an entry that only refusals have named (learn-said.lua). */
 const SAID = 'said';
 
-/** As the scripts write it: the limit, when it was last confirmed, then what the script needs of it (learn-said.lua and so on). */
+/** Reads a field as the scripts write it: limit, time of last confirmation, then data private to the script. */
 function readEntry([field, value]: [string, string]): LearnedLimit {
   const space = field.indexOf(' ');
   const kind = field.slice(0, space) as LimitName;
@@ -282,7 +282,7 @@ function readEntry([field, value]: [string, string]): LearnedLimit {
     limit,
     atMs,
     isSaid,
-    // What a day's window holds nobody can know within minutes.
+    // The usage of a daily window cannot be known within minutes.
     isCounted: isFresh && (!isSaid || periodMs <= LONGEST_MINUTE_MS),
     isInForce: isFresh && (!isSaid || Number(times ?? 0) >= CORROBORATED),
   };

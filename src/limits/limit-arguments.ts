@@ -1,26 +1,26 @@
-// What the scripts of a permit are told of limits, kind by kind (contracts/limit-kinds.ts): what a call takes of each, and what it
-// has used otherwise than was reserved.
+// Arguments of the permit scripts for each kind of limit (contracts/limit-kinds.ts): the amount that a call reserves, and
+// corrections if it used another amount.
 import { type Amounts, LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
 import { holdsLease } from './permit-terms.ts';
 
 interface Taken {
   reserved: Amounts;
-  /** In limits that a provider has taught. */
+  /** Counted in learned limits instead. */
   expected: Amounts;
 }
 
 export interface UsedTokens {
-  /** Tokens the provider really counted, as far as known. */
+  /** Tokens that the provider counted, as far as known. */
   usedTokens: number;
-  /** Without those from a cache; absent as in `PermitRequest`. */
+  /** Without tokens from a cache; absent as in `PermitTerms`. */
   usedInputTokens?: number;
   usedOutputTokens?: number;
-  /** It was refused for a limit: it does not count in those that are learned, whose use is what was served. */
+  /** Refused because of a limit. Such calls do not count in learned limits, which count served calls only. */
   isRefused?: boolean;
 }
 
-/** What a call takes of one limit. */
+/** The amount that a call takes of one limit. */
 function amountFor({ learned }: Scope, { name, measure }: LimitKind, { reserved, expected }: Taken): number {
   return (learned?.includes(name) ? expected : reserved)[measure];
 }
@@ -37,7 +37,7 @@ function kindsOf(limits: Limits): readonly LimitKind[] {
   return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
 }
 
-/** How many, then each as permit.lua takes it. */
+/** The number of limits, then the arguments of each, for permit.lua. */
 export function limitArguments(scope: Scope, taken: Taken): (string | number)[] {
   const limits = holdsLease(scope) ? { concurrency: ANY_NUMBER, ...scope.limits } : scope.limits;
   const kinds = kindsOf(limits);
@@ -50,7 +50,7 @@ export function limitArguments(scope: Scope, taken: Taken): (string | number)[] 
   return [kinds.length, ...each];
 }
 
-/** How many, then each as settle.lua takes it: only what was used otherwise than it was reserved. */
+/** The number of corrections, then the arguments of each, for settle.lua. Only amounts that differ from the reservation. */
 export function correctionArguments(scope: Scope, taken: Taken, used: UsedTokens): (string | number)[] {
   const counted = usedAmounts(used);
   const usedOf = ({ name, measure }: LimitKind) =>

@@ -1,6 +1,5 @@
-// Limits that hold exactly over the whole fleet: every kind (contracts/limit-kinds.ts), per provider, deployment and API
-// key, in one atomic step (permit.lua). An attempt that has a permit is also an open attempt of the
-// ledger: one script does both, so no call can be made that the books do not know of.
+// Limits that hold exactly over the whole fleet: every kind (contracts/limit-kinds.ts), per provider, deployment and API key, in
+// one atomic step (permit.lua). The same script records the attempt as open for the ledger, so that no call goes unbilled.
 
 import { LRUCache } from 'lru-cache';
 import { type Amounts, LIMIT_KINDS, type LimitLabel } from '../contracts/limit-kinds.ts';
@@ -14,24 +13,24 @@ import { amountsOf, expectedOf, type GrantedPermit, holdsLease, limitsOf, type P
 import { waitMember, withOwners } from './wait-queue.ts';
 import { readScope, readWindow, type Window } from './window.ts';
 
-/** The limit that is full, a provider's own word, or a request that came before. */
+/** The limit that is full; `blocked` by the provider's own wait; or `turn`: an earlier request goes first. */
 export type DenialReason = LimitLabel | 'blocked' | 'turn';
 
 export interface Permit {
   attemptId: string;
   scopes: readonly Scope[];
-  /** Of several of the provider, the one that the call is made with. */
+  /** The credential of the call, if the provider has several. */
   credential?: string;
   reserved: Amounts;
-  /** What it counted for in limits that a provider has taught. */
+  /** The amounts counted in learned limits. */
   expected: Amounts;
-  /** The slice of a minute in which the start was counted. */
+  /** The slice of a minute (permit.lua) in which the start was counted. */
   slice: number;
   /** Unix ms. */
   grantedAtMs: number;
-  /** Its starts are spread over the minute, which is corrected with its tokens. */
+  /** Starts of the batch lane are spread over the minute; settling also corrects that pace. */
   isBatch: boolean;
-  /** The provider has claimed a longer wait than it is believed, and no other call is let through yet. */
+  /** A single trial call: the provider claims a longer wait than Sluice honours. */
   isTrial: boolean;
 }
 
@@ -39,13 +38,13 @@ export type PermitDecision =
   | { kind: 'granted'; permit: Permit }
   | {
       kind: 'denied';
-      /** When asking again makes sense. */
+      /** After how long to ask again. */
       waitMs: number;
-      /** From then on, until the next place after it; 0 where nothing tells (a held permit ends without notice). */
+      /** Further time until the next place after that; 0 if unknown (a held permit ends without notice). */
       spacingMs: number;
       reason: DenialReason;
       scope: Scope;
-      /** How many wait at the same scope with an earlier turn. */
+      /** Number of requests waiting at this scope with an earlier turn. */
       ahead: number;
     };
 
@@ -55,13 +54,13 @@ export interface PermitRequest extends PermitTerms {
 }
 
 export interface Settlement extends UsedTokens {
-  /** JSON of the ledger message; null when the provider was not called after all. */
+  /** The ledger message as JSON; null if the provider was not called. */
   entry: string | null;
 }
 
 export interface AdoptedPermit {
   permit: Permit;
-  /** False where this process knows of other limits than the one that asked: the permit is to be given back. */
+  /** False if this process knows different limits than the one that acquired it: the permit must be given back. */
   isCurrent: boolean;
 }
 
@@ -70,9 +69,9 @@ export interface Limiter {
   acquire(request: PermitRequest): Promise<PermitDecision>;
   /** The same as a part of another script. */
   acquireCall(request: PermitRequest): ScriptCall;
-  /** What that script has granted. */
+  /** Builds the permit that such a script granted. */
   adopt(terms: PermitTerms, granted: GrantedPermit): AdoptedPermit;
-  /** The attempt called nobody, whatever its permit says: the ledger is not to hear of it. */
+  /** Closes an attempt that made no call, without a ledger entry. */
   forget(attemptId: string): Promise<void>;
   /** Leaves the rooms of these scopes: the request no longer waits here. */
   leave(terms: Pick<PermitTerms, 'requestId' | 'acceptedAtMs' | 'turn'>, scopes: readonly Scope[]): Promise<void>;
@@ -80,27 +79,27 @@ export interface Limiter {
   settle(permit: Permit, settlement: Settlement): Promise<void>;
   /** The same as a part of another script. */
   settleCall(permit: Permit, settlement: Settlement): ScriptCall;
-  /** What a scope's window holds now, and how many permits are held; takes nothing. */
+  /** A scope's window and its permits in flight, read only. */
   peek(scopeName: string): Promise<Window & { inFlight: number }>;
-  /** Calls of this scope at once are counted from now on: those of these permits too. */
+  /** Starts counting the concurrency of this scope, including those of these permits. */
   countCalls(permits: readonly Permit[], scopeName: string): Promise<void>;
-  /** Extends leases of attempts still running. */
+  /** Extends the leases of running attempts. */
   renew(permits: readonly Permit[]): Promise<void>;
   /**
-   * No permit of this scope is given for so long, on any worker; from then on one at a time, until what the provider has
-   * claimed is over.
+   * Stops permits of this scope on all workers for this time; after that allows single trials until the wait that the provider
+   * claims is over.
    */
   block(scopeName: string, durationMs: number, claimedMs?: number): Promise<void>;
-  /** A trial has succeeded: what was blocked by the provider's claim is free again. */
+  /** Removes the blocks of its scopes after a successful trial. */
   unblock(permit: Permit): Promise<void>;
-  /** Writes attempts whose worker died as unsettled; gives how many. */
+  /** Writes attempts whose worker died as unsettled; returns how many. */
   reap(): Promise<number>;
 }
 
-/** A worker that says nothing for so long has died; it renews every third of it. */
+/** A worker that does not renew for this long is taken for dead; it renews every third of this. */
 export const PERMIT_LEASE_MS = 15_000;
 const REAP_AT_ONCE = 500;
-/** The pace of a deployment is taken at most so often in each process. */
+/** Minimum interval between samples of a deployment's pace, per process. */
 const PACE_SAMPLE_MS = 100;
 
 export const permitScript = withOwners(loadLuaScript(import.meta.url, './permit.lua'));
@@ -109,7 +108,7 @@ const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
 const reapScript = loadLuaScript(import.meta.url, './reap.lua');
 
-/** Each key with limits of its own has one. */
+/** Bounds memory: at most one entry per called scope. */
 const MAX_SAMPLED = 20_000;
 
 export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
@@ -121,7 +120,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
 
   const sampledAtMs = new LRUCache<string, number>({ max: MAX_SAMPLED });
 
-  /** A mean over some calls is as good as one over all. */
+  /** The mean of a sample of calls is good enough. */
   function isSampled({ scopes }: Permit): boolean {
     const { name } = calledScope(scopes);
     if (Date.now() - (sampledAtMs.get(name) ?? 0) < PACE_SAMPLE_MS) return false;
@@ -167,7 +166,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     const args = [
       request.attemptId,
       roomMember(request),
-      // Any interactive turn, which is near the time, comes before any batch turn.
+      // Interactive turns are near the current time, and so before all batch turns.
       request.isBatch ? order : '',
       tokens,
       PERMIT_LEASE_MS,
@@ -200,7 +199,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     acquireCall,
     adopt(terms, { slice, isTrial, limits }) {
       if (limitsOf(terms.scopes) === limits) return { permit: permitOf(terms, slice, isTrial), isCurrent: true };
-      // Whatever may hold a lease of it gives it back.
+      // Releases leases in all scopes, since it is not known which of them hold one.
       const scopes = terms.scopes.map((scope): Scope => ({ ...scope, countsCalls: true }));
       return { permit: permitOf({ ...terms, scopes }, slice, isTrial), isCurrent: false };
     },
@@ -261,18 +260,18 @@ export function turnOfTerms({ turn, acceptedAtMs }: Pick<PermitTerms, 'turn' | '
   return turn ?? { owner: '-', cost: 1, order: turnOrder(acceptedAtMs) };
 }
 
-/** Sorts by the order among the requests of one owner. */
+/** Room members of one owner sort by its order of requests. */
 export function roomMember(terms: Pick<PermitTerms, 'requestId' | 'acceptedAtMs' | 'turn'>): string {
   const { order, owner } = turnOfTerms(terms);
   return `${order} ${terms.requestId} ${owner}`;
 }
 
-/** A request that waits for a provider, its credentials or a model of its waits for a deployment (wait-queue.ts). */
+/** Requests that wait for a provider, a credential or a model are in the wait queue of the deployment (wait-queue.ts). */
 function hasWaitQueue({ name }: Scope): boolean {
   return !/^(provider|credential|model):/.test(name);
 }
 
-/** How long calls take depends on the deployment, of which a permit has one. */
+/** The scope whose pace is measured: the deployment, which determines how long calls take. */
 function calledScope(scopes: readonly Scope[]): Scope {
   return scopes.find(({ name }) => name.startsWith('deployment:')) ?? scopes[0]!;
 }

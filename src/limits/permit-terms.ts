@@ -1,5 +1,5 @@
-// What one attempt asks of the limiter: the scopes that limit it (its provider, its deployment, what the provider limits as a
-// model, its key and the accounts above it) and how much it takes of each.
+// What one attempt requests from the limiter: the scopes that limit it (its provider, its deployment, what the provider limits as
+// a model, its key and the accounts above it) and the amounts that it takes of each.
 import type { Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
 import { attemptId } from '../contracts/ids.ts';
@@ -10,11 +10,11 @@ import { accountScopesOf, modelScopeName, type Scope } from '../contracts/scope.
 import { ownerOf, type Turn, turnOrder } from '../contracts/turn.ts';
 import type { LearnedLimits } from './learned-limits.ts';
 
-/** Where an attempt goes. */
+/** The target of an attempt. */
 export interface AttemptPlace {
   deployment: Deployment;
   step: RouteStep;
-  /** Null where the provider has no choice of them. */
+  /** Null if the provider has no named credentials. */
   credential: Credential | null;
   spec: Pick<RequestSpec, 'keyScope' | 'accountScopes'>;
 }
@@ -25,7 +25,7 @@ export function attemptScopes(
 ): Scope[] {
   const ofModel = modelScope(deployment, step, credential);
   const { scope, provider } = deployment;
-  // What is configured for all credentials together says nothing about one of them.
+  // Limits configured for all credentials together do not apply to a single one.
   const configured = credential?.scope.limits ?? { ...provider.scope.limits, ...scope.limits };
   return [
     provider.scope,
@@ -39,8 +39,8 @@ export function attemptScopes(
 const NO_LIMITS: Limits = Object.freeze({});
 
 /**
- * What a provider limits when it limits a model. Each model of a wildcard deployment, and each of several credentials, has a
- * scope of its own, without configured limits, in which the provider's waits and what it teaches are kept.
+ * The scope that a provider's per-model limits apply to. Each model of a wildcard deployment and each of several credentials has
+ * a separate scope without configured limits, which holds the provider's waits and the learned limits.
  */
 export function modelScope(deployment: Deployment, step: RouteStep, credential: Credential | null): Scope {
   if (credential !== null) return { name: modelScopeName(circuitOf(step), credential.name), limits: NO_LIMITS };
@@ -50,38 +50,38 @@ export function modelScope(deployment: Deployment, step: RouteStep, credential: 
 
 export interface PermitTerms {
   attemptId: string;
-  /** Its member in the scopes' rooms, the same for all its deliveries. */
+  /** Identifies it in the scopes' rooms, for all its deliveries. */
   requestId: string;
   scopes: readonly Scope[];
-  /** The credential that these scopes are those of, where the provider has several. */
+  /** The credential that these scopes belong to, if the provider has several. */
   credential?: string;
   /** Unix ms. */
   acceptedAtMs: number;
-  /** Absent: by time of acceptance, beside others without one. */
+  /** If absent, by time of acceptance, sharing one owner with all others without a turn. */
   turn?: Turn;
   isBatch: boolean;
   /** It runs beside another attempt of its request: it waits for nobody. */
   isBeside?: true;
   /** Input and output together. */
   tokens: number;
-  /** Absent where they are not told apart: each kind of limit then counts all tokens. */
+  /** Absent if input and output are not separate: each kind of limit then counts all tokens. */
   inputTokens?: number;
   outputTokens?: number;
-  /** What such calls have taken before, as far as is known: counted in learned limits, where a bound would leave most unused. */
+  /** What such calls used before, if known. Counted in learned limits, where an upper bound would leave most unused. */
   expected?: { inputTokens: number; outputTokens: number };
 }
 
-/** Limits that count input and output apart are used up by what is written, not by what may be. */
+/** Limits with separate input and output count the tokens really written, not the maximum. */
 export function countsExpected({ learned }: Scope): boolean {
   return learned?.some((name) => name === 'inputTokensPerMinute' || name === 'outputTokensPerMinute') === true;
 }
 
-/** Tokens that an ordinary request takes, where only tokens are limited. */
+/** Tokens of an ordinary request, if only tokens are limited. */
 const ORDINARY_TOKENS = 1_000;
 
 /**
- * The turn of a request at a deployment. It costs one request, or, where tokens are limited, as many requests as would take its
- * tokens if both limits were used up together: a key that asks for much at once comes later for it.
+ * The turn of a request at a deployment. It costs one request or, if tokens are limited, the number of requests whose share of
+ * the token limit equals its tokens: after a large request, a key's next turn comes later.
  */
 export function turnOf(
   { keyId, weight = 1, priority, acceptedAtMs, estimatedInputTokens, estimatedOutputTokens }: RequestSpec,
@@ -94,7 +94,7 @@ export function turnOf(
   return { owner: ownerOf(keyId, weight), cost: size / weight, order: turnOrder(acceptedAtMs, priority) };
 }
 
-/** As in the wait queues (wait-queue.ts), whatever this attempt adds to the prompt. */
+/** Tokens are those of the wait queues (wait-queue.ts), even if this attempt adds to the prompt. */
 export function permitTermsOf(
   spec: RequestSpec,
   attempt: number,
@@ -117,11 +117,11 @@ export function permitTermsOf(
   };
 }
 
-/** A permit that another process has taken for this one. */
+/** A permit that another process acquired for this one. */
 export interface GrantedPermit {
   slice: number;
   isTrial: boolean;
-  /** `limitsOf` its scopes, as that process knew them. */
+  /** `limitsOf` its scopes, as known to that process. */
   limits: string;
 }
 
@@ -129,7 +129,7 @@ export function holdsLease({ limits, countsCalls }: Scope): boolean {
   return limits.concurrency !== undefined || countsCalls === true;
 }
 
-/** What is limited in each scope, in a word: two processes that have the same one ask for the same permit. */
+/** A fingerprint of the limits of each scope: processes with the same one request the same permit. */
 export function limitsOf(scopes: readonly Scope[]): string {
   const each = scopes.map((scope) => {
     const kinds = LIMIT_KINDS.filter(({ name }) => scope.limits[name] !== undefined);
@@ -138,7 +138,7 @@ export function limitsOf(scopes: readonly Scope[]): string {
   return `=${each.join('|')}`;
 }
 
-/** More than any model reads: sums of it stay whole numbers in the scripts. A client's max_tokens may be any number. */
+/** Above any model's limit, and sums stay exact integers in the scripts. A client's max_tokens may be any number. */
 const MAX_TOKENS = 1_000_000_000;
 
 function wholeTokens(count: number): number {

@@ -1,17 +1,17 @@
 -- Takes one permit in every scope of an attempt (provider, deployment, API key), or in none.
 --
--- A scope's window counts what was started in the last period, each kind of limit for itself, in SLICES slices of that
+-- A scope's window counts what was started in the last period, separately for each kind of limit, in SLICES slices of that
 -- period: fields `<kind><slice>`, their sum `+<kind>`, the oldest slice `h<kind>`. A slice is dropped KEEP_SLICES after it
 -- began, one to two slices later than the period, so that a provider's own sliding window, seen through a jittery network,
 -- never holds more than ours does.
 --
--- A request that is refused waits in the scope's room, ordered by turn; while one with an earlier turn is there, and has asked a
--- moment ago, no later one passes. One that passes tells the next that its turn has come. Turns are those of start-time fair
--- queueing: `turns` has a virtual clock, which stands where the last turn was taken, and for each owner (a key) where its next one
--- starts; what an owner takes moves that back. An owner that has not waited starts at the clock. Requests of one owner share one
--- turn and come in their own order, with which their members begin (the owner ends them). A turn that was noted before its owner
--- had another one is too early: the call that meets it corrects it. All turns of the interactive lane come before those of the
--- batch lane, which come in order of acceptance.
+-- A denied request waits in the scope's room, ordered by turn. No request passes while one with an earlier turn is in the room
+-- and has asked within PRESENCE_MS. A request that passes notifies the next one. Turns follow start-time fair queueing: `turns`
+-- holds a virtual clock (the start of the last turn taken) and, for each owner (a key), the start of its next turn, which each
+-- turn taken moves back. An owner that has not waited starts at the clock. All requests of an owner share its next turn and are
+-- served in the owner's own order, with which their members begin (they end with the owner). The turn stored for a waiting
+-- request is too early once its owner has taken another turn; the call that finds it corrects it. All turns of the interactive
+-- lane come before those of the batch lane, which are ordered by acceptance.
 --
 -- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS. A
 -- second attempt beside another one (ARGV 7 is 2) is let through where there is room and nobody waits, else refused without a trace.
@@ -23,26 +23,26 @@
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 1 in the
 --       batch lane, 2 beside another attempt, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
 --       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
--- Gives {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
--- place to the next, rounded down: 0 where nothing tells}.
+-- Returns {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
+-- place to the next, rounded down: 0 if unknown}.
 local SLICES = 300
 local KEEP_SLICES = 302
 local MINUTE_MS = 60000
 local PRESENCE_MS = 3000
-local MOST_OWNERS = 10000 -- one that is forgotten among more has its next turn a little early
+local MOST_OWNERS = 10000 -- beyond this, owners are dropped; their next turn comes slightly early
 -- The batch lane leaves this share of a window to the interactive lane, and spreads its own starts over the minute.
 local BATCH_SHARE = 0.97
 local BATCH_BURST_MS = 1000
--- A window that was full a moment ago (`full`) lets no more than this part of its requests through per slice, all of them
--- in ten seconds: a burst that reached the provider a little late must not be followed, a minute later, by one that is on
--- time. Bursts of small limits are not late. The batch lane has a pace of its own.
+-- A window that was recently full (`full`) lets at most this part of its requests through per slice, and so all of them in ten
+-- seconds: a burst that reached the provider slightly late must not be followed, a minute later, by one that arrives on time.
+-- Bursts of small limits are not late. The batch lane has its own pace.
 local DRAIN_PART = 1 / 50
 local DRAIN_FROM = 100
 local DRAIN_MS = 2000
--- How soon to ask again where no time can be computed: a turn or a held permit ends without notice.
+-- How soon to ask again if no time can be computed: turns and held permits end without notice.
 local POLL_MS = 50
-local TRIAL_MS = 5000 -- between two trials of which the first has not ended
--- As in wait-enter.lua. A client's max_tokens may be any number.
+local TRIAL_MS = 5000 -- until the next trial, if the last one has not ended
+-- As in wait-enter.lua: a client's max_tokens may be any number.
 local MAX_TOKENS = 1000000000
 local CHUNK = 50 -- slices read at once
 
@@ -53,7 +53,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local minute_slice = math.floor(now / (MINUTE_MS / SLICES))
 
--- Granted before: the same command, sent again after a lost connection (attempt ids are never shared).
+-- Already granted: the command was sent again after a lost connection (attempt ids are never shared).
 if redis.call('HEXISTS', open, attempt) == 1 then return {1, minute_slice} end
 
 local function ttl_of(period) return 2 * period + 10000 end
@@ -65,14 +65,14 @@ local function read_kind(at)
   return {
     field = field, period = period, limit = limit, amount = tonumber(ARGV[at + 3]), slice_ms = slice_ms, slice = slice,
     most = is_batch and math.max(1, math.floor(limit * BATCH_SHARE)) or limit,
-    -- Only what a minute limits is spread over it.
+    -- Only per-minute limits are spread.
     is_spread = is_batch and period <= MINUTE_MS,
     is_drained = field == 'r' and limit >= DRAIN_FROM and not is_batch,
     head = nil, sum = 0, count = 0, due = 0,
   }
 end
 
--- The kinds of its window, and how many calls may be in flight (nil: any number).
+-- The kinds of its window, and the maximum number of calls in flight (nil: unlimited).
 local function read_scope(index, at)
   local k = 5 + (index - 1) * 5
   local scope = {
@@ -91,7 +91,7 @@ local function read_scope(index, at)
   return scope, at + 2 + count * 4
 end
 
--- All that is asked of a window, in one command.
+-- Reads all fields of a window in one command.
 local function read_state(scope)
   local fields = {'blocked', 'claimed', 'full'}
   for _, kind in ipairs(scope.kinds) do
@@ -115,7 +115,7 @@ local function read_slices(scope, kind, first, last)
   return redis.call('HMGET', scope.window, unpack(fields)), fields
 end
 
--- Drops the slices that are older than their period.
+-- Drops expired slices.
 local function drop_expired(scope)
   local gone, moved = {}, {}
   for _, kind in ipairs(scope.kinds) do
@@ -145,8 +145,8 @@ local function drop_expired(scope)
   if #moved > 0 then redis.call('HSET', scope.window, unpack(moved)) end
 end
 
--- Milliseconds until so much has left the window, and then from one place to the next: starts that came as a burst leave it
--- as one.
+-- Milliseconds until this amount has left the window, and the interval between the places after that: starts that came in a
+-- burst leave the window in a burst.
 local function drain_ms(scope, kind, over)
   local at, places = kind.head or kind.slice, 1
   while at <= kind.slice and over > 0 do
@@ -166,7 +166,7 @@ local function deny(index, ms, why, between)
   if reason == nil or ms > wait then wait, reason, denying, spacing = ms, why, index, between or 0 end
 end
 
--- True when something of the window is used up.
+-- Returns true if a limit of the window is used up.
 local function check_window(index, scope)
   local is_full = false
   for _, kind in ipairs(scope.kinds) do
@@ -197,7 +197,7 @@ local function check_pace(index, scope, is_full)
   end
 end
 
--- The clock of a room begins with the time: turns of a room that was forgotten meanwhile are not before it.
+-- A room's clock starts at the current time: after `turns` has expired, new turns must not precede those stored in the room.
 local function read_turn(scope)
   if scope.turn then return scope.turn end
   if is_batch then
@@ -213,7 +213,7 @@ local function read_turn(scope)
   return scope.turn
 end
 
--- Who has let go of all its turns is not waited for: with nobody left in the room its turns are forgotten.
+-- Charges the owner for the turn taken. If no request is left in the room, all turns are deleted.
 local function take_turn(scope, is_last)
   if is_last then return redis.call('UNLINK', scope.turns) end
   if is_batch then return end
@@ -224,7 +224,7 @@ local function take_turn(scope, is_last)
   redis.call('PEXPIRE', scope.turns, ttl_of(MINUTE_MS))
 end
 
--- As it is now, of what was noted when somebody last asked.
+-- The current turn of a room member, which may be later than the stored one.
 local function turn_of(scope, other, noted)
   if other == member then return read_turn(scope) end
   local whose = string.match(other, '^%d+ %S+ (%S+)$')
@@ -257,7 +257,7 @@ local function check_leases(index, scope)
   if redis.call('ZCARD', scope.leases) >= scope.concurrency then deny(index, POLL_MS, 'c') end
 end
 
--- Counts the start in every kind, in one command.
+-- Counts the start for every kind, in one command.
 local function count_start(scope)
   local fields, n, ttl = {}, 0, nil
   for _, kind in ipairs(scope.kinds) do
@@ -277,7 +277,7 @@ local function count_start(scope)
     end
   end
   redis.call('HSET', scope.window, unpack(fields))
-  -- The longest that its kinds need: a minute's first start must not shorten what a day's has set.
+  -- Only ever extended: a per-minute kind must not shorten the expiry that a daily kind has set.
   if ttl and redis.call('PTTL', scope.window) < ttl then redis.call('PEXPIRE', scope.window, digits(ttl)) end
 end
 
@@ -286,7 +286,7 @@ for index = 1, tonumber(ARGV[9]) do
   scopes[index], at = read_scope(index, at)
 end
 
--- As a rule nobody waits anywhere, and nothing is known of what has no limits: two calls say so for all scopes.
+-- Fast path: usually no room is occupied and scopes without limits have no state. Two calls check that for all scopes.
 local rooms, unlimited = {}, {}
 for _, scope in ipairs(scopes) do
   rooms[#rooms + 1] = scope.room

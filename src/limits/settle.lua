@@ -1,33 +1,33 @@
--- Closes an attempt: gives its permit back, corrects the windows by what was really used, and hands its ledger
--- entry to the writer. The entry is handed over also when the attempt was closed before (its lease had run out and the
--- reaper wrote it as unsettled): the writer replaces an unsettled entry by a settled one, and nothing else.
+-- Closes an attempt: releases its permit, corrects the windows by the actual usage and appends its ledger entry to the stream.
+-- The entry is appended even if the attempt is already closed (its lease expired and the reaper wrote it as unsettled): the
+-- ledger writer replaces an unsettled entry by a settled one, and nothing else.
 --
--- KEYS  1 open attempts, 2 open leases, 3 ledger stream, 4 pace of what was called,
+-- KEYS  1 open attempts, 2 open leases, 3 ledger stream, 4 pace of the called scope,
 --       then per scope: window, leases, room
--- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of a minute in which it started, 4 tokens reserved,
---       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' where it
---       is not sampled, 8 batch lane 0/1, then per scope: its name, 1 where it holds a lease, number of corrections, then per
---       correction: kind, period ms, limit, amount reserved, amount used
--- Gives 1 when the attempt was open, else 0.
+-- ARGV  1 attempt id, 2 ledger message or '' if no call was made, 3 slice of a minute in which it started, 4 tokens reserved,
+--       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' if it is not sampled, 8 batch lane
+--       0/1, then per scope: its name, 1 if it holds a lease, number of corrections, then per correction: kind, period ms,
+--       limit, amount reserved, amount used
+-- Returns 1 if the attempt was open, else 0.
 local attempt, minute_slice = ARGV[1], tonumber(ARGV[3])
 -- As in permit.lua.
 local BATCH_SHARE = 0.97
 local MINUTE_MS = 60000
--- The pace is the mean of about so many calls.
+-- The pace is the mean of about this many calls.
 local PACE_CALLS = 50
 local PACE_TTL_MS = 86400000
 -- As in wait-enter.lua.
 local MAX_TOKENS = 1000000000
 local function tokens_of(value, otherwise) return math.max(0, math.min(MAX_TOKENS, whole(value, otherwise))) end
 
--- Gives whether the window has more room than before.
+-- Returns whether the window has more room than before.
 local function correct(window, at)
   local field, period, limit = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local reserved = tokens_of(ARGV[at + 3], 0)
   local change = tokens_of(ARGV[at + 4], reserved) - reserved
   local count_field = field .. math.floor(minute_slice * MINUTE_MS / period)
   local state = redis.call('HMGET', window, count_field, '+' .. field, 'p' .. field)
-  -- Its slice has left the window, and the reservation with it.
+  -- If its slice has left the window, so has the reservation.
   if change == 0 or not state[1] then return false end
   local fields = {
     count_field, digits(math.max(0, whole(state[1], 0) + change)),
@@ -40,7 +40,7 @@ local function correct(window, at)
   return change < 0
 end
 
--- Order matters here: a script that fails is not undone, and nothing else writes this entry.
+-- The entry comes first: a failing script is not rolled back, and nothing else writes this entry.
 if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 local was_open = redis.call('HDEL', KEYS[1], attempt)
 if was_open == 1 then

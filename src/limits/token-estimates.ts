@@ -1,6 +1,6 @@
-// How many tokens calls of a model really take, beside what is estimated or allowed: learned while a limit that counts them is
-// learned too, shared by all processes, kept over restarts. A prompt's estimate is off by a share that depends on the model;
-// an answer mostly ends long before its `max_tokens`.
+// Learns how many tokens calls of a model really use, compared with their estimate and their `max_tokens`. Learned while a limit
+// that counts them is learned too; shared by all processes and kept over restarts. The error of a prompt's estimate depends on
+// the model; most answers end long before their `max_tokens`.
 import { LRUCache } from 'lru-cache';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -11,26 +11,26 @@ export interface TokenPair {
 }
 
 export interface TokenEstimates {
-  /** @param model as `circuitOf` names it. @param reserved its own estimate, and the most that it may write. */
+  /** @param model its name from `circuitOf`. @param reserved the estimated input, and the maximum output. */
   expect(model: string, reserved: TokenPair): TokenPair;
   /** Returns at once. */
   learn(model: string, reserved: TokenPair, used: TokenPair): void;
-  /** Reads what others have learned, and tells them what was learned here. */
+  /** Reads what other processes have learned, and publishes what was learned here. */
   exchange(): Promise<void>;
   stop(): void;
 }
 
 interface Habit {
-  /** Input counted by the provider, of that estimated. */
+  /** Input counted by the provider, relative to the estimate. */
   inputShare: number;
-  /** Of the last answers: their mean, and their mean distance from it. */
+  /** Output tokens of recent answers: mean, and mean absolute deviation. */
   output: number;
   deviation: number;
 }
 
-/** The last so many calls decide. */
+/** Length of the moving average, in calls. */
 const CALLS = 20;
-/** An estimate that is further off is an error of somebody's. */
+/** Factor by which an estimate may be off; anything beyond is an error. */
 const MOST_OFF = 4;
 const MAX_MODELS = 5_000;
 const SHARE_EVERY_MS = 5_000;
@@ -56,7 +56,7 @@ export function createTokenEstimates(
     await redis.pexpire(keyspace.tokenEstimates, FORGOTTEN_MS);
   }
 
-  /** What others have learned; what was learned here meanwhile is met half way. */
+  /** Reads what other processes have learned; averages it with values changed here. */
   async function read(): Promise<void> {
     for (const [model, text] of Object.entries(await redis.hgetall(keyspace.tokenEstimates))) {
       const [inputShare, output, deviation] = text.split(' ').map(Number);

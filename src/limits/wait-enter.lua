@@ -1,11 +1,11 @@
--- Counts a request in the wait queues of what it waits for, until permit.lua lets it through or it leaves (wait-leave.lua).
--- Safe to repeat: a request that is in a queue already is not counted twice.
+-- Adds a request to wait queues, in which it stays until permit.lua grants its permit or it leaves (wait-leave.lua).
+-- Safe to repeat: a request that is already in a queue is not counted twice.
 --
 -- KEYS  1 all wait queues, 2 tokens of wait queues, then the queues
 -- ARGV  1 member (request id, tokens, owner of its turn), 2 acceptance, unix ms, 3 tokens
--- Gives per queue: how many are in it now, and their tokens.
+-- Returns per queue: number of requests in it now, and their tokens.
 local KEEP_MS = 2592000000
--- More than any model reads: sums of it stay whole numbers.
+-- Above any model's limit, and sums stay exact integers.
 local MAX_TOKENS = 1000000000
 local own_tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[3], 0)))
 local totals = {}

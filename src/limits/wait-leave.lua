@@ -1,8 +1,8 @@
--- Takes a request out of wait queues: it ended without a permit, moved to another deployment, or is gone.
+-- Removes a request from wait queues: it ended without a permit, moved to another deployment, or is gone.
 --
 -- KEYS  1 tokens of wait queues, then the queues
 -- ARGV  1 member (request id, tokens, owner of its turn), 2 tokens
--- Gives in how many it stood.
+-- Returns the number of queues it was in.
 -- As in wait-enter.lua.
 local MAX_TOKENS = 1000000000
 local tokens = digits(-math.max(0, math.min(MAX_TOKENS, whole(ARGV[2], 0))))

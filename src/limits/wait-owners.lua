@@ -1,5 +1,5 @@
--- How many of a wait queue each owner of turns has in it (src/contracts/turn.ts): a hash beside the queue. Prepended to the scripts
--- that put requests into wait queues and take them out. Its owner is the third word of a member; one without has none.
+-- Counts the requests of each owner of turns (src/contracts/turn.ts) in a wait queue, in a hash beside the queue. Prepended to
+-- the scripts that add requests to wait queues and remove them. The owner is the third word of a member; it may be missing.
 local function owner_of(member) return string.match(member, '^%S+ %S+ (%S+)$') end
 
 local function count_owner(queue, member)

@@ -1,8 +1,8 @@
-// Requests without a permit yet, counted exactly over the fleet: admission and forecasts rest on it.
+// Counts requests without a permit exactly, over the whole fleet; the basis of admission and forecasts.
 //
-// A request is in the wait queue of its deployment, and in those of its key, its project and its organisation where they have
-// limits. The API tier puts it there before it is queued; the permit script takes it out in the same step that lets it
-// through; what ends or moves a waiting request takes it out too. What a crash leaves behind, the janitor finds (`forgetGone`).
+// A request is in the wait queue of its deployment, and in those of its key, project and organisation if they have limits. The
+// API tier adds it before it is queued; the permit script removes it in the step that grants the permit; the code that ends or
+// moves a waiting request removes it as well. The janitor removes entries left by crashes (`forgetGone`).
 import type { Lane } from '../contracts/job.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
@@ -26,11 +26,11 @@ export interface WaitEntry {
   lane: Lane;
   /** As reserved by the limiter: input and output together. */
   tokens: number;
-  /** Of them those of the prompt, as far as they are told apart. */
+  /** The prompt's share of these tokens, if input and output are separate. */
   inputTokens?: number;
   /** Names of the scopes in whose wait queues it is. */
   scopes: readonly string[];
-  /** Who takes its turn (src/contracts/turn.ts); absent: nobody is told apart. */
+  /** Owner of its turn (src/contracts/turn.ts); absent if turns are not shared by owner. */
   owner?: string;
 }
 
@@ -40,33 +40,33 @@ export interface WaitTotals {
 }
 
 export interface WaitQueues {
-  /** Gives the totals of each of its wait queues, itself included. Safe to repeat. */
+  /** Returns the totals of each of its wait queues, itself included. Safe to repeat. */
   enter(entry: WaitEntry): Promise<WaitTotals[]>;
-  /** The same as a part of another script; its reply: readTotals. */
+  /** The same as a part of another script; its reply is read by `readTotals`. */
   enterCall(entry: WaitEntry): ScriptCall;
   readonly enterScript: LuaScript;
   leave(entry: WaitEntry): Promise<void>;
-  /** The request is over: it leaves every queue that it may be in at this step. */
+  /** Removes a finished request from every queue that it may be in at this step. */
   forget(spec: RequestSpec, step: RouteStep): Promise<void>;
-  /** How many are before this request in a scope's wait queue; null when it is not there. */
+  /** Number of requests before this one in a scope's wait queue; null if it is not there. */
   place(entry: WaitEntry, scopeName: string): Promise<number | null>;
-  /** Takes out requests that have waited for long and are over, as `isGone` knows; gives how many. */
+  /** Removes requests that have waited for long and that `isGone` reports as ended; returns how many. */
   forgetGone(isGone: (requestIds: readonly string[]) => Promise<boolean[]>): Promise<number>;
 }
 
-/** A request is looked into when it has waited for so long. */
+/** Requests that have waited this long are checked. */
 const SUSPICIOUS_MS = 30_000;
-/** What was left behind is older than what is alive: looking at the oldest finds it in the end. */
+/** Checks only the oldest: leftovers are older than live requests, so that all are found eventually. */
 const LOOKED_AT_ONCE = 200;
 
 const waitOwners = loadLuaScript(import.meta.url, './wait-owners.lua');
-/** With what counts and forgets owners in a wait queue. */
+/** Adds the functions that count owners in a wait queue. */
 export const withOwners = (script: LuaScript): LuaScript => withFunctions(waitOwners, script);
 export const enterScript = withOwners(loadLuaScript(import.meta.url, './wait-enter.lua'));
 const leaveScript = withOwners(loadLuaScript(import.meta.url, './wait-leave.lua'));
 const tidyScript = loadLuaScript(import.meta.url, './wait-tidy.lua');
 
-/** What a request's wait queues are read from. */
+/** The part of a request that determines its wait queues. */
 export type WaitingSpec = Pick<
   RequestSpec,
   | 'requestId'
@@ -80,7 +80,7 @@ export type WaitingSpec = Pick<
   | 'accountScopes'
 >;
 
-/** @param step the place of the plan at which it waits. */
+/** @param step the step of its plan at which it waits. */
 export function waitEntry(spec: WaitingSpec, step: Pick<RouteStep, 'deployment'>): WaitEntry {
   return {
     requestId: spec.requestId,
@@ -88,23 +88,23 @@ export function waitEntry(spec: WaitingSpec, step: Pick<RouteStep, 'deployment'>
     lane: spec.lane,
     tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
     inputTokens: spec.estimatedInputTokens,
-    // The batch lane shares by other means (workers/batches).
+    // The batch lane has its own sharing (workers/batches).
     ...(spec.lane === 'batch' ? {} : { owner: ownerOf(spec.keyId, spec.weight ?? 1) }),
     scopes: [`deployment:${step.deployment}`, ...accountScopesOf(spec).map(({ name }) => name)],
   };
 }
 
-/** As it stands in its wait queues. */
+/** Its member in wait queues. */
 export function waitMember({ requestId, tokens, owner }: Pick<WaitEntry, 'requestId' | 'tokens' | 'owner'>): string {
   return owner === undefined ? `${requestId} ${tokens}` : `${requestId} ${tokens} ${owner}`;
 }
 
-/** Hash: how many requests of a wait queue each owner has. */
+/** Key of the hash with the number of requests of each owner in a wait queue. */
 export function ownersOf(queue: string): string {
   return `${queue}:owners`;
 }
 
-/** What wait-enter.lua says. */
+/** Reads the reply of wait-enter.lua. */
 export function readTotals(totals: readonly number[]): WaitTotals[] {
   return Array.from({ length: totals.length / 2 }, (_, index) => ({
     requests: totals[index * 2]!,

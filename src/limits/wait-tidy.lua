@@ -1,4 +1,4 @@
--- Forgets an empty wait queue.
+-- Removes what is stored for a wait queue if it is empty.
 --
 -- KEYS  1 all wait queues, 2 tokens of wait queues, 3 served of wait queues, 4 the queue
 if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end

@@ -1,4 +1,4 @@
-// A scope's window (its shape: permit.lua) as it is seen from outside: what is taken now, and when it comes free again.
+// Reads a scope's window (format: permit.lua): what is used now, and when it becomes free again.
 import { RATE_KINDS, type RateKind, type RateName } from '../contracts/limit-kinds.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
@@ -7,7 +7,7 @@ import type { RedisClient } from '../storage/redis.ts';
 const SLICES = 300;
 const KEEP_SLICES = 302;
 
-/** permit.lua: what is taken again at once is free again after this. */
+/** How long permit.lua counts a start: a place taken now is free again after this. */
 export function keptMs(kind: RateKind): number {
   return KEEP_SLICES * sliceMs(kind);
 }
@@ -17,15 +17,15 @@ function sliceMs({ periodMs }: RateKind): number {
 }
 
 export interface Window {
-  /** What is taken, by kind of limit. A kind without a limit is not counted. */
+  /** Amount used, by kind of limit. Kinds without a limit are not counted. */
   used: Record<RateName, number>;
-  /** What leaves the window, soonest first. */
+  /** Amounts that leave the window, soonest first. */
   leaving: Record<RateName, Leaving[]>;
-  /** Until the scope may be asked at all. Milliseconds. */
+  /** Until the scope is no longer blocked. Milliseconds. */
   blockedMs: number;
-  /** The batch lane spreads its starts: until its next one is due. Milliseconds. */
+  /** Until the next start of the batch lane, which spreads its starts. Milliseconds. */
   batchDueMs: number;
-  /** It was full a moment ago: it lets waiting requests through at a pace (permit.lua). */
+  /** It was full within the last two seconds, so that waiting requests start at a limited pace (permit.lua). */
   isDraining: boolean;
 }
 
@@ -42,8 +42,8 @@ function eachKind<T>(value: (kind: RateKind) => T): Record<RateName, T> {
 }
 
 /**
- * @param fields the hash as Redis has it; empty for a scope that was never asked.
- * @param nowMs by the clock of Redis, which has written it.
+ * @param fields the hash in Redis; empty for a scope that was never used.
+ * @param nowMs by the clock of Redis, by which it was written.
  */
 export function readWindow(fields: Readonly<Record<string, string>>, nowMs: number): Window {
   const leaving = eachKind<Leaving[]>(() => []);
@@ -65,14 +65,14 @@ export function readWindow(fields: Readonly<Record<string, string>>, nowMs: numb
   };
 }
 
-/** permit.lua: of a window that was full a moment ago, this part of the requests passes per slice, if they are so many. */
+/** As in permit.lua: after a window was full, this share of a limit of at least DRAIN_FROM starts per slice. */
 const DRAIN_MS = 2_000;
 const DRAIN_PART = 1 / 50;
 const DRAIN_FROM = 100;
 
 /**
- * When a window of this limit has let so much pass, everything that passes from now on counted. Waiting requests take
- * every place as soon as it is free, so the pattern of one period repeats itself in the next. Milliseconds from now.
+ * Milliseconds from now until a window with this limit has let this amount pass, counted from now. Waiting requests take every
+ * place as soon as it is free, so that the pattern of one period repeats in the next.
  */
 export function passedInMs(window: Window, kind: RateKind, limit: number, amount: number): number {
   const rounds = Math.floor((amount - 1) / limit);

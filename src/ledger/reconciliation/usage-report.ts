@@ -1,6 +1,6 @@
 // Reads usage and costs from providers' reports: OpenAI's organization usage and costs (developers.openai.com/api/reference, read
-// 2026-11-28), Anthropic's usage_report/messages and cost_report (platform.claude.com/docs/en/api/admin, read 2026-11-28), both in
-// the format of the API and of the console's export.
+// 2026-11-28), Anthropic's usage_report/messages and cost_report (platform.claude.com/docs/en/api/admin, read 2026-11-28), in the
+// formats of the APIs and of their consoles' exports.
 import { type PicoUsd, parseUsd, scaleDecimal } from '../../contracts/money.ts';
 
 /** Counts as in the ledger: input includes cached tokens. */
