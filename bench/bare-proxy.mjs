@@ -1,5 +1,5 @@
-// What Node itself costs here: a request that Fastify takes and undici sends on, and nothing else. No key, no limits, no
-// records: the floor under every gateway in Node.
+// Measures the cost of Node itself: Fastify receives a request and undici forwards it, and nothing else. No key, no limits, no
+// records: the lower bound for any gateway in Node.
 //
 //   node bench/bare-proxy.mjs PORT UPSTREAM_PORT
 import Fastify from 'fastify';
@@ -25,7 +25,7 @@ app.post('/v1/chat/completions', (request, reply) => {
     onRequestStart() {},
     onResponseStart(_controller, status, headers) {
       head = [status, { 'content-type': headers['content-type'] }];
-      // A stream goes on as it comes, a whole answer in one write.
+      // Streams are forwarded as they come; other answers are sent in one write.
       if (headers['content-length'] === undefined) raw.writeHead(...head);
     },
     onResponseData(_controller, part) {

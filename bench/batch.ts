@@ -1,5 +1,5 @@
-// What a batch costs and what it does to others, against a cheap provider. Everything runs on this machine; figures of a
-// shared machine are worth little, their ratios more.
+// Measures the cost of a batch and its effect on other traffic, against a cheap provider. Everything runs on this machine; on a
+// shared machine, ratios are more meaningful than absolute figures.
 //
 //   npm run bench:batch -- [rate]      --lines 100000 [--vendor simulator|nginx] [--open-lines 2000]
 //   npm run bench:batch -- neighbours  --lines 30000 [--seconds 40] [--vendor-ms 400]

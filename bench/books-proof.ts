@@ -1,5 +1,5 @@
-// `npm run books-proof -- [--requests 100000] [--kills 10] [--engine sqlite|postgres]`: do ledger, roll-ups, budgets, credits and the
-// providers' bills agree to the picodollar, after so many requests with faults and with the ledger's writer killed so often?
+// `npm run books-proof -- [--requests 100000] [--kills 10] [--engine sqlite|postgres]`: checks that ledger, roll-ups, budgets,
+// credits and the providers' bills agree to the picodollar after this many requests with faults and kills of the ledger writer.
 import { parseArgs } from 'node:util';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { proveBooks } from './books/prove.ts';

@@ -1,7 +1,7 @@
-// Processes die at random under mixed load, Redis with them; nothing may be lost, doubled or passed off as whole.
-// With `--mixed` nobody dies, and everything around the processes goes wrong in turn: Redis takes no writes, SQL is away or
-// refuses rows, uploads are cut, providers say absurd numbers and giant events.
-// `npm run chaos -- --minutes 5 [--clients 200] [--seed N] [--mixed]`. Exit code 1 with a list of what was violated.
+// Kills processes and Redis at random under mixed load; nothing may be lost, duplicated or reported as complete when it is not.
+// With `--mixed` no process is killed, but everything around them fails in turn: Redis rejects writes, SQL is down or refuses
+// rows, uploads are cut off, providers send absurd numbers and giant events.
+// `npm run chaos -- --minutes 5 [--clients 200] [--seed N] [--mixed]`. Exit code 1 with a list of violations.
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

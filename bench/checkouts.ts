@@ -1,4 +1,4 @@
-// Older commits of Sluice, built beside the current one, so that both are measured in one run.
+// Checks out older commits of Sluice, so that they are measured in the same run as the current one.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,14 +12,14 @@ export interface Checkout {
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Outside the checkout: its tools would look into them. Kept for the next run. */
+/** Outside the checkout, whose tools would otherwise scan them. Kept for the next run. */
 const BASES = join(tmpdir(), 'sluice-bench-bases');
 
 export const CURRENT: Checkout = { name: 'sluice', root: ROOT };
 
 /**
  * A work tree of the commit, with the dependencies of its own lock file.
- * Throws an Error in words for a commit that is not there.
+ * Throws an Error with a readable message if the commit does not exist.
  */
 export function checkOut(commit: string): Checkout {
   const { stdout, status } = git('rev-parse', '--verify', '--quiet', `${commit}^{commit}`);

@@ -1,7 +1,7 @@
-// `npm run fairness-proof`: how long the single requests of one key wait beside a burst of another. A provider that takes 40
-// calls of half a second at once, two API processes and two workers; one key asks once a second, first alone, then while another
-// has 10,000 requests there. Printed are the times from sending a request to the first byte of its answer. `--burst N` and
-// `--seconds N` make it smaller.
+// `npm run fairness-proof`: how long single requests of one key wait during a burst of another. The provider allows 40 concurrent
+// calls of half a second; there are two API processes and two workers. One key sends one request per second, first alone, then
+// while another key has 10,000 requests waiting. Prints times from sending a request to the first byte of its answer. `--burst N`
+// and `--seconds N` make it smaller.
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 import { startSimulator } from '#simulator/simulator.ts';
@@ -53,7 +53,7 @@ async function send(
   return tookMs;
 }
 
-/** One request a second, each sent whether the one before has ended or not. */
+/** Sends one request per second, whether or not the previous one has ended. */
 async function single(key: string): Promise<number[]> {
   const times: Promise<number>[] = [];
   for (let n = 0; n < seconds; n += 1) {

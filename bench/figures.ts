@@ -1,4 +1,4 @@
-// What a run has measured: printed as it comes, put together by medians over rounds, written as JSON and as a page.
+// Collects the figures of a run: prints them as they come, takes medians over rounds, writes JSON and a Markdown page.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -8,9 +8,9 @@ export type Figure = { part: string; target: string } & Record<string, string | 
 
 export interface Figures {
   note(figure: Figure): void;
-  /** Of `part` and `target`, over the rounds so far. */
+  /** Median over the rounds so far. */
   median(part: string, target: string, name: string): number;
-  /** Writes `bench/results/<time>.json` and `bench/results/latest.md`; gives the page. */
+  /** Writes `bench/results/<time>.json` and `bench/results/latest.md`; returns the page. */
   write(): string;
 }
 

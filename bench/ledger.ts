@@ -1,10 +1,10 @@
-// How fast the ledger is written, and how long reports over it take.
+// Measures how fast the ledger is written, and how long its reports take.
 //
 //   npm run ledger-rows -- [--rows 10000000] [--written 100000] [--engine postgres|sqlite] [--keep]
 //
-// So many messages are written by the ledger's writer, from Redis; so many rows are made by SQL as a release without roll-ups
-// would have left them, and summed by the job of the upgrade; then every report is timed. 0 leaves either out. PostgreSQL is this machine's own, with
-// fsync. Ten million rows need some ten gigabytes in the temporary folder, and a quarter of an hour.
+// `--written` messages are written by the ledger writer, from Redis. `--rows` rows are created by SQL as a release without
+// roll-ups left them, and summed by the job of the upgrade. Then every report is timed. 0 skips either part. PostgreSQL runs on
+// this machine, with fsync. Ten million rows need about ten gigabytes in the temporary folder, and a quarter of an hour.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   },
 });
 const DAY_MS = 86_400_000;
-/** As GET /admin/usage has them. */
+/** Page size of GET /admin/usage. */
 const PAGE_ROWS = 10_000;
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
@@ -55,7 +55,7 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** What this process and the server have used: on a machine that others use, too, it says more than the time does. */
+/** CPU time of this process and the server: on a shared machine, more meaningful than elapsed time. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000 + (postgres?.cpuMs() ?? 0);
@@ -70,7 +70,7 @@ async function timed<T>(what: string, run: () => Promise<T>, shown: (result: T) 
   return result;
 }
 
-/** As before the roll-ups: without their triggers. */
+/** Creates rows as before the roll-ups, without their triggers. */
 async function makeAll(rows: number): Promise<void> {
   const triggers = isPostgres(database)
     ? ['ledger_entries', 'requests'].map((table) => `alter table ${table} disable trigger user`)
@@ -91,7 +91,7 @@ async function makeAll(rows: number): Promise<void> {
   await sql.raw(isPostgres(database) ? 'vacuum analyze' : 'analyze').execute(database);
 }
 
-/** What the upgrade does, day by day. */
+/** Sums all rows day by day, as the upgrade does. */
 async function sumAll(): Promise<void> {
   for (const rollup of Object.values(ROLLUPS)) {
     let longestMs = 0;

@@ -1,6 +1,6 @@
-// `npm run limits-proof`: how much of a provider's limits is used when none of them is configured, by eight workers that have more
-// to do than it allows, and how often it has to refuse. Each scenario has a broker of its own, a minute to learn and a minute
-// that counts. `-- --only requests,tokens` runs some of them; figures are printed, and with `--json` as JSON.
+// `npm run limits-proof`: how much of a provider's limits is used when none of them is configured, by eight workers with more
+// work than it allows, and how often it refuses. Each scenario has its own broker, one minute to learn and one minute that is
+// measured. `-- --only requests,tokens` selects scenarios; figures are printed, with `--json` as JSON.
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 import type { ConfigurationInput } from '#src/config/schema.ts';
@@ -25,7 +25,7 @@ interface Scenario {
   accounts: Record<string, AccountLimits>;
   shape: Shape;
   isMessages?: true;
-  /** After the minute of learning. */
+  /** The limits are multiplied by this after the minute of learning. */
   factor?: number;
 }
 
@@ -87,11 +87,11 @@ interface Load {
   stop(): Promise<void>;
 }
 
-/** So many clients, each with one request after the other. */
+/** Starts clients that each send one request after the other. */
 function startLoad(broker: TestBroker, { shape, isMessages }: Scenario): Load {
   const agent = new Agent({ connections: CLIENTS });
   const statuses: Record<number, number> = {};
-  // An estimate of a quarter of a token per character, a little off as estimates are.
+  // Estimated at a quarter of a token per character, which is slightly off, as estimates usually are.
   const content = 'x'.repeat(shape.inputTokens * 4);
   const body = JSON.stringify({
     model: 'm',
@@ -150,7 +150,7 @@ async function run(name: string, scenario: Scenario): Promise<Figures> {
     const { factor } = scenario;
     if (factor !== undefined) {
       for (const [key, limits] of Object.entries(scenario.accounts)) provider.change(key, times(limits, factor));
-      // The minute in which it changed has calls of before in its windows.
+      // During the first minute after the change, windows still contain earlier calls.
       await after(MINUTE_MS);
     }
     return describe(name, scenario, learning, await after(MINUTE_MS));

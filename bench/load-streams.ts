@@ -1,5 +1,5 @@
-// Streamed load, in a process of its own: so many streams at once, each started again when it ends. Raw sockets: an HTTP
-// client's own work would be a large part of what is measured. Reads the chunked body only as far as counting needs.
+// Generates streamed load in a separate process: a constant number of streams, each restarted when it ends. Uses raw sockets,
+// because an HTTP client would take a large part of the CPU. Parses the chunked body only as far as counting requires.
 //
 //   node bench/load-streams.ts '{"url": …, "headers": …, "streams": 400, "seconds": 8}'
 import { connect } from 'node:net';
@@ -8,7 +8,7 @@ export interface StreamLoad {
   url: string;
   headers: Record<string, string>;
   streams: number;
-  /** Streams are started for so long; then those that run are waited for. */
+  /** How long streams are started; those still running are then awaited. */
   seconds: number;
 }
 
@@ -25,7 +25,7 @@ export interface StreamResult {
 
 const DONE = Buffer.from('[DONE]');
 const EVENT = Buffer.from('data: {');
-/** Longest that a started stream is waited for after the end. */
+/** Maximum wait for running streams at the end. */
 const DRAIN_MS = 30_000;
 
 const load = JSON.parse(process.argv[2] ?? '{}') as StreamLoad;
@@ -56,7 +56,7 @@ function count(bytes: Buffer, needle: Buffer): number {
   return found;
 }
 
-/** Resolves when the stream has ended; the connection is used for one stream, as a browser or a function would. */
+/** Resolves when the stream has ended. Each stream has its own connection, as from a browser or a serverless function. */
 function runStream(): Promise<void> {
   return new Promise((resolve) => {
     const startedMs = performance.now();
@@ -66,7 +66,7 @@ function runStream(): Promise<void> {
     const socket = connect(Number(port), hostname, () => socket.write(request));
     socket.setNoDelay(true);
     socket.on('data', (data: Buffer) => {
-      // An event's beginning may be cut in two: the last few bytes are looked at again.
+      // The start of an event may be split across pieces: the last few bytes are searched again.
       const bytes = tail.length === 0 ? data : Buffer.concat([tail, data]);
       const events = count(bytes, EVENT);
       chunks += events;

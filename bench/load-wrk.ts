@@ -23,7 +23,7 @@ const BODY = JSON.stringify({
   messages: [{ role: 'user', content: 'Write a haiku about the ocean, and one about the mountains.' }],
 });
 
-/** wrk prints through this script, so that nothing has to be read out of its prose. */
+/** wrk prints its figures through this script, so that its own output need not be parsed. */
 function scriptFor(target: Target, body: string): string {
   const headers = { 'content-type': 'application/json', ...target.headers };
   const lines = Object.entries(headers).map(([name, value]) => `wrk.headers["${name}"] = "${value}"`);

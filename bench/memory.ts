@@ -1,5 +1,5 @@
-// Whether an hour's worth of traffic, at speed, leaves Redis and the processes where they began.
-// `npm run bench:memory -- --requests 100000`. Prints figures; exit code 1 when keys are left.
+// Checks that an hour's worth of traffic, sent at full speed, does not grow Redis or the memory of processes.
+// `npm run bench:memory -- --requests 100000`. Prints figures; exit code 1 if keys are left.
 import { parseArgs } from 'node:util';
 import { countKeys } from './chaos/check-redis.ts';
 import { openStage, type Stage } from './memory/traffic.ts';
@@ -8,7 +8,7 @@ import { residentMiB } from './processes.ts';
 const { values } = parseArgs({ options: { requests: { type: 'string', default: '100000' } } });
 const requests = Number(values.requests);
 const ROUNDS = 5;
-/** Buffers, compiled code and caches have their size then. */
+/** After this, buffers, compiled code and caches have reached their size. */
 const WARM_UP = Math.min(5_000, requests / 10);
 
 async function look({ broker }: Stage, when: string): Promise<number> {

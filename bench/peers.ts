@@ -1,5 +1,4 @@
-// The gateways that Sluice is compared with, each in an installation of its own: Portkey in bench/peers, LiteLLM in the
-// folder for temporary files.
+// The gateways that Sluice is compared with, each installed separately: Portkey in bench/peers, LiteLLM in the temporary folder.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,15 +9,15 @@ import type { Target } from './targets.ts';
 
 const PORTKEY_PORT = 19_120;
 const LITELLM_PORT = 19_121;
-/** From PyPI, by uv or pip. */
+/** Installed from PyPI by uv or pip. */
 const LITELLM = 'litellm[proxy]==1.108.7';
-/** Without one it does not start. */
+/** LiteLLM does not start without one. */
 const LITELLM_MASTER_KEY = 'sk-bench-0123456789abcdef0123456789abcdef';
 const LITELLM_START_MS = 120_000;
 const DIRECTORY = fileURLToPath(new URL('peers', import.meta.url));
 const VENV = join(tmpdir(), 'sluice-bench-litellm');
 
-/** @param node the Node that Portkey runs on: its own image has version 20. */
+/** @param node path of the Node that runs Portkey, whose own image has version 20. */
 export async function startPortkey(upstreamPort: number, node: string): Promise<Target> {
   const entry = join(DIRECTORY, 'node_modules/@portkey-ai/gateway/build/start-server.js');
   if (!existsSync(entry))
@@ -43,7 +42,7 @@ export async function startPortkey(upstreamPort: number, node: string): Promise<
   };
 }
 
-/** LiteLLM's proxy with one worker and no database: it keeps nothing either. */
+/** LiteLLM's proxy with one worker and no database, so that it stores nothing either. */
 export async function startLiteLlm(upstreamPort: number): Promise<Target> {
   const command = join(VENV, 'bin/litellm');
   if (!existsSync(command)) installLiteLlm(join(VENV, 'bin/python'));
@@ -53,7 +52,7 @@ export async function startLiteLlm(upstreamPort: number): Promise<Target> {
   const args = ['--config', path, '--host', '127.0.0.1', '--port', String(LITELLM_PORT), '--num_workers', '1'];
   await expectFree(LITELLM_PORT);
   const proxy = startProcess('litellm', command, args, {
-    // It would ask the network for a price list.
+    // Otherwise it downloads a price list.
     env: { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR', LITELLM_MASTER_KEY },
   });
   await untilListening(LITELLM_PORT, proxy.child, LITELLM_START_MS);

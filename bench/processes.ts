@@ -1,4 +1,4 @@
-// Processes of a benchmark: started, measured by their CPU time, stopped by their id.
+// Starts the processes of a benchmark, measures their CPU time and stops them by id.
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -12,7 +12,7 @@ export interface Measured {
 /** Kernel ticks per second. */
 const TICKS = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout.trim() || 100);
 
-/** Whatever ends a benchmark, nothing of it goes on. */
+/** Child processes to stop when the benchmark ends for any reason. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -45,7 +45,7 @@ export function startProcess(
   };
 }
 
-/** A process and all that it has started and that still run. */
+/** A process and all of its running descendants. */
 export function treeOf(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const entry of readdirSync('/proc')) {
@@ -57,7 +57,7 @@ export function treeOf(pid: number): number[] {
   return tree;
 }
 
-/** CPU seconds (user and system) so far, of a process and those it has started. */
+/** CPU seconds (user and system) so far of a process and its descendants. */
 export function cpuSeconds(pid: number): number {
   return treeOf(pid).reduce((sum, one) => {
     const status = readProc(one, 'stat');
@@ -71,7 +71,7 @@ export function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readProc(pid, 'status') ?? '')?.[1] ?? 0) / 1024;
 }
 
-/** Memory that would be free without it: what processes share is counted once, in parts. Of the whole tree. */
+/** Proportional set size (PSS) of a process and its descendants: shared pages are divided among the processes that use them. */
 export function proportionalMiB(pid: number): number {
   return treeOf(pid).reduce(
     (sum, one) => sum + Number(/^Pss:\s+(\d+)/m.exec(readProc(one, 'smaps_rollup') ?? '')?.[1] ?? 0) / 1024,
@@ -94,18 +94,18 @@ export async function cpuDuring<T>(
   const before = processes.map(({ pid }) => cpuSeconds(pid));
   const result = await work();
   const cpu: Record<string, number> = {};
-  // Several processes of one name count together.
+  // Processes with the same name are added up.
   processes.forEach(({ name, pid }, index) => {
     cpu[name] = (cpu[name] ?? 0) + cpuSeconds(pid) - before[index]!;
   });
   return { result, cpu };
 }
 
-/** Waits until the process accepts connections on a port of loopback; rejects at once when it ends before. */
+/** Waits until the process accepts connections on a loopback port; rejects as soon as it exits. */
 export async function untilListening(port: number, child: ChildProcess, limitMs = 30_000): Promise<void> {
   const untilMs = Date.now() + limitMs;
   while (Date.now() < untilMs) {
-    // What was left of another run would answer in its place.
+    // Checked first: a leftover of another run could listen on the port instead.
     if (child.exitCode !== null) throw new Error(`what should listen on port ${port} has ended (${child.exitCode})`);
     if (await isOpen(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -121,7 +121,7 @@ function isOpen(port: number): Promise<boolean> {
   });
 }
 
-/** Throws where somebody else listens: a benchmark would measure that. */
+/** Throws if a port is in use: the benchmark would measure that process instead. */
 export async function expectFree(...ports: number[]): Promise<void> {
   for (const port of ports) if (await isOpen(port)) throw new Error(`port ${port} is in use; a benchmark needs it`);
 }

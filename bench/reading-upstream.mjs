@@ -1,5 +1,5 @@
-// A provider that reads its requests to the end before it answers: nginx answers at once, and what is measured with large bodies
-// would be how they are thrown away.
+// A provider that reads each request to the end before it answers. nginx answers at once, so that a measurement with large bodies
+// would only show how they are discarded.
 //
 //   node bench/reading-upstream.mjs PORT COMPLETION
 import { createServer } from 'node:http';

@@ -1,4 +1,4 @@
-// What Redis did for the requests of a measurement: the time of its scripts, and the commands it was sent.
+// Measures the work of Redis during a measurement: time in scripts, and commands received.
 import { Redis } from 'ioredis';
 
 const SCRIPTS = /^cmdstat_(?:evalsha|eval|fcall|evalsha_ro|fcall_ro):calls=(\d+),usec=(\d+)/gm;
@@ -8,7 +8,7 @@ export interface ScriptWork {
   us: number;
 }
 
-/** Scripts run during the work, and the time inside them. */
+/** Number of scripts run during the work, and the time spent in them. */
 export async function scriptsDuring<T>(
   port: number,
   work: () => Promise<T>,
@@ -23,13 +23,13 @@ export async function scriptsDuring<T>(
 }
 
 export interface CommandCounts {
-  /** What clients sent; a script is one. */
+  /** Commands sent by clients; a script counts as one. */
   sent: number;
-  /** What scripts called. */
+  /** Commands called by scripts. */
   inScripts: number;
 }
 
-/** Counted by MONITOR, which slows Redis down: not during a measurement of time. */
+/** Counts commands by MONITOR, which slows Redis down: not for use while time is measured. */
 export async function commandsDuring(port: number, work: () => Promise<unknown>): Promise<CommandCounts> {
   const client = connect(port);
   const monitor = await client.monitor();

@@ -1,4 +1,4 @@
-// Sluice beside a direct call, an older commit of its own and other gateways, in one run: same machine, same cheap
+// Compares Sluice with a direct call, an older commit of Sluice and other gateways, in one run: same machine, same cheap
 // upstream, same load. Prints figures, asserts nothing.
 //
 //   npm run bench -- [--only PART]… [--base COMMIT] [--peers] [--seconds 8] [--rounds 3] [--streams 400]
@@ -38,7 +38,7 @@ const { values } = parseArgs({
     peers: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
-    // With fewer than saturate the machine, what a chunk costs is told apart from how many came at once.
+    // Too few to saturate the machine, so that the cost per chunk does not depend on how many arrive together.
     streams: { type: 'string', default: '400' },
     'portkey-node': { type: 'string', default: process.execPath },
   },
@@ -53,14 +53,14 @@ for (const part of parts) {
   }
 }
 const checkouts: Checkout[] = [CURRENT, ...(values.base === undefined ? [] : [checkOut(values.base)])];
-/** One process for both tiers, and one for each. */
+/** A combined process for both tiers, and separate processes. */
 const LAYOUTS: SluiceOptions[] = [
   { checkout: CURRENT, isCombined: true },
   ...checkouts.map((checkout) => ({ checkout })),
 ];
 const figures = createFigures(`${rounds} rounds of ${seconds} s`);
 
-/** All targets of a part run side by side and take turns, so that what the machine does meanwhile meets all of them. */
+/** All targets of a part run at the same time and are measured in turns, so that other load affects all of them alike. */
 async function compare(
   upstreamPort: number,
   measure: (target: Target) => Promise<void>,

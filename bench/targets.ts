@@ -1,5 +1,5 @@
-// What is measured: a direct call, and Sluice as `sluice start` runs it (append-only Redis, one API and one worker process,
-// ledger in SQLite, logs on), from any checkout. Peers are in peers.ts.
+// The targets of measurements: a direct call, and Sluice as `sluice start` runs it (append-only Redis, one API and one worker
+// process, ledger in SQLite, logs on), from any checkout. Peers are in peers.ts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,16 +11,16 @@ export interface Target {
   name: string;
   url: string;
   headers: Record<string, string>;
-  /** Of every API process; `url` is the first. */
+  /** URLs of all API processes; `url` is the first. */
   urls?: string[];
   /** All processes of the target itself. */
   processes: Measured[];
-  /** Only Sluice has one. */
+  /** Null except for Sluice. */
   redisPort: number | null;
   stop(): Promise<void>;
 }
 
-/** Of one installation; the next one begins ten above. */
+/** First port of the first installation; each further one starts ten higher. */
 const FIRST_PORT = 19_130;
 const PORTS_EACH = 10;
 const BENCH_KEY = 'sk-sluice-bench-0123456789';
@@ -32,7 +32,7 @@ export function directTarget(upstreamPort: number): Target {
 
 const BARE_PORT = 19_129;
 
-/** Fastify and undici alone. */
+/** Only Fastify and undici. */
 export async function startBareProxy(upstreamPort: number): Promise<Target> {
   await expectFree(BARE_PORT);
   const entry = fileURLToPath(new URL('bare-proxy.mjs', import.meta.url));
@@ -46,15 +46,15 @@ export interface SluiceOptions {
   checkout?: Checkout;
   apis?: number;
   workers?: number;
-  /** Processes that are an API and a worker, in place of the two tiers: what `sluice start` runs on a small machine. */
+  /** API and worker in one process instead of two tiers, as `sluice start` runs them on a small machine. */
   isCombined?: boolean;
   /** Merged into the configuration. */
   configuration?: Record<string, unknown>;
-  /** Several installations run side by side, each with ports of its own. */
+  /** Index of the installation, if several run at once; it determines the ports. */
   place?: number;
 }
 
-/** Resolves when it answers. API processes beyond the first listen on the ports that follow. */
+/** Resolves when it answers. Further API processes listen on the following ports. */
 export async function startSluice(upstreamPort: number, options: SluiceOptions = {}): Promise<Target> {
   const { checkout = CURRENT, isCombined = false, apis = 1, place = 0 } = options;
   const workers = isCombined ? 0 : (options.workers ?? 1);
@@ -90,7 +90,7 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
     startProcess(name, process.execPath, [...profile, entry], { cwd: checkout.root, env: { ...environment, ...more } });
   const [name, entry] = isCombined ? (['combined', 'workers/combined.ts'] as const) : (['api', 'src/main.ts'] as const);
   const processes = [launch(name, entry, { PORT: String(ports[0]) })];
-  // The first makes the tables; the others find them.
+  // The first process creates the tables for the others.
   await untilListening(ports[0]!, processes[0]!.child);
   for (const port of ports.slice(1)) processes.push(launch(name, entry, { PORT: String(port) }));
   for (let index = 0; index < workers; index++) processes.push(launch('worker', 'workers/inference.ts'));

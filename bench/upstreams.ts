@@ -1,4 +1,4 @@
-// The cheap providers behind everything that is compared: nginx with a fixed completion, the simulator with paced tokens.
+// The cheap providers behind all targets: nginx with a fixed completion, the simulator with paced tokens.
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ http {
   return nginx;
 }
 
-/** It reads bodies to their end. */
+/** A provider that reads bodies to their end. */
 export async function startReadingUpstream(): Promise<Measured> {
   const entry = fileURLToPath(new URL('reading-upstream.mjs', import.meta.url));
   await expectFree(READING_PORT);
@@ -57,7 +57,7 @@ export async function startReadingUpstream(): Promise<Measured> {
   return server;
 }
 
-/** @param paceMs from one token to the next. */
+/** @param paceMs time between tokens. */
 export async function startPacedUpstream(tokens: number, paceMs: number): Promise<Measured> {
   const entry = fileURLToPath(new URL('../simulator/src/simulate.ts', import.meta.url));
   const args = [

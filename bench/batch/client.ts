@@ -1,4 +1,4 @@
-// Batches as a benchmark makes them: input files of any size, uploaded, created, asked about.
+// Batches for benchmarks: writes input files of any size, uploads them, creates batches and polls them.
 import { openAsBlob } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,16 +14,16 @@ export interface BatchView {
 
 export interface InputOptions {
   lines: number;
-  /** More members of each body. */
+  /** Additional fields of each body. */
   more?: object;
-  /** About four bytes are a token. */
+  /** A token is about four bytes. */
   promptBytes?: number;
 }
 
 const ENDED = new Set(['completed', 'failed', 'expired', 'cancelled']);
 const LINES_AT_ONCE = 1_000;
 
-/** Writes an input file; gives its path. */
+/** Writes an input file; returns its path. */
 export async function writeInput({ directory }: Deployment, options: InputOptions): Promise<string> {
   const { lines, more = {}, promptBytes = 360 } = options;
   const path = join(directory, `bench-${lines}.jsonl`);
@@ -86,7 +86,7 @@ export async function untilBatch(
 export const hasEnded = ({ status }: BatchView) => ENDED.has(status);
 export const doneLines = ({ request_counts: counts }: BatchView) => counts.completed + counts.failed;
 
-/** How many custom_ids the result files hold, each counted once. */
+/** Number of distinct custom_ids in the result files. */
 export async function countDistinct({ url }: Deployment, batch: BatchView, key = 'bench'): Promise<number> {
   const ids = new Set<string>();
   for (const id of [batch.output_file_id, batch.error_file_id]) {

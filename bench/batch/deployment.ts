@@ -1,5 +1,5 @@
-// Sluice as it is deployed, all of it on this machine: Redis with its append-only file, API, worker, batches, and a
-// provider (the simulator, or nginx with one fixed answer).
+// A complete deployment of Sluice on this machine: Redis with its append-only file, API, worker, batches, and a provider (the
+// simulator, or nginx with one fixed answer).
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,10 +20,10 @@ export interface DeploymentOptions {
   vendor: 'simulator' | 'nginx';
   openLines?: number;
   batchSlots?: number;
-  /** More flags of `sluice simulate`. */
+  /** Additional flags for `sluice simulate`. */
   simulatorArgs?: readonly string[];
   limits?: NonNullable<NonNullable<ConfigurationInput['providers']>[string]['limits']>;
-  /** Names of client keys, each with the secret `sk-sluice-<name>`. */
+  /** Names of client keys; the secret of each is `sk-sluice-<name>`. */
   keys?: readonly string[];
 }
 

@@ -1,5 +1,5 @@
-// A provider's limits used by a batch and by interactive traffic together: how much of both a minute holds at the provider,
-// and whether it ever had to refuse a call. Lines are sized so that both limits are reached at once.
+// A batch and interactive traffic share a provider's limits: how much of each limit they use per minute at the provider, and
+// whether it had to refuse a call. Lines are sized so that both limits are reached at the same time.
 import { Agent, request } from 'undici';
 import { createBatch, doneLines, untilBatch, upload, writeInput } from './client.ts';
 import { type Deployment, pause, secretOf, startDeployment } from './deployment.ts';
@@ -8,7 +8,7 @@ import { print } from './print.ts';
 const RPM = 600;
 const TPM = 200_000;
 const PROMPT_BYTES = 900;
-/** With the prompt about 333 tokens: 600 of them are 200,000. */
+/** With its prompt a line has about 333 tokens, and 600 lines have 200,000. */
 const ANSWER_TOKENS = 100;
 const INTERACTIVE_PER_SECOND = 2;
 const MINUTE_MS = 60_000;
@@ -19,7 +19,7 @@ interface Stats {
   calls: number;
 }
 
-/** @param minutes to look at, after the one in which the window fills. */
+/** @param minutes measured, after the minute in which the window fills. */
 export async function measureLimits(minutes: number): Promise<void> {
   const limits = { rpm: RPM, tpm: TPM };
   const deployment = await startDeployment({

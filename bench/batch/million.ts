@@ -1,5 +1,5 @@
-// A batch of a million lines: accepted, validated, fed for a bounded time, cancelled and accounted for, with the memory
-// of every process beside it. What runs for the whole million is the pump alone (pump.ts).
+// A batch of a million lines: accepted, validated, run for a bounded time, cancelled and checked, with the memory of every
+// process. Only the pump alone (pump.ts) runs all million lines.
 import { statSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { residentMiB } from '../processes.ts';
@@ -22,7 +22,7 @@ const SAMPLES = 6;
 
 export interface MillionOptions {
   lines: number;
-  /** How long lines are fed for. */
+  /** How long lines are run. */
   seconds: number;
 }
 

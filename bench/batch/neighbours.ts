@@ -1,5 +1,5 @@
-// What a running batch does to others: to interactive calls, to another key's one request a second, to another batch.
-// Without and with the batch in one run, so that the machine is the same; the ratio is what counts.
+// The effect of a running batch on interactive calls, on another key's one request per second, and on another batch. Measured
+// without and with the batch in one run on the same machine, so that the ratio is meaningful.
 import { Agent, request } from 'undici';
 import { cancelBatch, createBatch, doneLines, readBatch, untilBatch, upload, writeInput } from './client.ts';
 import { type Deployment, pause, secretOf, startDeployment } from './deployment.ts';
@@ -12,7 +12,7 @@ const SETTLE_MS = 3_000;
 export interface NeighbourOptions {
   lines: number;
   seconds: number;
-  /** How long the provider takes for an answer. */
+  /** Time that the provider takes to answer. */
   providerMs: number;
   batchSlots: number | undefined;
 }
@@ -62,7 +62,7 @@ function printLatencies(key: string, alone: number[], beside: number[]): void {
   });
 }
 
-/** Two keys at their steady rates, whatever the answers take. */
+/** Two keys at constant rates, independent of how long answers take. */
 async function observe(deployment: Deployment, durationMs: number): Promise<Record<'busy' | 'quiet', number[]>> {
   const agent = new Agent({ connections: 64 });
   const [busy, quiet] = await Promise.all([
@@ -89,7 +89,7 @@ async function askSteadily(
   return Promise.all(calls);
 }
 
-/** Milliseconds to the last byte. */
+/** Returns milliseconds to the last byte. */
 async function ask(url: string, agent: Agent, key: string, index: number): Promise<number> {
   const startedMs = performance.now();
   const { statusCode, body } = await request(`${url}/v1/chat/completions`, {
@@ -103,7 +103,7 @@ async function ask(url: string, agent: Agent, key: string, index: number): Promi
   return performance.now() - startedMs;
 }
 
-/** Two batches of two keys of equal weight, begun together. */
+/** Two batches of two keys with equal weight, started together. */
 async function measureHalves(deployment: Deployment, lines: number): Promise<void> {
   const each = Math.min(lines, 8_000);
   const path = await writeInput(deployment, { lines: each });

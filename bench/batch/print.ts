@@ -1,4 +1,4 @@
-// Figures as one line of `name=value`: easy to read, easy to take apart.
+// Prints figures as `name=value` in one line of text: easy to read and to parse.
 
 export function print(figures: Record<string, unknown>): void {
   const parts = Object.entries(figures).map(([name, value]) => `${name}=${textOf(value)}`);
@@ -10,7 +10,7 @@ function textOf(value: unknown): string {
   return value.toFixed(value < 10 ? 2 : 0);
 }
 
-/** Of sorted or unsorted numbers; NaN of none. */
+/** The numbers need not be sorted; NaN if there are none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;

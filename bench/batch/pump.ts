@@ -1,5 +1,5 @@
-// The pump of one batch by itself, for every line of it: reading, handing out, gathering results, committing them to
-// files and SQLite, with a runner that answers at once. Its memory must not grow with the file.
+// The pump of one batch on its own, for all of its lines: reading, dispatching, collecting results, committing them to files and
+// SQLite, with a runner that answers at once. Its memory must not grow with the file.
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const LEASE_MS = 3_600_000;
 const WINDOW = 2_000;
 const SAMPLES = 10;
 
-/** 350 bytes, as a short answer with its usage. */
+/** 350 bytes, the size of a short answer with its usage. */
 const ANSWER = Buffer.from(
   JSON.stringify({
     id: 'chatcmpl-bench',
@@ -44,7 +44,7 @@ export async function measurePump(lines: number): Promise<void> {
       configuration: configurationSchema.parse({ batches: { max_lines: 10_000_000 } }),
       blobs: createLocalBlobStore(join(directory, 'files')),
       runs: createRunStore(database),
-      // Every model is fine.
+      // Accepts every model.
       catalogue: { findModel: () => ({}) },
       logger: createLogger({ level: 'warn', role: 'bench', instance: 'pump' }),
       metrics: createBatchMetrics(new Registry()),

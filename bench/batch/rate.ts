@@ -1,5 +1,5 @@
-// One batch from upload to download: lines per second, CPU of every process per line, memory of Redis and of the
-// processes, and whether the last tenth is as fast as the first.
+// One batch from upload to download: lines per second, CPU per line of every process, memory of Redis and of the processes,
+// and whether the last tenth is as fast as the first.
 import { Redis } from 'ioredis';
 import { cpuSeconds, residentMiB } from '../processes.ts';
 import {
@@ -100,7 +100,7 @@ export async function redisUsedMiB(redis: Redis): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))![1]) / 2 ** 20;
 }
 
-/** Lines per second between two counts of done lines. */
+/** Lines per second between two numbers of finished lines. */
 function rateBetween(samples: Course['samples'], from: number, to: number): number {
   const first = samples.find(({ done }) => done >= from);
   const last = samples.find(({ done }) => done >= to);

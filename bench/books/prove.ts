@@ -1,5 +1,5 @@
-// Requests of all kinds through a broker whose providers fail, while a process that writes the ledger is killed again and again. In the
-// end the ledger, its roll-ups, budgets, credits and the providers' bills must agree, to the picodollar.
+// Sends requests of all kinds through a broker whose providers fail, while a process that writes the ledger is killed repeatedly.
+// At the end the ledger, its roll-ups, budgets, credits and the providers' bills must agree to the picodollar.
 import { createRandom, nextFraction } from '#simulator/engine/answers/random.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { picoOfCharge } from '#src/contracts/money.ts';
@@ -15,10 +15,10 @@ import { SPOKEN, SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
 
 export interface ProofOptions {
   requests: number;
-  /** How often the writer is killed. */
+  /** Number of kills of the ledger writer. */
   kills: number;
   atOnce: number;
-  /** SQLite without one. */
+  /** SQLite if absent. */
   databaseUrl?: string;
   onProgress: (line: string) => void;
 }
@@ -29,13 +29,13 @@ export interface Proof {
   attempts: number;
   faults: number;
   kills: number;
-  /** Each in picodollars, and what they were held against. */
+  /** The compared sums, picodollars. */
   sums: Record<string, bigint>;
-  /** Empty if everything agrees. */
+  /** Empty if all sums agree. */
   differences: string[];
 }
 
-/** The broker hears every one of them to its end, so that what it counts is what the provider bills. */
+/** Only faults that the broker reads to the end, so that its count equals the provider's bill. */
 const FAULTS = ['503 chance=0.02', '500 chance=0.01', '429:50 chance=0.01', 'reset chance=0.01', 'cut@6 chance=0.02'];
 FAULTS.push('end_early@9 chance=0.01', 'malformed@5 chance=0.01', 'error_event@8 chance=0.01');
 const BUDGET = '1000000000000000000';
@@ -72,7 +72,7 @@ function configurationFor({ primary, secondary }: Providers): ConfigurationInput
     providers: {
       primary: provider(primary),
       secondary: { ...provider(secondary), protocols: ['anthropic-messages'], base_url: secondary.url },
-      // For a process that only writes the ledger.
+      // For the process that only writes the ledger.
       idle: provider(primary),
     },
     models: {

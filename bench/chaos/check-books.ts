@@ -1,4 +1,4 @@
-// The books against the providers' bills and against what clients saw, when everything has ended.
+// Checks the ledger against the providers' bills and against what clients received, after everything has ended.
 import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import type { TestBroker } from '#test/support/broker.ts';
 import type { Kill } from './fleet.ts';
@@ -31,7 +31,7 @@ interface Entry {
   cost: bigint;
 }
 
-/** The provider may have sent more than the broker had read when it hung up; on a busy machine also after a timeout. */
+/** Outcomes after which the provider may have sent more than the broker read; on a busy machine timeouts are among them. */
 const HUNG_UP = new Set([
   'request_cancelled',
   'stream_interrupted',
@@ -39,9 +39,9 @@ const HUNG_UP = new Set([
   'upstream_first_byte_timeout',
   'upstream_idle_timeout',
 ]);
-/** A call is over by then, whatever happens to it: no answer is longer. */
+/** Upper bound for the duration of any call: no answer takes longer. */
 const LONGEST_CALL_MS = 15_000;
-/** Between the decision to call and the start that the entry says. */
+/** Tolerance between the decision to call and the start time in the entry. */
 const START_SLACK_MS = 2_000;
 
 export async function checkBooks({ broker, bills, kills, seen }: BooksInput): Promise<BooksResult> {
@@ -92,7 +92,7 @@ function checkEntry(
   return [`${id}: ${state} (${outcome}) with ${cost}, billed ${owed} (${bill?.outcome ?? 'nothing'})`];
 }
 
-/** Accepted is what a client was told so of, and what a provider was called for. */
+/** A request counts as accepted if its client was told so, or if a provider was called for it. */
 function missingOutcomes(entries: readonly Entry[], outcomes: Map<string, string>, seen: readonly Seen[]): string[] {
   const called = new Set(entries.map(({ requestId }) => requestId).filter((id) => !outcomes.has(id)));
   const accepted = seen.flatMap(({ errand, accepted: ids, ending }) =>
@@ -131,7 +131,7 @@ async function readOutcomes({ database }: TestBroker): Promise<Map<string, strin
   return new Map(rows.map((row) => [row.request_id, row.outcome]));
 }
 
-/** Attempts whose worker has said, after it had written them down, how they ended. */
+/** Attempts whose worker logged their end, which it does after writing the entry. */
 function attemptsInLogs({ workers }: TestBroker): Set<string> {
   const ids = new Set<string>();
   for (const worker of workers) {

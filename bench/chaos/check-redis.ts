@@ -1,11 +1,11 @@
-// What is left in Redis when nobody asks any more.
+// Checks what is left in Redis when there are no more requests.
 import type { Redis } from 'ioredis';
 
-/** Of a request, of a job, of somebody who waits: all of them end. */
+/** Keys of requests, jobs and waiting requests, all of which end. */
 const TRANSIENT = /:(?:req|body|log|idem):|-interactive:req_|-batch:req_|:(?:leases|room|presence|waiting:)/;
 const SCAN_COUNT = 1_000;
 
-/** Keys by what they are of, without names and numbers. */
+/** Number of keys by kind, that is without names and numbers. */
 export async function countKeys(redis: Redis): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const key of await allKeys(redis)) {
@@ -19,16 +19,16 @@ export async function countKeys(redis: Redis): Promise<Map<string, number>> {
 }
 
 /**
- * Kinds of which there is one for the whole broker, or one per provider, lane or deployment: an instant finds them or not, by
- * how long ago something was done.
+ * Kinds with one key for the whole broker, or one per provider, lane or deployment. Whether they exist at a given moment depends
+ * on recent activity.
  */
 const FIXED =
   /:(?:stalled-check|meta|marker|events|id|probe|bodies|body-bytes|open|open-leases|open-circuits|ledger|workers|wait-queues|wait-queue-(?:tokens|served))$|:(?:pace|speeds|circuit|window):\*$/;
-/** One for each provider, deployment or model that was called. */
+/** Kinds with one key per provider, deployment or model that was called. */
 const PER_DEPLOYMENT = /:(pace|speeds|circuit|window):.*/;
 const MOST_DEPLOYMENTS = 8;
 
-/** What has come to be between two looks and should not have: kinds that are new, and those of which there are more. */
+/** Unexpected growth between two counts: new kinds, and kinds with more keys. */
 export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] {
   return [...after]
     .filter(([kind, count]) =>
@@ -41,7 +41,7 @@ function most(kind: string): number {
   return kind.endsWith('*') ? MOST_DEPLOYMENTS : 1;
 }
 
-/** Jobs that BullMQ gave up are kept for a look (src/queue/producer.ts): they are not counted. */
+/** Without failed jobs, which BullMQ keeps for inspection (src/queue/producer.ts). */
 export async function transientKeys(redis: Redis): Promise<string[]> {
   const keys = await allKeys(redis);
   const failed = await Promise.all(
@@ -51,11 +51,11 @@ export async function transientKeys(redis: Redis): Promise<string[]> {
   return keys.filter((key) => TRANSIENT.test(key) && !givenUp.has(key.slice(key.lastIndexOf(':') + 1)));
 }
 
-/** Where requests wait for a permit: what waited there when its worker died goes with the key (permit.lua). */
+/** Rooms, in which requests wait for a permit: members left by a dead worker expire with the key (permit.lua). */
 const ROOM = /:(?:room|presence):/;
 const ROOM_KEPT_MS = 130_000;
 
-/** Those of them that belong to these requests, or to none. */
+/** Transient keys that belong to these requests, or to none. */
 export async function keysOf(redis: Redis, accepted: ReadonlySet<string>): Promise<string[]> {
   const keys = await transientKeys(redis);
   const areTheirs = await Promise.all(
@@ -72,12 +72,12 @@ function idIn(text: string): string {
 }
 
 /**
- * What is left is done and will go by itself: every key with a time to live, every record with its outcome. Of requests
- * that nobody was told are accepted (their API process died between record and job) only the time to live is looked at.
+ * Checks that all remaining keys expire and that all remaining records are done. For requests whose clients were not told that
+ * they are accepted (their API process died between record and job), only the time to live is checked.
  */
 export async function checkRest(redis: Redis, keptMs: number, accepted: ReadonlySet<string>): Promise<string[]> {
   const keys = await transientKeys(redis);
-  // The janitor clears the wait queues of what a crash has left in them (workers/support/start-worker.ts).
+  // Wait queues are skipped: the janitor removes what a crash has left there (workers/support/start-worker.ts).
   const checks = keys
     .filter((key) => !key.includes(':waiting:'))
     .map(async (key) => {

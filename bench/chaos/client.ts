@@ -1,22 +1,22 @@
-// Runs one errand to its end, through broken connections and 503s, as a careful client would: with its key, or the
-// request's id, at another instance, from where it left off.
+// Runs one errand to its end, through broken connections and 503s, like a robust client: it retries with its idempotency key, or
+// the request's id, at another instance, from where it left off.
 import { endOfEvent, SPOKEN_PROTOCOLS, withoutComments } from '#test/support/spoken-protocols.ts';
 import type { Errand } from './errand.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { beginSeen, heardOf, type Seen } from './seen.ts';
 
 export interface World {
-  /** URL of an API process that runs, another one if there is one; null while none does. */
+  /** URL of a running API process, preferably not `other`; null if none is running. */
   pickApi(other: string | null): string | null;
   key: string;
   model: string;
 }
 
-/** An errand that is not over by then is a violation. */
+/** An errand that takes longer is a violation. */
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 150;
 const POLL_MS = 200;
-/** Nothing was sent, or every provider failed: try again. */
+/** Nothing was sent, or every provider failed: retry. */
 const NOT_NOW = 503;
 
 export async function runErrand(world: World, errand: Errand): Promise<Seen> {
@@ -49,7 +49,7 @@ class ErrandRun {
     }
   }
 
-  /** The same again, elsewhere: the same bytes. */
+  /** Repeats the request at another instance, which must return the same bytes. */
   async replay(): Promise<void> {
     const { raw, requestId, violations } = this.#seen;
     const untilMs = Date.now() + PATIENCE_MS / 2;
@@ -67,7 +67,7 @@ class ErrandRun {
     violations.push('no replay came');
   }
 
-  /** Null when there is nobody to ask. */
+  /** Null if no API process is running. */
   async #ask(): Promise<Exchange | null> {
     const { manner, key } = this.#errand;
     const { requestId } = this.#seen;
@@ -129,7 +129,7 @@ class ErrandRun {
     return got;
   }
 
-  /** True when the errand is over. */
+  /** Returns true if the errand is over. */
   #take(got: Exchange): boolean {
     const { manner } = this.#errand;
     const seen = this.#seen;
@@ -152,7 +152,7 @@ class ErrandRun {
     return got.status === 202 ? false : this.#takeStatus(got);
   }
 
-  /** By its key, or by the id of the request where that is known. */
+  /** Whether it can return to the request: by its key, or by the request's id if that is known. */
   #hasWayBack(): boolean {
     const { key, manner } = this.#errand;
     return key !== null || (manner !== 'whole' && this.#seen.requestId !== null);
@@ -184,7 +184,7 @@ class ErrandRun {
     return false;
   }
 
-  /** Events that came whole; a protocol without ids begins again, with what was there. */
+  /** Appends complete events. Protocols without event ids restart from the beginning, which must match. */
   #append(got: Exchange): void {
     const seen = this.#seen;
     const text = withoutComments(got.text);
@@ -206,7 +206,7 @@ class ErrandRun {
     if (requestId === undefined || status === null || status >= 300) return;
     if (seen.requestId !== null && seen.requestId !== requestId && seen.raw !== '') {
       if (heardOf(seen).ids.length > 0) seen.violations.push(`${seen.requestId} was continued as ${requestId}`);
-      // Without ids it came from the start, and its headers say that it is another: the first one has failed.
+      // Without event ids the answer starts over; its headers name another request, so the first one has failed.
       else seen.raw = '';
     }
     if (this.#errand.manner === 'async' && status !== 202) return;

@@ -1,5 +1,5 @@
-// What a chaos client sets out to do. Everything is chosen from the seed before it begins, so that the same seed gives
-// the same errands however the run goes.
+// What a chaos client does. Everything is chosen from the seed in advance, so that the same seed gives the same errands,
+// independent of the course of the run.
 import { hashText, nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import { SPOKEN, type SpokenName } from '#test/support/spoken-protocols.ts';
 
@@ -10,11 +10,11 @@ export interface Errand {
   manner: 'whole' | 'stream' | 'async';
   /** Its Idempotency-Key. */
   key: string | null;
-  /** It goes away after so long and does not come back. */
+  /** It leaves after this time and does not come back; null if it stays. */
   leavesAfterMs: number | null;
-  /** Its connection breaks after so long, through no fault of the broker; it comes back to another instance. */
+  /** Its connection breaks after this time, not because of the broker; it comes back to another instance. Null if not. */
   dropsAfterMs: number | null;
-  /** Before it sets out. */
+  /** Before it starts. */
   pauseMs: number;
 }
 
@@ -26,10 +26,10 @@ const DROPPER_SHARE = 0.25;
 const LEAST_TOKENS = 10;
 const MOST_TOKENS = 60;
 const LONGEST_PAUSE_MS = 1_500;
-/** Within this most streams are under way. */
+/** Most streams are still running at this time. */
 const LONGEST_STAY_MS = 2_000;
 
-/** @param seed of the run: prompts of two runs differ. */
+/** @param seed the seed of the run, so that prompts of different runs differ. */
 export function chooseErrand(random: Random, name: string, seed: number): Errand {
   const chance = (share: number) => nextFraction(random) < share;
   const between = (least: number, most: number) => Math.round(least + nextFraction(random) * (most - least));

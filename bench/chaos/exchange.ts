@@ -1,12 +1,12 @@
-// One HTTP exchange of a chaos client, on a connection of its own. Ends in whatever way it ends; never rejects.
+// One HTTP exchange of a chaos client, on its own connection. Never rejects: the result tells how it ended.
 import { type IncomingMessage, request } from 'node:http';
 
 export interface Exchange {
-  /** Null when the connection ended before any status. */
+  /** Null if the connection ended before a status. */
   status: number | null;
   headers: Record<string, string>;
   text: string;
-  /** `whole` is the proper end of the HTTP message, `left` the client's own going, `slow` its patience at an end. */
+  /** `whole`: proper end of the HTTP message; `left`: closed by the client; `slow`: the client's time limit was reached. */
   ending: 'whole' | 'broken' | 'left' | 'slow';
   endedAtMs: number;
 }
@@ -16,7 +16,7 @@ export interface Wanted {
   method?: 'GET' | 'POST';
   headers: Record<string, string>;
   body?: string;
-  /** The client goes away after so long. */
+  /** The client disconnects after this time. */
   leaveAfterMs?: number | null;
   patienceMs: number;
 }

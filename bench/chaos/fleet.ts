@@ -1,13 +1,13 @@
-// The processes under fire: killed at random, started again at once, and in the end asked to leave.
+// The processes under test: killed at random, restarted at once, and stopped at the end.
 import { nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import type { TestBroker, TestProcess } from '#test/support/broker.ts';
 
 export interface Kill {
   what: 'api' | 'worker' | 'redis';
-  /** Of an API process. */
+  /** URL of an API process; null for others. */
   url: string | null;
   atMs: number;
-  /** When it, or its successor, was there again. */
+  /** When it, or its successor, was running again. */
   untilMs: number;
 }
 
@@ -19,19 +19,19 @@ interface Slot {
 
 export interface Fleet {
   readonly kills: readonly Kill[];
-  /** URLs of the API processes that run. */
+  /** URLs of the running API processes. */
   apiUrls(): string[];
-  /** One of those that run, chosen by chance; nobody where each is the last of its kind: a slow machine starts slowly. */
+  /** Kills a random running process. Kills none if each is the last of its kind, since slow machines restart slowly. */
   killOne(random: Random): void;
-  /** Redis dies, is away for so long, and comes back with what its file has. */
+  /** Kills Redis and restarts it from its file after this time. */
   restartRedis(awayMs: number): Promise<void>;
-  /** Resolves when every process runs again. */
+  /** Resolves when every process is running again. */
   whole(): Promise<void>;
-  /** SIGTERM to all; gives what went wrong: an exit code, a process that is left. */
+  /** Sends SIGTERM to all; returns problems: bad exit codes, remaining processes. */
   leave(): Promise<string[]>;
 }
 
-/** A process that starts while Redis is away gives up at once. */
+/** A process that starts while Redis is down exits at once. */
 const START_AGAIN_MS = 250;
 
 export function createFleet(broker: TestBroker): Fleet {

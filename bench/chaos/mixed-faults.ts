@@ -1,5 +1,5 @@
-// What goes wrong around processes that must all live: Redis takes no writes, SQL is away or refuses rows, uploads are cut. One
-// of them at a time and calm in between, in an order that the seed decides; providers' absurdities come by their own rules
+// Faults around processes, all of which must survive: Redis rejects writes, SQL is down or refuses rows, uploads are cut off. One
+// fault at a time with pauses in between, in an order determined by the seed; absurd answers of providers follow their own rules
 // (setting.ts).
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,7 +9,7 @@ import { admin } from '#test/support/admin.ts';
 import type { TestBroker, TestProcess } from '#test/support/broker.ts';
 import { pause } from './fleet.ts';
 
-/** Begins, and gives what ends it. */
+/** Starts the fault and returns the function that ends it. */
 type Disturbance = (broker: TestBroker) => Promise<() => Promise<unknown>>;
 
 const DISTURBANCES: Record<string, Disturbance> = {
@@ -30,7 +30,7 @@ const DISTURBANCES: Record<string, Disturbance> = {
     };
   },
   async 'SQL refuses rows'({ database }) {
-    // One attempt in four or so.
+    // About one attempt in four.
     await sql
       .raw(
         `create trigger refusing before insert on ledger_entries when new.output_tokens % 4 = 1
@@ -45,7 +45,7 @@ const LASTS_MS = { least: 500, most: 1_500 };
 const CALM_MS = { least: 400, most: 1_000 };
 const CUT_UPLOAD_EVERY_MS = 150;
 
-/** Resolves when the time is over and the last disturbance with it; gives how often each came. */
+/** Resolves when the time is over and the last fault has ended, with the number of times each occurred. */
 export async function disturb(broker: TestBroker, random: Random, untilMs: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const between = ({ least, most }: { least: number; most: number }) => least + nextFraction(random) * (most - least);
@@ -62,7 +62,7 @@ export async function disturb(broker: TestBroker, random: Random, untilMs: numbe
   return counts;
 }
 
-/** Uploads that end in the middle of a part, of a header, of a boundary, or whose connection does. */
+/** Sends uploads that end within a part, a header or a boundary, or whose connection breaks there. */
 export async function cutUploads(broker: TestBroker, key: string, random: Random, untilMs: number): Promise<number> {
   let sent = 0;
   while (Date.now() < untilMs) {
@@ -81,7 +81,7 @@ const UPLOAD = [
   `content-type: application/jsonl\r\n\r\n{"custom_id":"1"}\r\n--${BOUNDARY}--\r\n`,
 ].join('');
 
-/** @param isSaid the request says that this is all of it; else its connection breaks. */
+/** @param isSaid the request declares this length; otherwise its connection breaks. */
 function cutUpload({ hostname, port }: URL, key: string, share: number, isSaid: boolean): Promise<void> {
   const body = UPLOAD.slice(0, Math.floor(UPLOAD.length * share));
   const head = [
@@ -103,7 +103,7 @@ function cutUpload({ hostname, port }: URL, key: string, share: number, isSaid: 
   });
 }
 
-/** What SQL has refused is written now that it takes everything. */
+/** Replays the messages that SQL refused, now that it accepts everything. */
 export async function replayRejects(broker: TestBroker): Promise<void> {
   for (;;) {
     const { json } = await admin<{ left: number; replayed: number }>(broker, 'POST', '/ledger/rejects/replay', {});
@@ -111,7 +111,7 @@ export async function replayRejects(broker: TestBroker): Promise<void> {
   }
 }
 
-/** Each process is the one that was started, and none has met an error that nobody caught. */
+/** Checks that no process was restarted and that none logged an uncaught error. */
 export function checkAlive({ apis, workers }: TestBroker): string[] {
   const processes = [...apis, ...workers];
   return [

@@ -1,4 +1,4 @@
-// Many clients and a random killer, for a bounded time; then everything that was promised is checked.
+// Runs many clients and a random killer for a bounded time, then checks all guarantees.
 
 import { createRandom, hashText, nextFraction } from '#simulator/engine/answers/random.ts';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
@@ -20,9 +20,9 @@ export interface ChaosOptions {
   apis: number;
   workers: number;
   redisRestarts: number;
-  /** Nobody is killed; everything around the processes goes wrong in turn (mixed-faults.ts). */
+  /** No process is killed; everything around them fails in turn (mixed-faults.ts). */
   mixesFaults?: boolean;
-  /** Waits until Redis has forgotten every answer; else looks whether it will. */
+  /** Waits until all answers have expired in Redis; otherwise only checks that they will. */
   waitsForDrain: boolean;
   onProgress: (line: string) => void;
 }
@@ -37,18 +37,18 @@ export interface ChaosReport {
   calls: number;
   faults: number;
   books: BooksResult;
-  /** Request ids, and what was seen. */
+  /** Request ids with what was observed. */
   violations: string[];
-  /** What all processes have logged, where something was violated; lines of the requests concerned begin with a star. */
+  /** Logs of all processes if there are violations; entries of the affected requests start with an asterisk. */
   trace: string[];
 }
 
 const KILL_EVERY_MS = { least: 1_000, most: 2_000 };
 const REDIS_AWAY_MS = { least: 300, most: 1_200 };
 const PROGRESS_MS = 5_000;
-/** A dead worker's attempt is open for its lease and a sweep, its messages for the ledger until another takes them. */
+/** Covers the lease and a sweep for attempts of a dead worker, and the takeover of its ledger messages. */
 const BOOKS_LIMIT_MS = 60_000;
-/** Beyond the time that answers are kept. */
+/** Added to the time that answers are kept. */
 const DRAIN_SLACK_MS = 5_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -97,7 +97,7 @@ async function playAndCheck(setting: Setting, options: ChaosOptions): Promise<Ch
   };
 }
 
-/** By time: those that belong to the violations' requests carry a mark. */
+/** Log entries by time; those of the violations' requests are marked. */
 function traceOf({ broker }: Setting, violations: readonly string[]): string[] {
   const ids = new Set(violations.flatMap((violation) => violation.match(REQUEST_ID) ?? []));
   const timeOf = (line: string) => /"time":"([^"]+)"/.exec(line)?.[1] ?? '';
@@ -122,7 +122,7 @@ async function mixFaults(
   return { ...disturbances, 'uploads cut': uploads };
 }
 
-/** What is spent of the budget is what the books say; nothing is held for requests that are over. */
+/** Checks that the budget's spending equals the ledger's, and that nothing is reserved for ended requests. */
 async function checkBudget({ broker, keyId }: Setting): Promise<string[]> {
   const [spent, held] = await broker.redis.client.hmget(
     createKeyspace('sluice').budget(`${keyId}:total`),
@@ -136,7 +136,7 @@ async function checkBudget({ broker, keyId }: Setting): Promise<string[]> {
   ];
 }
 
-/** Half of the actions in the first half of the time, so that what they broke can heal under load. */
+/** Kills processes at random, and restarts Redis at evenly spaced times, with time to recover under load after the last. */
 async function killAtRandom(fleet: Fleet, options: ChaosOptions, untilMs: number): Promise<undefined> {
   const random = createRandom(hashText('killer', options.seed));
   const between = ({ least, most }: { least: number; most: number }) => least + nextFraction(random) * (most - least);

@@ -1,22 +1,22 @@
-// What one errand came to, in its client's eyes.
+// The result of one errand, from its client's point of view.
 import { type HeardStream, readSpokenStream, SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
 import type { Errand } from './errand.ts';
 
 export interface Seen {
   errand: Errand;
-  /** Of the last exchange that had one. */
+  /** From the last exchange that had one. */
   requestId: string | null;
-  /** Every request of it that the broker has accepted: a client without a key may have had to ask twice. */
+  /** All of its requests that the broker accepted: a client without an idempotency key may have had to send several. */
   accepted: Set<string>;
   /**
-   * `whole`: the answer. `error event`: a part of it, and that it is broken. `failure`: a status and an error. `lost`: the
-   * connection broke, and there is no way back to the request. `left`: the client went. `stuck`: patience is over.
+   * `whole`: a complete answer. `error event`: a part of it, then an error event. `failure`: an error status. `lost`: the
+   * connection broke, with no way to return to the request. `left`: the client disconnected. `stuck`: time limit exceeded.
    */
   ending: 'whole' | 'error event' | 'failure' | 'lost' | 'left' | 'stuck';
-  /** Bytes of the answer, comments left out. */
+  /** Text of the answer without comments. */
   raw: string;
   failure: string | null;
-  /** Where and when its connections broke: each must be the doing of a kill. */
+  /** Where and when its connections broke; each must be explained by a kill. */
   breaks: { api: string; atMs: number }[];
   resumed: number;
   replayed: boolean;
@@ -46,7 +46,7 @@ export function heardOf({ errand, raw }: Seen): HeardStream {
   return readSpokenStream(errand.protocol, raw);
 }
 
-/** The answer's text is what the provider says to this prompt, or (of a broken one) the beginning of it. */
+/** Checks that the answer's text is the provider's answer to this prompt or, for a broken answer, a prefix of it. */
 export function checkText(seen: Seen, expected: string): void {
   const { errand, ending, raw, violations } = seen;
   if (errand.manner === 'stream') {

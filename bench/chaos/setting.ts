@@ -1,5 +1,5 @@
-// The stage: two providers that fail one call in ten and say the same words, a third that nobody disturbs and that knows
-// what they should have said, and a broker in front.
+// The setting: a broker in front of two providers that fail one call in ten and give the same answers; and a third provider
+// without faults that knows the expected answers.
 
 import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
@@ -10,13 +10,13 @@ import { exchange } from './exchange.ts';
 
 export interface Setting {
   broker: TestBroker;
-  /** Of the clients: it has a budget that is never used up. */
+  /** The clients' key, with a budget that is never exhausted. */
   key: string;
   keyId: string;
   bills(): BillEntry[];
   faults(): number;
   calls(): number;
-  /** What the providers say to a prompt. */
+  /** The providers' answer to a prompt. */
   expected(prompt: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ const PACE_MS = 40;
 const PRICE = { input: 2.5, cached_input: 1.25, output: 10 };
 const TIMEOUTS = { connect_ms: 1_000, first_byte_ms: 8_000, idle_ms: 1_500 };
 const RETRIES = { max: 2, base_ms: 20, max_ms: 200 };
-/** One call in ten, between them. */
+/** Together, about one call in ten. */
 const FAULTS = [
   '503 chance=0.015',
   '500 chance=0.01',
@@ -38,13 +38,13 @@ const FAULTS = [
   'malformed@5 chance=0.01',
   'error_event@8 chance=0.01',
 ];
-/** What no provider should say, beside the others where faults are mixed. */
+/** Invalid answers, added to the faults if these are mixed. */
 const ABSURDITIES = ['absurd_usage chance=0.03', 'giant_event@4:2000000 chance=0.02'];
 
-/** Every answer can be asked for again while its client has the patience to, however often its workers died. */
+/** Long enough for a client to return to its answer until its time limit, however often workers died. */
 export const KEPT_MS = 40_000;
 const STORAGE = { finished_ms: KEPT_MS, idempotency_ms: KEPT_MS };
-/** From acceptance: a key is remembered from the deadline on. */
+/** Counted from acceptance: the time that keys are kept starts at the deadline. */
 export const KEY_KEPT_MS = KEPT_MS + 45_000;
 const SERVER = {
   deadline_ms: KEY_KEPT_MS - KEPT_MS,
@@ -52,7 +52,7 @@ const SERVER = {
   shutdown_grace_ms: 5_000,
   keep_alive_ms: 2_000,
 };
-/** What Redis has answered is on the disk: nothing may be missing after it was killed. */
+/** Redis replies only after writing to disk: nothing may be missing after it is killed. */
 const KEPT = { appendOnly: true, args: ['--appendfsync', 'always'] };
 
 export interface SettingOptions {

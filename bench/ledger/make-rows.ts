@@ -1,5 +1,5 @@
-// Rows of the ledger in any number, made by SQL: three months of 200 keys, 12 models, batches, sessions and tags. The same rows each
-// time, the same on both engines.
+// Creates any number of ledger rows by SQL: three months of 200 keys, 12 models, batches, sessions and tags. The rows are the
+// same every time and on both engines.
 import { sql } from 'kysely';
 import type { Database } from '#src/storage/database.ts';
 import { isPostgres } from '#src/storage/rollups.ts';
@@ -7,16 +7,16 @@ import { isPostgres } from '#src/storage/rollups.ts';
 const DAY_MS = 86_400_000;
 export const DAYS = 90;
 const CHUNK = 250_000;
-/** Odd multipliers: one sequence for each thing that is chosen. */
+/** Odd multipliers: one pseudo-random sequence per choice. */
 const MULTIPLIERS = [2654435761, 1597334677, 3812015801, 2246822519, 3266489917, 668265263, 1181783497, 374761393];
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** A whole number below `count`, evenly. */
+/** A uniformly distributed integer below `count`. */
 function pick(which: number, count: number, of = 'n'): string {
   return `((${of} * ${MULTIPLIERS[which]}) % 4294967296 * ${count} / 4294967296)`;
 }
 
-/** Low ones more often. */
+/** As `pick`, but low numbers are more frequent. */
 function skewed(first: number, second: number, count: number): string {
   return `(${pick(first, count)} * ${pick(second, count)} / ${count})`;
 }
@@ -30,12 +30,12 @@ function requestId(time: string): string {
 }
 
 const KEY = skewed(0, 1, 200);
-/** Nine calls in ten go to the model that a key is for. */
+/** Nine calls in ten use the key's main model. */
 const MODEL = `case when ${pick(2, 10)} < 9 then (${KEY}) * 7 % 12 else ${pick(3, 12)} end`;
-/** One in thirty was answered by another one than the first. */
-// SQLite joins texts before it divides.
+/** One call in thirty was answered by a fallback provider. */
+// In parentheses, because `||` binds tighter than `%` in SQLite.
 const PROVIDER = `(((${MODEL}) + case when ${pick(6, 30)} = 0 then 1 else 0 end) % 5)`;
-/** One key in eight writes batches. */
+/** One key in eight sends batches. */
 const IS_BATCH = `(${KEY}) % 8 = 3`;
 const IS_AGENT = `(${KEY}) % 8 = 5`;
 
@@ -53,7 +53,7 @@ const SHARED = {
   is_stream: '1',
   outcome: `case when ${pick(7, 1000)} < 970 then 'ok' when ${pick(7, 1000)} < 985 then 'rate_limited' when ${pick(7, 1000)} < 995 then 'upstream_server_error' else 'request_cancelled' end`,
   batch_id: `case when ${IS_BATCH} then 'batch_' || (n / 20000) || '_' || ${KEY} end`,
-  // Some thirty calls of an agent each.
+  // About thirty calls of an agent per session.
   session: `case when ${IS_AGENT} then 'session_' || (n / 5000) || '_' || ${KEY} || '_' || ${pick(4, 2)} end`,
   tags: `case when (${KEY}) % 4 = 1 then ',team:' || (${KEY} % 12) || ',' end`,
   cost_pico_usd: `1000000 + ${pick(1, 1_000_000)} * 1000 + n % 1000`,
@@ -85,7 +85,7 @@ const REQUEST = {
   timeline: `'[]'`,
 };
 
-/** In both tables, evenly over the days. */
+/** Creates rows in both tables, spread evenly over the days. */
 export async function makeRows(database: Database, count: number, onProgress: (made: number) => void): Promise<void> {
   const step = Math.floor((DAYS * DAY_MS) / count);
   const startMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - (DAYS - 1) * DAY_MS;

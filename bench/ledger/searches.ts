@@ -1,4 +1,4 @@
-// The console's searches for requests, each with one filter, over whatever the ledger has.
+// Times the console's searches for requests, each with one filter, over the existing ledger.
 
 import { type RequestFilter, searchRequests } from '#src/ledger/request-search.ts';
 import type { Database } from '#src/storage/database.ts';

@@ -1,5 +1,5 @@
-// How fast the ledger's writer writes: messages lie in Redis' stream, as workers have put them there, and processes' writers take them from
-// it to SQL, in the transactions, with the triggers and into the partitions that an installation has.
+// Measures the speed of the ledger writer: messages are in the Redis stream, as workers append them, and the writers of several
+// processes move them to SQL, with the transactions, triggers and partitions of a real installation.
 import { createRequestId } from '#src/contracts/ids.ts';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
@@ -58,7 +58,7 @@ export async function timeWriter({ database, messages, serverCpuMs }: WriteOptio
   );
 }
 
-/** Of a streamed answer, as its timeline has it. */
+/** Growth of a streamed answer, as in its timeline. */
 const GROWTH = Array.from({ length: 20 }, (_, index) => [300 + 30 * index, 10 * index] as const);
 
 function message(index: number): LedgerMessage {

@@ -1,4 +1,4 @@
-// A provider whose accounts have limits (test/support/limited-account.ts). It announces what OpenAI or Anthropic announce.
+// A provider whose accounts have limits (test/support/limited-account.ts), with the headers that OpenAI or Anthropic send.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
@@ -16,7 +16,7 @@ export interface LimitedProvider {
   /** Takes effect at once. */
   change(account: string, limits: AccountLimits): void;
   shape: Shape;
-  /** Since it was last asked. */
+  /** What happened since the last call. */
   verdict(): Verdict;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// An hour's worth of small requests of every kind, as fast as they go, and what is left of them.
+// Sends an hour's worth of small requests of every kind at full speed, and checks what remains of them.
 import { Agent, request } from 'undici';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
@@ -10,18 +10,18 @@ import { transientKeys } from '../chaos/check-redis.ts';
 
 export interface Stage {
   broker: TestBroker;
-  /** Sends so many requests; gives how many had each status. */
+  /** Sends this many requests; returns the number of answers by status. */
   run(requests: number, onProgress?: (done: number) => void): Promise<Record<number, number>>;
-  /** Resolves when nothing of any request is left in Redis. */
+  /** Resolves when Redis has no more keys of requests. */
   drained(): Promise<void>;
   close(): Promise<void>;
 }
 
 const MODEL = 'm';
 const CONCURRENCY = 64;
-/** Answers are forgotten as soon as they have been read. */
+/** How long answers are kept: just long enough to be read. */
 const KEPT_MS = 1_000;
-/** Idempotency keys are kept so much longer. */
+/** Idempotency keys are kept this much longer. */
 const DEADLINE_MS = 10_000;
 const DRAIN_LIMIT_MS = 60_000;
 const PROGRESS_EVERY = 1_000;
@@ -75,7 +75,7 @@ function configurationFor(simulator: Simulator): ConfigurationInput {
   };
 }
 
-/** Of ten: six whole, three streamed, one asynchronous; one in five with a key. */
+/** Of ten requests six are unstreamed, three streamed, one asynchronous; one in five has an idempotency key. */
 async function send(url: string, agent: Agent, index: number): Promise<number> {
   const spoken = SPOKEN_PROTOCOLS[SPOKEN[index % SPOKEN.length]!];
   const isStream = index % 10 > 6;

@@ -1,5 +1,5 @@
-// What the look through a body's bytes costs beside the parse that follows it, and how long the largest bodies that pass
-// hold the event loop. Run: node bench/micro/json-bounds.ts
+// Measures the cost of scanning a body's bytes, compared with the parse that follows, and how long the largest accepted bodies
+// block the event loop. Run: node bench/micro/json-bounds.ts
 import { BODY_BOUNDS, findExcess } from '../../src/protocols/bounds/json-bounds.ts';
 
 const MEGABYTE = 1024 * 1024;
@@ -38,7 +38,7 @@ const bodies: readonly [string, Buffer][] = [
   ['31 MB of [', Buffer.alloc(LIMIT - MEGABYTE, '[')],
 ];
 
-/** Best of many, in microseconds: what the code costs, not what else ran. */
+/** Minimum of many runs in microseconds, which excludes the effect of other load. */
 function best(work: () => unknown, size: number): number {
   const rounds = size < MEGABYTE ? 2_000 : 5;
   let least = Number.POSITIVE_INFINITY;

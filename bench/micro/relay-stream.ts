@@ -1,5 +1,5 @@
-// What a worker does with one event of a stream, from the socket's piece to what is handed to Redis, for each pair of client
-// and provider protocol: microseconds of CPU per event, without any input or output. Run: node bench/micro/relay-stream.ts [PROVIDER-PROTOCOL [CLIENT-PROTOCOL]]
+// Measures a worker's CPU per stream event in microseconds, from the piece read from the socket to what is sent to Redis, for
+// each pair of client and provider protocol, without I/O. Run: node bench/micro/relay-stream.ts [PROVIDER-PROTOCOL [CLIENT-PROTOCOL]]
 import type { Deployment } from '../../src/config/catalogue.ts';
 import type { RequestSpec } from '../../src/contracts/request-record.ts';
 import { clientProtocol, findProtocolRoute, type ProtocolRoute } from '../../src/protocols/registry.ts';
@@ -18,7 +18,7 @@ const event = (data: object, name?: string) =>
 const WORDS = ['Hello', ' world', ',', ' the', ' ocean', ' is', ' "wide"', '\n', ' über', ' mountains'];
 const word = (index: number) => WORDS[index % WORDS.length]!;
 
-/** Events as the providers write them in the middle of an answer, with what comes before and ends them. */
+/** Events in the middle of an answer as providers send them, with what precedes and ends them. */
 const STREAMS: Record<string, (index: number) => Buffer[]> = {
   'openai-chat': (index) => [
     event({

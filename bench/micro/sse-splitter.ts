@@ -1,5 +1,5 @@
-// How long a worker is held by events of any size, in the pieces that a socket gives: 60 MB in one event must take less
-// than half a second, and twice the bytes twice the time. Run: node bench/micro/sse-splitter.ts
+// Measures how long events of any size block a worker, in the pieces that a socket delivers: one event of 60 MB must take less
+// than half a second, and time must grow linearly with size. Run: node bench/micro/sse-splitter.ts
 import { MAX_SSE_EVENT_BYTES, SseSplitter } from '../../src/protocols/wire/sse-splitter.ts';
 
 const PIECE_BYTES = 16 * 1024;

@@ -1,5 +1,5 @@
-// What traces cost: CPU per request of what API and worker do for them, sent to a collector that takes everything, at a pace that
-// the queue of spans can take. `node bench/micro/tracing.ts`
+// Measures the cost of traces: CPU per request in API and worker, with a collector that accepts everything, at a rate that the
+// span queue can handle. `node bench/micro/tracing.ts`
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-// What `sluice start` takes while nobody asks: memory of the launcher and all that it starts, CPU, commands to Redis.
+// Measures `sluice start` without requests: memory of the launcher and all of its child processes, CPU, commands to Redis.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const SETTLE_MS = 15_000;
 const WATCHED_MS = 10_000;
 const READY_MS = 120_000;
 
-/** @param providers configured, each with a model of its own; none is called. */
+/** @param providers number of configured providers, each with its own model; none is called. */
 export async function measureIdle(figures: Figures, checkout: Checkout, providers: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const config = join(directory, 'sluice.yaml');

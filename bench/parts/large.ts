@@ -1,5 +1,5 @@
-// Large bodies, one after the other over one connection: how long each takes, beside a direct call, and what it costs. Not by wrk,
-// which takes an early answer for the end of its request, and not under MONITOR, which would print every body.
+// Large bodies, one after the other over one connection: duration of each, compared with a direct call, and cost. Without wrk,
+// which treats an early answer as the end of its request, and without MONITOR, which would print every body.
 import { Pool } from 'undici';
 import type { Figures } from '../figures.ts';
 import { cpuDuring, residentMiB } from '../processes.ts';
@@ -9,7 +9,7 @@ import { perUnit } from './requests.ts';
 const MIB = 1024 * 1024;
 const PIECE = 'iVBORw0KGgo';
 
-/** An image of that size beside the prompt. */
+/** A prompt with an image of that size. */
 function bodyOf(mib: number): Buffer {
   const url = `data:image/png;base64,${PIECE.repeat(Math.floor((mib * MIB) / PIECE.length))}`;
   const content = [

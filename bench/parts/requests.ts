@@ -1,4 +1,4 @@
-// Unstreamed requests: how many a second, how long each takes, what it costs in CPU by process, and what Redis does for it.
+// Unstreamed requests: throughput, latency, CPU per process, and the work of Redis.
 import type { Figures } from '../figures.ts';
 import { runWrk, type WrkLoad } from '../load-wrk.ts';
 import { cpuDuring, type Measured } from '../processes.ts';
@@ -37,7 +37,7 @@ export async function measureRequests(
   });
 }
 
-/** Microseconds of CPU for each unit of work, by process; the upstream is not part of the total. */
+/** Microseconds of CPU per unit of work, by process; the total excludes the upstream. */
 export function perUnit(cpu: Record<string, number>, units: number): Record<string, number> {
   const own = Object.entries(cpu).map(([name, spent]) => [`${name}_us`, (spent / units) * 1e6] as const);
   const total = own.filter(([name]) => name !== 'upstream_us').reduce((sum, [, spent]) => sum + spent, 0);

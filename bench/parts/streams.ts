@@ -1,4 +1,4 @@
-// Streams: chunks a second over many at once, time to the first token, CPU per chunk; memory of open ones.
+// Streams: chunks per second with many open at once, time to the first token, CPU per chunk; memory of open streams.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Figures } from '../figures.ts';
@@ -32,7 +32,7 @@ export async function measureStreams(
   });
 }
 
-/** Resident memory of each process without streams and with them; and what each open stream has added. */
+/** Resident memory of each process without and with streams, and the increase per open stream. */
 export async function measureOpenStreams(figures: Figures, target: Target, streams: number): Promise<void> {
   await runStreams(target, 50, 1);
   const before = await memoryOf(target);
@@ -56,7 +56,7 @@ export async function measureOpenStreams(figures: Figures, target: Target, strea
 async function memoryOf(target: Target): Promise<Record<string, number>> {
   const memory: Record<string, number> = {};
   for (const { name, pid } of target.processes) memory[name] = (memory[name] ?? 0) + residentMiB(pid);
-  // The data: what its allocator keeps beside says more of the past than of the streams.
+  // Memory used for data: what the allocator keeps beyond that depends on the past rather than on the streams.
   if (target.redisPort !== null) memory.redis = await usedMiB(target.redisPort);
   return memory;
 }

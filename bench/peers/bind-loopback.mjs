@@ -1,4 +1,4 @@
-// Loaded before a peer that can only listen on all addresses: servers under test listen on loopback alone.
+// Preloaded into a peer that can only listen on all addresses: servers under test must listen on loopback only.
 import net from 'node:net';
 
 const { listen } = net.Server.prototype;
