@@ -1,4 +1,4 @@
-// src/contracts/admin-api.ts as the code would have it: written by scripts/generate.ts, held by test/unit/api/openapi.test.ts.
+// Generates src/contracts/admin-api.ts: written by scripts/generate.ts, checked by test/unit/api/openapi.test.ts.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { adminDocument } from '../src/api/describe/openapi/operations.ts';

@@ -1,6 +1,6 @@
-// Known vulnerabilities in what is installed without development (`npm audit`): fails on those of the severity `high` and
-// `critical`, names the rest. Where the registry at hand does not answer audits (a mirror, no network), it says so and fails
-// nothing. Plain JavaScript without dependencies: it runs before there are any.
+// Checks runtime dependencies for known vulnerabilities (`npm audit`): fails on severities `high` and `critical`, lists the rest.
+// If the configured registry does not support audits (a mirror, no network), it prints that and succeeds. Plain JavaScript
+// without dependencies, so that it runs before any are installed.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

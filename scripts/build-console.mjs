@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Builds the console (console/) into dist/console, unless it is built of these sources already: Vite, and each file compressed
-// beside itself, so that the server has nothing to compress. `--force` builds it in any case.
+// Builds the console (console/) into dist/console with Vite, unless it is up to date. Each file also gets compressed copies
+// beside it, so that the server need not compress. `--force` always builds.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,13 +13,13 @@ const BUILT = join(ROOT, 'dist/console');
 const MARK = join(BUILT, '.sources');
 const COMPRESSED = /\.(html|js|css|svg)$/;
 
-/** True: it was built. False: nothing had changed. Throws an Error that says what is wrong. */
+/** Returns true if it was built, false if it was up to date. Throws an Error with a readable message. */
 export function buildConsole({ force = false, node = process.execPath } = {}) {
   const mark = markOfSources();
   if (!force && existsSync(MARK) && readFileSync(MARK, 'utf8') === mark) return false;
   const vite = join(ROOT, 'node_modules/vite/bin/vite.js');
   const args = [vite, 'build', '--config', 'console/vite.config.ts', '--logLevel', 'warn'];
-  // Under a test runner NODE_ENV is `test`, by which Vite makes code for developers: a third larger, with our paths in it.
+  // Under a test runner NODE_ENV is `test`, with which Vite builds development code: a third larger, and with local paths.
   const env = { ...process.env, NODE_ENV: 'production' };
   const { status, stderr, stdout } = spawnSync(node, args, { cwd: ROOT, encoding: 'utf8', env });
   if (status !== 0) throw new Error(`the console could not be built:\n${stdout}${stderr}`);
@@ -32,7 +32,7 @@ export function buildConsole({ force = false, node = process.execPath } = {}) {
   return true;
 }
 
-/** Of everything that the result depends on. */
+/** Hash of everything that the result depends on. */
 function markOfSources() {
   const hash = createHash('sha256');
   for (const path of [...filesIn(join(ROOT, 'console')), join(ROOT, 'package-lock.json')]) {

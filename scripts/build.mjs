@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Makes what the npm package contains: dist/ with JavaScript, source maps and types, the Lua scripts beside them, the console,
-// and a package.json of its own, through which `#src/…` and `#workers/…` lead to the built files. A checkout does not need it:
-// bin/sluice.mjs runs the TypeScript where there is any. `npm pack` calls this (prepack).
+// Builds the contents of the npm package: dist/ with JavaScript, source maps and types, the Lua scripts beside them, the console,
+// and its own package.json, which maps `#src/…` and `#workers/…` to the built files. Not needed in a checkout: bin/sluice.mjs
+// runs the TypeScript if it exists. `npm pack` calls this (prepack).
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ import { buildConsole } from './build-console.mjs';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DIST = join(ROOT, 'dist');
 const SOURCES = ['src', 'workers', 'simulator'].filter((folder) => existsSync(join(ROOT, folder)));
-/** Read at run time from beside the code. */
+/** Files that the code reads at run time from its own folder. */
 const ASSET = /\.(lua|json|html|txt)$/;
 
 rmSync(DIST, { recursive: true, force: true });
@@ -20,7 +20,7 @@ for (const folder of SOURCES) copyAssets(folder);
 writePackage();
 buildConsole({ force: true });
 
-/** `#…` imports stay as they are written (tsc calls that TS2877): dist/package.json resolves them. */
+/** `#…` imports are not rewritten (tsc reports TS2877): dist/package.json resolves them. */
 function compile() {
   const node = join(ROOT, 'node_modules/.bin/node');
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -48,7 +48,7 @@ function copyAssets(folder) {
   }
 }
 
-/** Node takes the nearest package.json for `#…` imports; the sources name files as `.ts`. */
+/** Node resolves `#…` imports by the nearest package.json; the sources import files as `.ts`. */
 function writePackage() {
   const { name, version, type, imports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const built = Object.entries(imports)

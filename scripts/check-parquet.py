@@ -1,4 +1,4 @@
-# Reads an export of the ledger with two implementations that are not the one which wrote it, and holds them against each other.
+# Reads an export of the ledger with two implementations other than the one that wrote it, and compares the results.
 #   sluice costs export --format parquet > ledger.parquet
 #   uv run --with duckdb --with pyarrow scripts/check-parquet.py ledger.parquet
 import sys

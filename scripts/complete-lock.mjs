@@ -1,7 +1,7 @@
-// Run after changing dependencies. Makes package-lock.json complete and free of addresses:
-// - takes the download addresses out: npm finds packages by name in whatever registry is configured;
-// - adds the optional packages of other platforms that the registry at hand does not carry, by name and version, since
-//   `npm ci` refuses a lock without them.
+// Run after changing dependencies. Makes package-lock.json complete and independent of a registry:
+// - removes download addresses: npm finds packages by name in the configured registry;
+// - adds optional packages of other platforms that the configured registry lacks, by name and version, since `npm ci` refuses a
+//   lock without them.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const path = 'package-lock.json';

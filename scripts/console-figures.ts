@@ -1,6 +1,6 @@
-// What the console costs, and whether a million requests can be looked through: `npm run console-figures` fills a ledger, pages
-// through it by the API and in Chromium, then lets ten look at the live page, and prints what docs/console.md says of it.
-// Needs Chromium and a Redis server. `--rows N`, `--postgres`, `--only table|viewers`.
+// Measures the cost of the console, and browsing a million requests: `npm run console-figures` fills a ledger, pages through it
+// by the API and in Chromium, then opens the live page for ten viewers, and prints the figures for docs/console.md. Needs
+// Chromium and a Redis server. `--rows N`, `--postgres`, `--only table|viewers`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { sql } from 'kysely';
@@ -24,7 +24,7 @@ const ROWS = Number(options.rows);
 const AUTHORIZED = { authorization: `Bearer ${ADMIN_KEY}` };
 const SECONDS = Number(options.seconds);
 const say = (text: string) => process.stdout.write(`${text}\n`);
-/** The page counts what the browser calls long: tasks over 50 ms, and events that took long to be seen. */
+/** Makes the page count long tasks (over 50 ms) and events with a long delay until they are displayed. */
 const OBSERVE = `(() => {
   const seen = { tasks: [], events: [], frames: [] };
   window.__seen = seen;
@@ -61,7 +61,7 @@ try {
   await postgres?.stop();
 }
 
-/** Requests of the days before now, a few a second, with tags, failures and retries among them. */
+/** Creates requests of the past days, a few per second, some with tags, failures and retries. */
 async function fill(database: Database): Promise<void> {
   const startedAt = performance.now();
   const end = Date.now() - 3_600_000;
@@ -189,7 +189,7 @@ async function measureTable(): Promise<void> {
   await context.close();
 }
 
-// What ten who look cost the API process and Redis, without anything to look at and with twenty requests a second.
+// Measures the cost of ten viewers for the API process and Redis, without traffic and with twenty requests per second.
 
 async function measureViewers(): Promise<void> {
   for (const perSecond of [0, 20]) {
@@ -238,7 +238,7 @@ async function cpuOf({ apis, redis }: TestBroker, seconds: number): Promise<Cpu>
   return { api, redis: ofRedis, text: `API ${api.toFixed(2)} %, Redis ${ofRedis.toFixed(2)} %` };
 }
 
-/** The kernel counts in hundredths of a second. */
+/** The kernel counts CPU time in hundredths of a second. */
 function processorSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
@@ -274,7 +274,7 @@ async function connect(count: number): Promise<() => Promise<void>> {
   };
 }
 
-/** Of ten people: a browser opens six connections to one host. */
+/** Tabs of separate viewers: one browser opens at most six connections to a host. */
 async function openTabs(count: number): Promise<{ close(): Promise<unknown> }> {
   const contexts = await Promise.all(Array.from({ length: count }, () => browser.newContext()));
   for (const context of contexts) {

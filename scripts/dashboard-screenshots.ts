@@ -1,5 +1,6 @@
-// Pictures of the Grafana dashboards: `npm run screenshots:dashboards` opens each dashboard of deploy/grafana/dashboards in a running
-// Grafana (the profile `monitoring` of docker-compose.yml) and writes a picture of each into docs/images. Needs Debian's Chromium.
+// Screenshots of the Grafana dashboards: `npm run screenshots:dashboards` opens each dashboard of deploy/grafana/dashboards in a
+// running Grafana (the profile `monitoring` of docker-compose.yml) and writes a screenshot of each to docs/images. Needs Debian's
+// Chromium.
 //
 //   GRAFANA_URL=http://127.0.0.1:3000 GRAFANA_USER=admin GRAFANA_PASSWORD=… npm run screenshots:dashboards
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { chromium } from 'playwright-core';
 const DASHBOARDS = fileURLToPath(new URL('../deploy/grafana/dashboards/', import.meta.url));
 const IMAGES = fileURLToPath(new URL('../docs/images/', import.meta.url));
 const { GRAFANA_URL = 'http://127.0.0.1:3000', GRAFANA_USER = 'admin', GRAFANA_PASSWORD = 'admin' } = process.env;
-/** Grafana has no sign that all its panels have been drawn: nothing is asked of its server any more. */
+/** Grafana does not signal that all panels are drawn: wait until there are no more requests to its server. */
 const SETTLED = { waitUntil: 'networkidle', timeout: 60_000 } as const;
 
 const answer = await fetch(new URL('/api/health', GRAFANA_URL)).catch(() => null);

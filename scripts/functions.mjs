@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// What part of the product's functions the tests have run in their own processes, as test/support/note-functions.ts noted it.
-// Processes under test are not counted: most of them are killed. `npm run coverage` counts them, and lines.
+// Reports the share of the product's functions that tests ran in their own processes, as recorded by
+// test/support/note-functions.ts. Child processes are not included: most of them are killed. `npm run coverage` includes them,
+// and lines.
 //
 //   node scripts/functions.mjs FOLDER
 import { globSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +12,7 @@ if (folder === undefined) {
   console.error('usage: node scripts/functions.mjs FOLDER');
   process.exit(2);
 }
-/** By file and place: whether any worker has run it. */
+/** By file and position: whether any worker has run the function. */
 const ran = new Map();
 for (const name of readdirSync(folder)) {
   for (const [url, functions] of Object.entries(JSON.parse(readFileSync(join(folder, name), 'utf8')))) {

@@ -1,6 +1,6 @@
-// Writes what is generated from the code: the JSON Schema of the configuration, docs/configuration.md,
-// docs/translation.md and docs/metrics.md, and the types of the administration API.
-// `npm run generate`; a test holds the files against the code.
+// `npm run generate`: writes the files that are generated from the code: the JSON Schema of the configuration,
+// docs/configuration.md, docs/translation.md and docs/metrics.md, and the types of the administration API. Tests check that they
+// are up to date.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

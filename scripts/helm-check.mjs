@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// `npm run helm`: lints the chart, renders it with every values file of deploy/helm/ci, and holds what comes out against the
-// schemas of Kubernetes. helm and kubeconform are built by Go at the versions below, the schemas come from a Python package; all
-// of it is kept in a cache outside of the checkout. Kinds of other projects (KEDA, the Prometheus operator) have no schema there.
+// `npm run helm`: lints the chart, renders it with every values file of deploy/helm/ci, and validates the result against the
+// schemas of Kubernetes. helm and kubeconform are built with Go in the versions below, the schemas come from a Python package;
+// all of them are cached outside the checkout. Kinds of other projects (KEDA, the Prometheus operator) have no schema there.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ const TOOLS = {
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0',
 };
 const SCHEMAS = 'kubernetes-validate==1.37.0';
-/** The oldest that the chart names, and the newest known. */
+/** The oldest version that the chart supports, and the newest known one. */
 const KUBERNETES = ['1.25.0', '1.37.0'];
 const WITHOUT_SCHEMA = ['ScaledObject', 'PodMonitor', 'PrometheusRule'];
 
@@ -63,7 +63,7 @@ function build(name, module) {
 }
 
 /**
- * Standalone schemas of one version of Kubernetes: those of the package refer to a common file by an address of their own, which
+ * Creates standalone schemas for one version of Kubernetes: those in the package refer to a common file by an address that
  * kubeconform does not resolve.
  */
 function schemasOf(version) {
@@ -85,7 +85,7 @@ function schemasOf(version) {
   return folder;
 }
 
-/** Each has all definitions: only those of kinds that a chart like this one may have. */
+/** Only kinds that a chart like this may use, because each schema includes all definitions. */
 function isWanted(name) {
   return /^(configmap|cronjob|deployment|horizontalpodautoscaler|ingress|job|networkpolicy|persistentvolumeclaim|pod|poddisruptionbudget|role|rolebinding|secret|service|serviceaccount|statefulset)(-[a-z.]+)?-v\d\w*\.json$/.test(
     name,

@@ -1,5 +1,5 @@
-// The licences of what is installed with Sluice: all must be ones under which it may be used and passed on without conditions on
-// what it is used in. Those of development are named and not judged: nobody is given them. `--lock FILE` reads another lock file.
+// Checks the licences of runtime dependencies: all must allow use and distribution without conditions on the software that uses
+// them. Licences of development dependencies, which are not distributed, are only listed. `--lock FILE` reads another lock file.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,7 @@ function nameOf(path) {
   return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
-/** Packages of other platforms stand in the lock by name and version only: they have the licence of those beside them. */
+/** For packages of other platforms the lock has only name and version: uses the licence of a sibling package. */
 function licenceOf(path, { license, version, os }) {
   if (license !== undefined) return license;
   const manifest = join(root, path, 'package.json');
@@ -44,7 +44,7 @@ function licenceOf(path, { license, version, os }) {
   return os === undefined || !scope.startsWith('@') ? undefined : installed.find(isBeside)?.[1].license;
 }
 
-/** SPDX: of alternatives one is enough, of parts all are needed. */
+/** SPDX expressions: one alternative of OR must be allowed, and all parts of AND. */
 function isAllowed(licence) {
   if (typeof licence !== 'string') return false;
   const alternatives = licence.replace(/[()]/g, '').split(' OR ');

@@ -1,4 +1,4 @@
-// docs/metrics.md, from the table of metrics.
+// Generates docs/metrics.md from the table of metrics.
 import { METRIC_PARTS, type MetricDefinition, type MetricPart } from '../src/telemetry/metric-definition.ts';
 import { METRICS } from '../src/telemetry/metric-table.ts';
 

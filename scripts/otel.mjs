@@ -1,6 +1,6 @@
-// Traces and metrics through OpenTelemetry's own collector: builds one of its released modules with Go, puts it between Sluice and
-// the test's receiver, and runs test/e2e/tracing.test.ts, which prints the trace of a request with a retry and a fallback.
-// `npm run otel`; needs Go 1.25 or newer and, once, its module proxy. Not a part of `npm test`.
+// `npm run otel`: sends traces and metrics through OpenTelemetry's own collector. Builds a released collector module with Go,
+// puts it between Sluice and the test's receiver, and runs test/e2e/tracing.test.ts, which prints the trace of a request with a
+// retry and a fallback. Needs Go 1.25 or newer and, once, its module proxy. Not part of `npm test`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm run promtool`: Prometheus' own tool looks at the names of the metrics, the configuration of docker-compose.yml, the alert rules
-// and their tests. Where there is none, Debian's package is taken apart for it, in a cache outside of the checkout.
+// `npm run promtool`: checks metric names, the Prometheus configuration of docker-compose.yml, the alert rules and their tests
+// with Prometheus' promtool. If it is not installed, it is extracted from Debian's package into a cache outside the checkout.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -21,7 +21,7 @@ run(['check', 'config', '--syntax-only', join(FOLDER, 'prometheus.yaml')]);
 run(['check', 'rules', join(FOLDER, 'alerts.yaml')]);
 run(['test', 'rules', join(FOLDER, 'alerts.test.yaml')]);
 
-/** Every metric of the table with one sample, as /metrics would show it. */
+/** Every metric of the table with one sample, in the format of /metrics. */
 function exposition() {
   const blocks = Object.values(METRICS).map(({ name, type, help, labels }) => {
     const pairs = labels.map((label) => `${label}="x"`);

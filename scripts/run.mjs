@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm start` and `npm test` on a fresh clone: installs what is missing, says so, then runs the real thing on Node 24.
-// Plain JavaScript without dependencies: it runs before there are any, on Node 20 or newer.
+// `npm start` and `npm test` on a fresh clone: installs what is missing, reports it, then runs the actual program on Node 24.
+// Plain JavaScript without dependencies, so that it runs before any are installed, on Node 20 or newer.
 //
 //   node scripts/run.mjs start [arguments of `sluice start`]
 //   node scripts/run.mjs test [arguments of vitest]
@@ -12,9 +12,9 @@ import { setUp } from './set-up.mjs';
 const [task, ...rest] = process.argv.slice(2);
 const NODE = 'node_modules/.bin/node';
 const CACHE = 'node_modules/.cache';
-/** Of what runs beside the tests: it takes the time in which they wait, and little else. */
+/** For the checks that run beside the tests: they mostly use CPU time that the tests leave idle. */
 const NICENESS = 5;
-/** One after the other, beside the tests. A fault ends the run at once. */
+/** Run one after the other, beside the tests. A failure ends the run at once. */
 const CHECKS = [
   ['node_modules/typescript/bin/tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', `${CACHE}/tsc.tsbuildinfo`],
   ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'console/tsconfig.json'],
@@ -37,14 +37,14 @@ if (!(task in TASKS)) {
 await setUp(TASKS[task].needs);
 const running = new Set();
 process.on('SIGTERM', () => stop('SIGTERM'));
-// A terminal's Ctrl-C reaches the children, too.
+// Ctrl-C in a terminal also reaches the child processes.
 process.on('SIGINT', () => {});
 const { command, checks } = TASKS[task];
 const [code, faults] = await Promise.all([run(command, 'inherit').then(({ code }) => code), check(checks)]);
 for (const fault of faults) console.error(fault);
 process.exit(faults.length > 0 ? 1 : code);
 
-/** What the first check that failed has printed. The tests end then. */
+/** Returns the output of the first failed check, which also stops the tests. */
 async function check(commands) {
   if (commands.length === 0) return [];
   mkdirSync(CACHE, { recursive: true });

@@ -1,6 +1,6 @@
-// Pictures of the console for README and docs: `npm run screenshots` starts a broker in front of two simulators, lets clients
-// ask it for a while, and writes docs/images/console-*.png. Needs Debian's Chromium and a Redis server. With LOOK=DIR every page is
-// taken at 320, 1280 and 3840 pixels, light and dark, into that folder, to be looked at.
+// Screenshots of the console for README and docs: `npm run screenshots` starts a broker in front of two simulators, sends
+// requests for a while, and writes docs/images/console-*.png. Needs Debian's Chromium and a Redis server. With LOOK=DIR every
+// page is captured at widths of 320, 1280 and 3840 pixels, light and dark, into that folder, for inspection.
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// Brings a checkout to the point where it can run: dependencies (with Node 24 among them), the console, a Redis server. Every
-// step says what it does; what cannot be done here is said as the exact command to run, with a non-zero exit.
+// Prepares a checkout to run: dependencies (including Node 24), the console, a Redis server. Every step reports what it does;
+// if a step is impossible here, the exact command to run is printed and the exit code is not zero.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { buildConsole } from './build-console.mjs';
@@ -19,7 +19,7 @@ export async function setUp(needs) {
 function installDependencies() {
   if (isUpToDate()) return;
   say('installing dependencies (npm ci) …');
-  // No package may run code of its own while it is installed, but the one that brings Node 24.
+  // Only the package that contains Node 24 may run installation scripts.
   const quiet = ['--no-fund', '--no-audit', '--loglevel=error'];
   const { status } = spawnSync('npm', ['ci', '--ignore-scripts', ...quiet], { stdio: 'inherit' });
   if (status !== 0) {
@@ -31,7 +31,7 @@ function installDependencies() {
   if (Number(process.versions.node.split('.')[0]) < NODE_OF_PACKAGES) installSkipped(quiet);
 }
 
-/** npm leaves optional packages out without a word that want a newer Node than the one it runs on: it is run by Node 24, too. */
+/** npm silently skips optional packages that need a newer Node than it runs on: runs it again with Node 24. */
 function installSkipped(quiet) {
   const npm =
     process.env.npm_execpath ??
@@ -42,7 +42,7 @@ function installSkipped(quiet) {
   });
 }
 
-/** Sluice runs without it: what is wrong with it is said, and no reason to stop. */
+/** Sluice runs without the console: failures are reported but do not stop the setup. */
 function prepareConsole() {
   try {
     if (buildConsole({ node: 'node_modules/.bin/node' })) say('the console is built');
@@ -51,7 +51,7 @@ function prepareConsole() {
   }
 }
 
-/** The lock file npm leaves behind is newer than ours, and Node 24 is there. */
+/** Whether npm's installed lock file is newer than ours, and Node 24 is installed. */
 function isUpToDate() {
   return (
     existsSync(INSTALLED) &&
@@ -80,7 +80,7 @@ function installRedis() {
   );
 }
 
-/** Name of a server that is new enough, or null. */
+/** Name of a Redis server that is new enough, or null. */
 function findRedis() {
   for (const [name, minimum] of [
     ['redis-server', MINIMUM_REDIS],

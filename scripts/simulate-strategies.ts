@@ -1,6 +1,6 @@
-// `npm run simulate-strategies`: a day of five providers, gone through by each routing strategy in seconds. Writes
-// docs/strategies.md and its plots. `-- --from FILE [--model NAME] --out DIR` goes through a recording of yours in place of the
-// made-up day: what `sluice costs export --per attempt` has written.
+// `npm run simulate-strategies`: simulates a day of five providers with each routing strategy, in seconds. Writes
+// docs/strategies.md and its plots. `-- --from FILE [--model NAME] --out DIR` uses a recording instead of the synthetic day: the
+// output of `sluice costs export --per attempt`.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,6 @@
 // Measures a worker's CPU per stream event in microseconds, from the piece read from the socket to what is sent to Redis, for
-// each pair of client and provider protocol, without I/O. Run: node bench/micro/relay-stream.ts [PROVIDER-PROTOCOL [CLIENT-PROTOCOL]]
+// each pair of client and provider protocol, without I/O.
+// Run: node bench/micro/relay-stream.ts [PROVIDER-PROTOCOL [CLIENT-PROTOCOL]]
 import type { Deployment } from '../../src/config/catalogue.ts';
 import type { RequestSpec } from '../../src/contracts/request-record.ts';
 import { clientProtocol, findProtocolRoute, type ProtocolRoute } from '../../src/protocols/registry.ts';

@@ -1,10 +1,10 @@
-// The TypeScript types of the administration API, on standard output, from its OpenAPI document on standard input. In a package
-// of its own: openapi-typescript needs the compiler API of TypeScript 5.
+// Writes the TypeScript types of the administration API to standard output, from its OpenAPI document on standard input. In a
+// separate package, because openapi-typescript needs the compiler API of TypeScript 5.
 import openapiTS, { astToString } from 'openapi-typescript';
 
 const HEADER = '// Types of the administration API. Generated from its OpenAPI document: npm run generate.\n\n';
 
-/** A client looks at what it has asked for, or at one error: headers and statuses of failures would be most of the file. */
+/** Reduces answers to what clients use: no headers, and one error for all failures. The rest would be most of the file. */
 function condensed(document) {
   for (const operations of Object.values(document.paths)) {
     for (const operation of Object.values(operations)) operation.responses = condensedAnswers(operation.responses);

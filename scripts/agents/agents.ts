@@ -1,12 +1,12 @@
-// The agents that are tried: how each is configured and started without a terminal, and the session of the task in the words
-// of its own tools. docs/agents.md shows the same configuration to people.
+// The tested agents: how each is configured and started without a terminal, and the session of the task with the tools of that
+// agent. docs/agents.md documents the same configuration.
 import type { Script } from '../../simulator/src/engine/scripts/script.ts';
 
 type Turn = Script['turns'][number];
 
-/** One run: a file to edit, a command to run, words to end with. */
+/** One run: a file to edit, a command to run, final words. */
 export interface Task {
-  /** The agent's working folder and its HOME, both its own and temporary. */
+  /** The agent's working folder and its HOME, both temporary and used by no other run. */
   work: string;
   home: string;
   /** Address of Sluice, without a path. */
@@ -26,15 +26,15 @@ export interface Launch {
   /** Arguments of the agent's program. */
   args: string[];
   env: Record<string, string>;
-  /** By absolute path. */
+  /** Contents by absolute path. */
   files?: Record<string, string>;
 }
 
 export interface Agent {
-  /** Of versions.json, and its program's name. */
+  /** Key in versions.json, and the name of its program. */
   package: string;
   program: string;
-  /** What it speaks to Sluice. */
+  /** The protocol that it uses towards Sluice. */
   speaks: string;
   turns(task: Task): Turn[];
   launch(task: Task): Launch;
@@ -42,7 +42,7 @@ export interface Agent {
 
 const call = (tool: string, given: Record<string, unknown>): Turn => ({ calls: [{ tool, arguments: given }] });
 
-/** With a command for its key, Codex asks for the list of models, and takes their context windows from there. */
+/** If its key comes from a command, Codex requests the list of models, from which it takes their context windows. */
 function codexConfig({ url, model }: Task, hasWebSockets: boolean, asksForModels: boolean): string {
   return `model = "${model}"
 model_provider = "sluice"
@@ -181,7 +181,7 @@ const qwen: Agent = {
   }),
 };
 
-/** It has no tools: it reads its edits out of the text, and runs the command that its owner has given it after each. */
+/** Aider uses no tools: it reads edits from the text, and runs a configured command after each. */
 const aider: Agent = {
   package: 'aider',
   program: 'aider',

@@ -1,6 +1,6 @@
-// Real agents in pinned versions, each with the same small task over each protocol behind Sluice: edit a file, run a command,
-// say so. The simulator plays the model by a script, so that an agent runs what stands in agents.ts and nothing else.
-// Prints a matrix; ends with status 1 unless every cell is well.
+// Runs real agents in pinned versions, each with the same small task over each protocol behind Sluice: edit a file, run a
+// command, report it. The simulator plays the model from a script, so that an agent runs exactly what agents.ts defines. Prints
+// a matrix; exits with status 1 unless every cell passes.
 //
 //   npm run agents -- [--only codex]… [--onto gemini-generate-content]… [--keep]
 //
@@ -40,7 +40,7 @@ if (agents.length === 0 || protocols.length === 0) {
 const programs = new Map(agents.map((agent) => [agent, programOf(agent)]));
 process.exitCode = isOnLoopback() ? await runAll() : await rerunOnLoopback();
 
-/** Installed where it is not. */
+/** The program's path; installs the package if needed. */
 function programOf({ package: name, program }: Agent): string {
   const { npm, pypi, version } = versions[name]!;
   return npm === undefined

@@ -1,5 +1,5 @@
-// One agent, one protocol: the task in a folder of its own, and what is to be seen of it afterwards in the folder, in what the
-// agent said, at the simulator and in Sluice's ledger.
+// Runs the task with one agent and one protocol in a temporary folder, then checks the folder, the agent's output, the simulator
+// and Sluice's ledger.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,10 @@ import type { Agent, Task } from './agents.ts';
 
 export interface Finding {
   isWell: boolean;
-  /** Answers of the script. */
+  /** Number of answers in the script. */
   turns: number;
   ms: number;
-  /** What is wrong, and what the agent said. */
+  /** The problems, and the agent's output. */
   report: string;
 }
 
@@ -67,7 +67,7 @@ function prepare(folder: string, { url, key }: TriedSluice, model: string): Task
   };
 }
 
-/** `ending` says what was wrong with it; null where the agent ended by itself, and well. */
+/** `ending` describes a bad end; null if the agent exited by itself with status 0. */
 function launch(agent: Agent, program: string, task: Task): Promise<{ said: string; ending: string | null }> {
   const { args, env, files = {} } = agent.launch(task);
   for (const [path, text] of Object.entries(files)) {
@@ -79,7 +79,7 @@ function launch(agent: Agent, program: string, task: Task): Promise<{ said: stri
     cwd: task.work,
     env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, LANG: 'C.UTF-8', ...own, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own, so that what it has started ends with it.
+    // A separate process group, so that its child processes are killed with it.
     detached: true,
   });
   let said = '';
@@ -88,7 +88,7 @@ function launch(agent: Agent, program: string, task: Task): Promise<{ said: stri
     try {
       process.kill(-child.pid!, 'SIGKILL');
     } catch {
-      // Nobody is left of it.
+      // The group has already ended.
     }
   };
   let isLate = false;
@@ -124,8 +124,8 @@ function faultsOf({ work, file, after, command, words }: Task, said: string, { s
 }
 
 /**
- * A provider's cache holds what a request begins with: each turn begins as the one before, to the byte, but for the marks by
- * which agents say where the cache ends.
+ * Providers cache the prefixes of requests: each turn must start with the same bytes as the one before, except for the marks with
+ * which agents set the end of the cache.
  */
 function faultsOfPrefixes(requests: readonly LoggedRequest[]): string[] {
   const turns = requests.flatMap(({ body }) => {
@@ -149,14 +149,14 @@ function readJson(text: string): Record<string, unknown> {
   }
 }
 
-/** With a mark, a text is a block; without one, Anthropic's SDKs write it bare. */
+/** Removes cache marks. With a mark a text is a block; without one, Anthropic's SDKs send it as a plain string. */
 function withoutMarks(key: string, value: unknown): unknown {
   if (key === 'cache_control') return undefined;
   if (key !== 'content' || typeof value !== 'string') return value;
   return [{ type: 'text', text: value }];
 }
 
-/** To the picodollar: what the provider bills for this run is what Sluice has written for it. */
+/** Checks that the provider's bill for this run equals Sluice's ledger, to the picodollar. */
 async function faultsOfBooks(sluice: TriedSluice): Promise<string[]> {
   const {
     entries,

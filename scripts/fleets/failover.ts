@@ -1,5 +1,6 @@
-// `npm run cluster`: fleets over every kind of Redis, under load while a primary is killed. Prints what clients got, how long nobody was
-// answered, and whether the books equal the providers' bill. Not part of `npm test`: minutes, and servers by the dozen.
+// `npm run cluster`: runs fleets on every kind of Redis, under load, while a primary is killed. Prints what clients received, the
+// longest time without an answer, and whether the ledger equals the providers' bill. Not part of `npm test`: it takes minutes and
+// dozens of servers.
 //
 //   npm run cluster -- [cluster] [sentinel] [valkey] [managed]
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
@@ -78,7 +79,7 @@ async function load(broker: TestBroker, fleet: RedisFleet): Promise<Seen[]> {
   return seen;
 }
 
-/** What the ledger says against the bill, once every request is over. */
+/** Compares the ledger with the bill, after every request has ended. */
 async function state(broker: TestBroker, vendors: Providers): Promise<string> {
   const answer = await ask(broker.url, { prompt: 'The last one.' });
   if (answer.status !== 200) throw new Error(`the last request: ${answer.status} ${answer.text}`);

@@ -1,4 +1,4 @@
-// Kinds of Redis that an installation may have, on loopback, each with a way to lose its primary.
+// The kinds of Redis that an installation may use, on loopback, each with a way to kill its primary.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,14 +10,14 @@ import { waitFor } from '#test/support/wait.ts';
 
 export interface RedisFleet {
   settings: NonNullable<ConfigurationInput['redis']>;
-  /** For the harness, which looks at one server. */
+  /** One of the servers, for the test harness. */
   any: TestRedis;
-  /** Kills a primary and leaves it to the others to replace it; null: there is none to lose. */
+  /** Kills a primary, which the others must replace; null if there is no failover. */
   fail: (() => Promise<void>) | null;
   stop(): Promise<void>;
 }
 
-/** A text: why it cannot be had here. */
+/** Resolves to a text if the kind is not available here: the reason. */
 export const FLEETS: Record<string, () => Promise<RedisFleet | string>> = {
   cluster: startCluster,
   sentinel: startSentinels,
@@ -82,7 +82,7 @@ function harness(port: number): TestRedis {
 
 const urlOf = ({ port }: Server) => `redis://127.0.0.1:${port}`;
 
-/** Three primaries with a replica each. */
+/** Three primaries with one replica each. */
 async function startCluster(): Promise<RedisFleet> {
   const servers = new Servers();
   const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--appendonly', 'yes'];
@@ -100,7 +100,7 @@ async function startCluster(): Promise<RedisFleet> {
   return {
     settings: { cluster: nodes.map(urlOf) },
     any: harness(nodes[0]!.port),
-    // That of the core: limits, ledger, budgets.
+    // Kills the primary with the core's slot: limits, ledger, budgets.
     fail: async () => {
       const slot = info(nodes[0]!, 'cluster', 'keyslot', '{sluice}:probe').trim();
       const owner = ownerOf(info(nodes[0]!, 'cluster', 'nodes'), Number(slot));
@@ -161,8 +161,8 @@ async function startSingle(command: string): Promise<RedisFleet> {
 }
 
 /**
- * As a provider of Redis has it: TLS with an authority of its own, a user who may use keys, channels and scripts and no command
- * of administration (CONFIG among them).
+ * Like a managed Redis service: TLS with a private certificate authority, and a user with access to keys, channels and scripts
+ * but not to administrative commands such as CONFIG.
  */
 async function startManaged(): Promise<RedisFleet | string> {
   if (!has('openssl') && spawnSync('openssl', ['version']).status !== 0) return 'there is no openssl here';
@@ -214,7 +214,7 @@ async function startManaged(): Promise<RedisFleet | string> {
     const ping = ['--tls', '--cacert', at('ca.crt'), '-u', url, 'ping'];
     return spawnSync('redis-cli', ping, { encoding: 'utf8' }).stdout.includes('PONG');
   });
-  // Node takes further authorities from the environment, at its start.
+  // Node reads additional certificate authorities from the environment when it starts.
   process.env.NODE_EXTRA_CA_CERTS = at('ca.crt');
   return { settings: { url }, any: harness(port), fail: null, stop: () => servers.stop() };
 }

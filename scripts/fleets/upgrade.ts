@@ -1,7 +1,7 @@
-// `npm run upgrade`: the release before this one, with requests in flight, is replaced by this checkout over the same Redis and the
-// same database. Its streams end whole, what was in its workers and queues is answered by the new ones, and the books add up.
+// `npm run upgrade`: replaces the previous release, with requests in flight, by this checkout on the same Redis and database. Its
+// streams must end complete, the new processes must answer what was in its workers and queues, and the ledger must add up.
 //
-// On SQLite, then on PostgreSQL where this machine has it: the processes of before write on while their tables get partitions and roll-ups.
+// Runs on SQLite, then on PostgreSQL if available: the old processes keep writing while their tables get partitions and roll-ups.
 //
 //   npm run upgrade [-- COMMIT]     (default: the last tag, else the commit below)
 import { type ChildProcess, execFileSync, fork, spawnSync } from 'node:child_process';
@@ -21,7 +21,7 @@ import { type Providers, providerConfiguration, startProviders } from '#test/sup
 import { startTestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** Before there was a tag. */
+/** Used if there is no tag. */
 const FIRST = '7c9b9c7';
 const KEY = 'sk-upgrade-0123456789';
 const STREAMS = 10;
@@ -82,7 +82,7 @@ async function replace(stage: Stage): Promise<void> {
   const ids = await Promise.all(Array.from({ length: ASYNCHRONOUS }, (_, index) => queue(index)));
   await vendors.primary.until(({ inFlight }) => inFlight === STREAMS + ASYNCHRONOUS);
 
-  // The old worker takes no more jobs: what the old API queues now is the new worker's.
+  // The old worker takes no more jobs: what the old API queues from now on is left to the new worker.
   const leaving = [end(old.worker.child)];
   await new Promise((resolve) => setTimeout(resolve, 500));
   ids.push(...(await Promise.all(Array.from({ length: ASYNCHRONOUS }, (_, index) => queue(ASYNCHRONOUS + index)))));
@@ -130,7 +130,7 @@ async function checkBooks({ databaseUrl, vendors }: Stage): Promise<void> {
   );
 }
 
-/** Reports read roll-ups: those that the earlier release's processes wrote beside, too. */
+/** Checks that reports, which read roll-ups, include rows that processes of the old release wrote meanwhile. */
 async function rollupFaults(database: Database): Promise<string[]> {
   const faults: string[] = [];
   for (const [per, table] of [

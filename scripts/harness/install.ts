@@ -1,4 +1,4 @@
-// Packages of others, in pinned versions, in a cache of their own: none of them is a dependency of Sluice.
+// Installs third-party packages in pinned versions into a separate cache: none of them is a dependency of Sluice.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice-outside');
 
-/** npm packages side by side in one folder. `packages` are `name@version`. Gives the folder that has node_modules. */
+/** Installs npm packages (`name@version`) into one folder. Returns the folder that contains node_modules. */
 export function installNpm(name: string, packages: readonly string[]): string {
   return installOnce(name, (folder) => {
     writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}\n');
@@ -14,7 +14,7 @@ export function installNpm(name: string, packages: readonly string[]): string {
   });
 }
 
-/** Python packages in a virtual environment; gives its folder. `packages` are `name==version`. */
+/** Installs Python packages (`name==version`) into a virtual environment. Returns its folder. */
 export function installPython(name: string, packages: readonly string[]): string {
   return installOnce(name, (folder) => {
     run('uv', ['venv', '--quiet', '--relocatable', '--python-preference', 'system', folder], '.');
@@ -22,7 +22,7 @@ export function installPython(name: string, packages: readonly string[]): string
   });
 }
 
-/** An installation that broke off leaves nothing behind that looks like one. */
+/** Installs into a temporary folder and renames it, so that an interrupted installation is never used. */
 function installOnce(name: string, install: (folder: string) => void): string {
   const folder = join(CACHE, name);
   if (existsSync(folder)) return folder;

@@ -1,15 +1,15 @@
-// What is tried out is other people's software: it gets a network that has loopback and nothing else, so that it can neither
-// report home nor bring its own updates.
+// Runs third-party software in a network namespace with loopback only, so that it can neither send telemetry nor download
+// updates.
 import { spawn } from 'node:child_process';
 
 const MARK = 'SLUICE_ON_LOOPBACK';
 
-/** Whether this process is the one without a network. */
+/** Whether this process already runs in that namespace. */
 export function isOnLoopback(): boolean {
   return process.env[MARK] === '1';
 }
 
-/** Runs this script again in a network namespace of its own; gives its exit code. Rejects where the system has none. */
+/** Runs this script again in a new network namespace; returns its exit code. Rejects if the system does not support that. */
 export function rerunOnLoopback(): Promise<number> {
   const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user'];
   const start = 'ip link set lo up && exec "$@"';

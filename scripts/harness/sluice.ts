@@ -1,4 +1,4 @@
-// A Sluice as users start it, before a simulator that stands behind it in all four protocols.
+// Starts Sluice as users do, in front of a simulator that provides all four protocols.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import type { BillTotals } from '../../simulator/src/engine/records/bill.ts';
 import { type Simulator, startSimulator } from '../../simulator/src/simulator.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 
-/** By the protocol behind Sluice: the path of its base URL, and a model that it is strict about. */
+/** By provider protocol: path of its base URL, and a model for which the simulator validates requests strictly. */
 export const PROTOCOLS = {
   'openai-chat': { path: '/v1', model: 'gpt-5.1' },
   'openai-responses': { path: '/v1', model: 'gpt-5.1' },
@@ -34,15 +34,15 @@ export interface LedgerEntry {
 
 export interface TriedSluice {
   simulator: Simulator;
-  /** Without a path. */
+  /** Base URL without a path. */
   url: string;
   key: string;
-  /** What the simulator has billed since this was last asked, and what Sluice has written, which is waited for. */
+  /** The simulator's bill since the last call, and Sluice's ledger entries, for which it waits. */
   newEntries(): Promise<{ entries: LedgerEntry[]; billed: BillTotals }>;
   stop(): Promise<void>;
 }
 
-/** Its models are the names of the protocols behind them. */
+/** Its models are named after the provider protocols. */
 export async function startSluice(more: { server?: object; retries?: object } = {}): Promise<TriedSluice> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-tried-'));
   const simulator = await startSimulator({ keptRequests: 1_000, tokens: 20 });
@@ -103,7 +103,7 @@ function configurationFor(simulatorUrl: string, { server = {}, retries = {} }: {
     providers: Object.fromEntries(
       entries.map(([name, { path }]) => [
         name,
-        // What one client is told to break must not take the provider away from the next.
+        // Faults that one client provokes must not open the circuit for the next.
         {
           protocols: [name],
           base_url: `${simulatorUrl}${path}`,

@@ -1,12 +1,12 @@
-// What every SDK is asked, and what is to come of it.
+// The cases that every SDK runs, and their expected results.
 import type { Script } from '../../simulator/src/engine/scripts/script.ts';
 
-/** What an SDK has made of one case. */
+/** The result of one case with an SDK. */
 export interface Result {
   text?: string;
   value?: unknown;
   calls: { tool: string; input: unknown }[];
-  /** Name of the error, and its status. */
+  /** Name and status of the error. */
   raised?: string;
   message?: string;
   ms: number;
@@ -15,9 +15,9 @@ export interface Result {
 export interface Case {
   name: string;
   kind: 'say' | 'stream' | 'tools' | 'structured';
-  /** `TAG` becomes a number that no other run has: by it the simulator's requests are told apart. */
+  /** `TAG` is replaced by a unique number, which identifies the run's requests at the simulator. */
   prompt: string;
-  /** Whether the SDK did what its user may expect. */
+  /** Whether the SDK behaved as its users expect. */
   isWell(result: Result): boolean;
 }
 
@@ -50,7 +50,7 @@ const CALLS = [
 ];
 const calls = (...given: typeof CALLS) => given.map(({ tool, input }) => ({ tool, arguments: input }));
 
-/** Three turns: one call, two at once, words. */
+/** Three turns: one tool call, two parallel calls, text. */
 export const SCRIPT: Script = {
   name: 'tools',
   contains: 'Use the tools',

@@ -1,10 +1,10 @@
-// Asks Sluice by SDKs for JavaScript, in the folder where they are installed. Prints one line of JSON: what came of each case.
+// Runs the cases with SDKs for JavaScript, in the folder where they are installed. Prints the results as one line of JSON.
 //   node probe.mjs SDK < cases (JSON: url, key, model, schema, tools, cases)
 import { readFileSync } from 'node:fs';
 
 const [, , sdk] = process.argv;
 const { url, key, model, schema, tools, cases } = JSON.parse(readFileSync(0, 'utf8'));
-/** What the tools of the script give back. */
+/** Result of the script's tools. */
 const RESULT = 'the result';
 
 const SDKS = {
@@ -165,7 +165,7 @@ async function aiSdk(name, create, path, choose) {
   return {
     say: async (prompt) => (await generateText({ model: chosen, prompt })).text,
     async *stream(prompt) {
-      // What goes wrong is told apart from the text: a loop over `textStream` alone would not see it.
+      // Errors are separate from the text: a loop over `textStream` alone would not see them.
       const { fullStream } = streamText({ model: chosen, prompt, onError: () => undefined });
       for await (const part of fullStream) {
         if (part.type === 'error') throw part.error;

@@ -127,7 +127,7 @@ class GoogleGenAI:
     def __init__(self):
         from google import genai
 
-        # Kept: a client that is collected closes its connections.
+        # Kept in a field: a client that is garbage-collected closes its connections.
         self.client = genai.Client(api_key=KEY, http_options={"base_url": URL})
 
     def ask(self, contents, **config):

@@ -1,6 +1,6 @@
-// Official SDKs, and those built on them, in the newest and the previous major version, against a Sluice before a simulator:
-// prints what each makes of answers, streams, tools, errors and silence. Ends with status 1 where one does not what its
-// user may expect.
+// Runs official SDKs, and libraries built on them, in the newest and the previous major version, against Sluice in front of a
+// simulator. Prints how each handles answers, streams, tools, errors and silence. Exits with status 1 if one does not behave as
+// its users expect.
 //
 //   npm run sdks -- [--only anthropic]… [--language python] [--onto gemini-generate-content] [--verbose]
 //
@@ -21,9 +21,9 @@ type Versions = Record<string, string>;
 
 interface Sdk {
   language: Language;
-  /** Of versions.json. */
+  /** Key in versions.json. */
   group: string;
-  /** As the probe knows it. */
+  /** Its name in the probe. */
   name: string;
   version: string;
   command: string[];
@@ -43,7 +43,7 @@ const { values } = parseArgs({
   },
 });
 
-/** By what the probes call it: the package whose version counts. */
+/** By name in the probe: the package whose version is reported. */
 const PACKAGES: Record<Language, Record<string, string>> = {
   javascript: {
     'openai chat': 'openai',
@@ -69,12 +69,12 @@ const PACKAGES: Record<Language, Record<string, string>> = {
   },
 };
 const LIMIT_MS = 180_000;
-/** Several of them come while the simulator is silent. */
+/** Short enough for several of them while the simulator is silent. */
 const KEEP_ALIVE_MS = 1_000;
-/** Most of the time is spent in waits before retries. */
+/** SDKs run at once: most of the time they wait before retries. */
 const AT_ONCE = 6;
 let tag = 1_000;
-/** No fault of Sluice's: an empty line is the only sign of life that Google's other SDKs take (findings/langchain-google-empty-lines.sh). */
+/** Not a fault of Sluice: Google's other SDKs need empty lines as keep-alive (findings/langchain-google-empty-lines.sh). */
 const KNOWN = new Set(['javascript langchain google: idle']);
 
 const sdks = (['javascript', 'python'] as const)
@@ -89,7 +89,7 @@ function find(language: Language, group: string, packages: Versions): Sdk[] {
   const names = Object.entries(PACKAGES[language]).filter(([, name]) => name in packages);
   const folder = install(language, group, packages);
   const probe = fileURLToPath(new URL(language === 'python' ? 'probe.py' : 'probe.mjs', import.meta.url));
-  // Node looks for packages from where a file is.
+  // Node resolves packages from the folder of the importing file.
   const own = join(folder, 'probe.mjs');
   if (language === 'javascript') copyFileSync(probe, own);
   const command = language === 'python' ? [join(folder, 'bin/python'), probe] : [process.execPath, own];
@@ -99,14 +99,14 @@ function find(language: Language, group: string, packages: Versions): Sdk[] {
 function install(language: Language, group: string, packages: Versions): string {
   const named = (separator: string) => Object.entries(packages).map(([name, version]) => name + separator + version);
   const folder = `sdks-${language}-${group}`;
-  // Peers of packages that are built on the SDKs name other versions of them.
+  // Packages built on the SDKs have peer dependencies on other versions of them.
   return language === 'python'
     ? installPython(folder, named('=='))
     : installNpm(folder, [...named('@'), '--legacy-peer-deps']);
 }
 
 async function runAll(): Promise<number> {
-  // Its own retries would only take time: what the SDKs do is in question.
+  // Without Sluice's own retries, which would only take time: the SDKs are under test.
   const sluice = await startSluice({ server: { keep_alive_ms: KEEP_ALIVE_MS }, retries: { max: 0 } });
   sluice.simulator.scripts.replace([SCRIPT]);
   const rows: string[][] = [];
@@ -133,7 +133,7 @@ async function runAll(): Promise<number> {
   return faults === 0 ? 0 : 1;
 }
 
-/** The protocol that it speaks, and another one. */
+/** Provider protocols to test with: the SDK's own and another one. */
 function targetsOf({ name }: Sdk): string[] {
   if (values.onto !== undefined) return PROTOCOL_NAMES.filter((protocol) => protocol.includes(values.onto!));
   if (name.includes('anthropic')) return ['anthropic-messages', 'openai-responses'];
@@ -154,7 +154,7 @@ async function tryOne({ simulator, url, key }: TriedSluice, sdk: Sdk, model: str
     const result = await ask(sdk, { url, key, model, isNewest, schema: SCHEMA, tools: TOOLS, cases }, item);
     const own = simulator.requests().filter(({ body }) => body.includes(mark));
     const calls = own.map(({ headers }) => headers['x-client-request-id'] ?? '');
-    // Attempts of one request have its id in common: how often Sluice itself was asked.
+    // Attempts of a request share its id: this counts the requests to Sluice.
     const requests = new Set(calls.map((id) => id.split('.')[0])).size;
     const isWell = item.isWell(result) || KNOWN.has(`${sdk.language} ${sdk.name}: ${item.name}`);
     if (!isWell) bad += 1;

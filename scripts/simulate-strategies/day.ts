@@ -1,21 +1,21 @@
-// A day of five providers, made up: each has a pace that follows the hours, a tail, errors, and outages. A seed makes it the
-// same day every time.
+// A synthetic day of five providers: each has a latency that varies over the day, a tail, errors, and outages. A fixed seed makes
+// the day reproducible.
 import type { Call, ProviderFacts, Random, World } from './simulate.ts';
 
 interface Pace {
   /** Median time to the first token at night, ms. */
   baseMs: number;
-  /** By how much the busiest hour slows it down. */
+  /** Slowdown in its busiest hour. */
   rush: number;
-  /** Hour (UTC) of its rush. */
+  /** Its busiest hour (UTC). */
   rushHour: number;
-  /** Spread of the log-normal: 0.3 is steady, 0.8 has a long tail. */
+  /** Sigma of the log-normal distribution: 0.3 is steady, 0.8 has a long tail. */
   spread: number;
-  /** Of calls that fail, outside outages. */
+  /** Share of calls that fail outside outages. */
   errorRate: number;
 }
 
-/** From, to (hours), and what part of calls fails, or by what factor they slow down. */
+/** Start and end (hours), and the share of calls that fail or the factor by which they slow down. */
 interface Incident {
   from: number;
   to: number;
@@ -30,7 +30,7 @@ interface ProviderDay extends ProviderFacts, Pace {
 const MS_PER_HOUR = 3_600_000;
 const REQUESTS_PER_HOUR = 4_000;
 
-/** A large one, a large one's cloud, a fast small one, a cheap one, and one that is dear and steady. No provider is meant. */
+/** A large provider, its models in a cloud, a small fast one, a cheap one, and an expensive steady one. All are fictitious. */
 const DAY: readonly ProviderDay[] = [
   day('large', 1, 0.01, { baseMs: 420, rush: 1.9, rushHour: 17, spread: 0.45, errorRate: 0.004 }, [
     { from: 14.2, to: 15.1, failing: 0.6 },
@@ -64,7 +64,7 @@ export function madeUpDay(): World {
   };
 }
 
-/** What a call at this hour comes to. A failure is seen sooner than an answer. */
+/** The result of a call at this hour. Failures come sooner than answers. */
 function callAt(provider: ProviderDay, hour: number, random: Random): Call {
   const { baseMs, rush, rushHour, spread, errorRate, incidents, costUsd } = provider;
   const now = incidents.filter(({ from, to }) => hour >= from && hour < to);

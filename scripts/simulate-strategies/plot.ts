@@ -1,10 +1,10 @@
-// Plots as SVG, for pages that are read on light and on dark ground.
+// Plots as SVG, readable on light and dark backgrounds.
 
 export interface Plot {
   title: string;
   unit: string;
   kind: 'bars' | 'lines';
-  /** What the horizontal axis of lines is long. */
+  /** Length of the horizontal axis of line plots. */
   hours?: number;
   series: readonly { name: string; values: readonly number[] }[];
 }
@@ -15,7 +15,7 @@ const RIGHT = 70;
 const ROW = 26;
 const TOP = 40;
 const LINES_HEIGHT = 240;
-/** Of a day. */
+/** Points per day in line plots. */
 const PARTS = 24;
 const COLOURS = ['#888888', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 

@@ -1,5 +1,5 @@
-// A recording that Sluice has made itself: `sluice costs export --per attempt --format csv`. Its providers are as quick, as dear
-// and as reliable at each moment as its calls of about that moment were.
+// Reads a recording from Sluice: `sluice costs export --per attempt --format csv`. Latency, cost and reliability of its
+// providers at any moment are those of the recorded calls around that moment.
 import { parse } from 'csv-parse/sync';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
 import type { Call, ProviderFacts, World } from './simulate.ts';
@@ -19,11 +19,11 @@ interface Row {
   cost_usd: string;
 }
 
-/** One of so many calls before and after a moment says what a call at that moment comes to. */
+/** The result of a simulated call is drawn from this many recorded calls before and after it. */
 const AROUND = 10;
 const LEAST_CALLS = 20;
 
-/** @param model only calls of this public model. Throws an Error that names what is wrong. */
+/** Throws an Error that describes the problem if the file is unusable. @param model only calls of this public model. */
 export function readRecording(csv: string | Buffer, model?: string): World {
   const rows = (parse(csv, { columns: true, bom: true, relax_column_count: true }) as Row[]).filter(
     (row) => model === undefined || row.model === model,
@@ -57,7 +57,7 @@ export function readRecording(csv: string | Buffer, model?: string): World {
   };
 }
 
-/** The one that was asked most comes first in the static order. */
+/** In static order: providers with the most calls first. */
 function providersOf(calls: ReadonlyMap<string, readonly Recorded[]>): ProviderFacts[] {
   return [...calls]
     .sort(([, a], [, b]) => b.length - a.length)
@@ -68,7 +68,7 @@ function providersOf(calls: ReadonlyMap<string, readonly Recorded[]>): ProviderF
     });
 }
 
-/** What a request itself was refused for, and what its client gave up, is no property of the provider. */
+/** Excludes failures caused by the request itself or cancelled by its client, which are no property of the provider. */
 function saysSomething(outcome: string): boolean {
   if (outcome === 'ok') return true;
   const rule = FAILURES[outcome as FailureCode] as { cooldown: string } | undefined;

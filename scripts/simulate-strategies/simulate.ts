@@ -1,6 +1,5 @@
-// Requests over a day, gone through by a routing strategy: what they cost, how long the first token takes, how many fail. The
-// strategies are the broker's own (src/routing/strategies.ts), with what they would know at each moment; circuits and one
-// fallback as the broker has them.
+// Simulates a day of requests with a routing strategy: cost, time to the first token, failures. Uses the broker's own strategies
+// (src/routing/strategies.ts) with the signals that they would have at each moment, and its circuits and one fallback.
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';
 import { STRATEGY_NAMES, type StrategyName } from '#src/contracts/route-plan.ts';
@@ -12,7 +11,7 @@ export type Random = () => number;
 export interface ProviderFacts {
   name: string;
   tier: number;
-  /** USD per request of the usual size. */
+  /** USD per request of typical size. */
   costUsd: number;
 }
 
@@ -22,14 +21,14 @@ export interface Call {
   costUsd: number;
 }
 
-/** What happens on a day, whatever is decided. */
+/** The events of a day, independent of the strategy. */
 export interface World {
   /** In the static order. */
   providers: readonly ProviderFacts[];
   lengthMs: number;
-  /** When requests come. From the beginning of the day. */
+  /** Arrival times of requests, from the start of the day. */
   arrivalsMs: readonly number[];
-  /** What a call at this moment comes to. */
+  /** The result of a call at this moment. */
   callAt(name: string, atMs: number, random: Random): Call;
 }
 
@@ -38,10 +37,10 @@ const PARTS = 24;
 /** As src/routing/signals.ts keeps them. */
 const KEPT_SAMPLES = 40;
 const FRESH_MS = 600_000;
-/** As the defaults of a circuit. */
+/** The defaults of circuits. */
 const CIRCUIT = { failures: 5, windowMs: 10_000, cooldownMs: 5_000, maxCooldownMs: 15_000 };
 export const STATIC = 'static order';
-/** Throughput follows the first token here, and no quotas are in it. */
+/** In this simulation throughput follows the first token, and there are no quotas. */
 const LEFT_OUT: readonly StrategyName[] = ['highest_throughput', 'most_quota_left'];
 export const SIMULATED = [STATIC, ...STRATEGY_NAMES.filter((name) => !LEFT_OUT.includes(name))] as const;
 
@@ -59,7 +58,7 @@ export interface Figures {
   p50Ms: number;
   p95Ms: number;
   failedPercent: number;
-  /** By part of the day: the 95 % quantile of the first token. */
+  /** 95 % quantile of the time to the first token, by part of the day. */
   p95ByPart: number[];
 }
 
@@ -75,7 +74,7 @@ function candidatesOf(providers: readonly ProviderFacts[]) {
 export function simulate(world: World, strategy: (typeof SIMULATED)[number]): Figures {
   const { providers, lengthMs, arrivalsMs } = world;
   const candidates = candidatesOf(providers);
-  // The world and the strategy draw from different lots: each strategy meets the same day.
+  // World and strategy use separate random generators, so that all strategies get the same day.
   const random = seeded(SEED + 1);
   const health = new Map(providers.map(({ name }) => [name, newHealth()]));
   const waits: number[] = [];
@@ -127,7 +126,7 @@ function orderOf(strategy: StrategyName, known: Known, atMs: number, random: Ran
     tokensPerSecond: () => null,
     quotaLeft: () => null,
   };
-  // Tiers are the model's own wish: a strategy that a request asks for orders all of them.
+  // Tiers come from the model's configuration: a strategy that the request asks for orders across tiers.
   const isAsked = strategy !== 'tiered';
   const ordered = orderCandidates(known.candidates, { order: [], strategy, isAsked }, signals, random);
   const names = ordered.map(({ deployment }) => deployment.provider.name);
@@ -148,7 +147,7 @@ interface Answer {
   failed: boolean;
 }
 
-/** The first, and one more where that fails: further ones come too late for most clients. */
+/** The first call and one fallback: further ones come too late for most clients. */
 const TRIES = 2;
 
 function askInTurn(
@@ -186,7 +185,7 @@ function note(state: Health, atMs: number, { failed, firstTokenMs }: Call): void
   state.recent = [];
 }
 
-/** Mulberry32. */
+/** The generator Mulberry32. */
 function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {

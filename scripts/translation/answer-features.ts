@@ -1,4 +1,4 @@
-// What answers can say, each with the case of the fixtures that says it and where it stands in the canonical form.
+// Features of answers, each with the fixture case that contains it and its place in the canonical form.
 import type { Answer } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import type { AnswerCaseName, CaseName, RareAnswerCaseName } from '#test/fixtures/protocols/fixtures.ts';
@@ -6,9 +6,9 @@ import type { AnswerCaseName, CaseName, RareAnswerCaseName } from '#test/fixture
 export interface AnswerFeature {
   title: string;
   name: AnswerCaseName | RareAnswerCaseName;
-  /** Has to be asked for: clients that cannot say this never get it. */
+  /** The request feature that enables it; clients whose protocol lacks that never receive it. */
   askedBy?: CaseName;
-  /** Undefined where it is not there. */
+  /** Its value in an answer; undefined if absent. */
   of(answer: Answer): unknown;
 }
 
@@ -66,7 +66,7 @@ function callsOf(answer: Answer): unknown {
   return calls.length === 0 ? undefined : calls;
 }
 
-/** Some clients are shown a link. */
+/** Some client protocols get a link instead of an image. */
 function imagesOf(answer: Answer): unknown {
   const parts = partsOf(answer);
   const [image] = parts.flatMap((part) => (part.kind === 'image' ? [part.source.kind] : []));

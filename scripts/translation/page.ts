@@ -1,4 +1,4 @@
-// docs/translation.md: what becomes of requests and answers where client and provider speak different protocols.
+// Generates docs/translation.md: how requests and answers are translated if client and provider use different protocols.
 import { ANSWER_FEATURES } from './answer-features.ts';
 import { type Outcome, PROTOCOL_NAMES, PROTOCOLS, type Protocol, probeAnswer, probeRequest } from './probe.ts';
 import { REQUEST_FEATURES } from './request-features.ts';
@@ -107,7 +107,7 @@ function othersOf(client: Protocol): Protocol[] {
   return PROTOCOL_NAMES.filter((vendor) => vendor !== client);
 }
 
-/** Rows of which nothing can be said are left out. */
+/** Leaves out rows without any outcome. */
 function table(client: Protocol, rows: readonly string[][]): string {
   const columns = othersOf(client).map((vendor) => PROTOCOLS[vendor].title);
   const told = rows.filter(([, ...cells]) => cells.some((cell) => cell !== '–'));
@@ -120,7 +120,7 @@ function table(client: Protocol, rows: readonly string[][]): string {
   ].join('\n');
 }
 
-/** The outcome that most models have, then those that have another. */
+/** The most common outcome of the models, then those that differ. */
 function cellOf(outcomes: readonly [string, Outcome][]): string {
   const [usual] = mostCommon(outcomes.map(([, outcome]) => outcome));
   const others = outcomes.filter(([, outcome]) => outcome !== usual);

@@ -1,4 +1,4 @@
-// Finds out by the codecs themselves what becomes of a feature on its way: encoded for the provider and read back.
+// Determines how a feature is translated, by the codecs themselves: encodes it for the provider and decodes it again.
 import { isDeepStrictEqual } from 'node:util';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { ClientCodec, JsonObject, ProviderCodec } from '#src/protocols/codec.ts';
@@ -25,7 +25,7 @@ export const PROTOCOLS = {
 export type Protocol = keyof typeof PROTOCOLS;
 export const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as Protocol[];
 
-/** `–`: the client's (or the provider's) protocol cannot say it. */
+/** `–`: the client's (or the provider's) protocol does not have the feature. */
 export type Outcome = 'carried' | 'mapped' | 'dropped' | 'refused' | '–';
 
 /** Outcome by model. */
@@ -53,12 +53,12 @@ function sendRequest(
   if (encoded.kind === 'refusal') return 'refused';
   const sent = clientCodec(vendor).decodeRequest({ model, ...encoded.body });
   if (isFailure(sent)) return 'mapped';
-  // A tool that runs at the provider, which a request to others could not carry.
+  // A tool that runs at the provider, which requests to other providers could not contain.
   if (Object.keys(sent.unmapped).some((name) => name.startsWith('tools.'))) return 'mapped';
   const after = feature.of(sent);
   if (isDeepStrictEqual(plain(before), plain(after))) return 'carried';
   const isNamed = feature.field !== undefined && encoded.dropped.includes(feature.field);
-  // An instruction to the model is not found again in its place, and a model that does not think needs none not to.
+  // These may be carried by an instruction to the model, or be unnecessary for a model that does not reason.
   const isSaid = after !== undefined || (!isNamed && (feature.field === 'output' || feature.field === 'reasoning'));
   return isSaid ? 'mapped' : 'dropped';
 }
@@ -81,7 +81,7 @@ export function probeAnswer(client: Protocol, vendor: Protocol, feature: AnswerF
   return after === undefined ? 'dropped' : 'mapped';
 }
 
-/** Without what is undefined. */
+/** Removes undefined fields. */
 function plain(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }

@@ -1,4 +1,4 @@
-// What requests can say, each with the case of the fixtures that says it and where it stands in the canonical form.
+// Features of requests, each with the fixture case that contains it and its place in the canonical form.
 import type { InferenceRequest, Part } from '#src/contracts/inference-request.ts';
 import type { RequestField } from '#src/protocols/codec.ts';
 import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';
@@ -6,9 +6,9 @@ import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';
 export interface RequestFeature {
   title: string;
   name: CaseName;
-  /** Its value in a request: what is compared before and after the translation. Undefined where it is not there. */
+  /** Its value in a request, compared before and after the translation; undefined if absent. */
   of(request: InferenceRequest): unknown;
-  /** How it is named where it is dropped; absent where it has no name of its own. */
+  /** Its name in the list of dropped fields; absent if it has none. */
   field?: RequestField;
 }
 
@@ -114,7 +114,7 @@ function wordsOfSystem({ turns }: InferenceRequest): unknown {
   return something(turns.filter(({ role }) => role === 'system').map(({ parts }) => textOf(parts)));
 }
 
-/** Who speaks, and what. A developer is another name of the system. */
+/** Role and text. The role `developer` is another name for `system`. */
 function speakerOf({ role, parts }: InferenceRequest['turns'][number]): string {
   return `${role === 'developer' ? 'system' : role}: ${textOf(parts)}`;
 }
