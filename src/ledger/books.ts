@@ -80,7 +80,7 @@ interface AttemptFacts {
   credential?: string;
   attempt: number;
   startedAtMs: number;
-  /** It was made beside another one. */
+  /** The attempt is a hedge. */
   isHedge?: boolean;
 }
 

@@ -1,13 +1,12 @@
--- May a second attempt be made beside another one? Only a part of a model's answers has one, and what such attempts cost
--- without having been the answer is only a part of what the answers cost: over the last SLICES slices, in all workers.
+-- Admits a hedge (a second attempt), and counts it, if its model stays within two bounds over the last SLICES slices, in all
+-- workers: hedges as a percentage of answers, and the cost lost with hedges as a percentage of the cost of answers.
 --
--- A slice counts answers `r`, what they cost `s`, second attempts `n` and what was lost with them `x` (picodollars), each in a
--- field `<letter><slice>`.
+-- A slice counts answers `r`, their cost `s`, hedges `n` and the cost lost with them `x` (picodollars), each in a field
+-- `<letter><slice>`.
 --
 -- KEYS  1 sums of the model
--- ARGV  1 what will be lost, as far as can be said, 2 most second attempts in a hundred answers, 3 most that is lost in a
---       hundred of what is spent
--- Gives {slice} where it was counted, else {0, 'share' or 'cost'}.
+-- ARGV  1 estimated loss, picodollars, 2 maximum hedges, percent of answers, 3 maximum loss, percent of the cost of answers
+-- Returns {slice} if admitted, else {0, 'share' or 'cost'}, the bound that would be exceeded.
 local SLICES = 10
 local SLICE_MS = 60000
 local time = redis.call('TIME')

@@ -1,5 +1,5 @@
-// How many second attempts a model may have (hedge-admit.lua), over the whole fleet. What its answers cost is gathered in each
-// process and told once a second: the cost does not grow with the traffic.
+// Limits the hedges of each model over the whole fleet (hedge-admit.lua). Each process collects the cost of answers and writes it
+// once a second, so that the number of commands does not grow with traffic.
 import type { PicoUsd } from '../contracts/money.ts';
 import type { HedgeTerms } from '../contracts/route-plan.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -9,11 +9,11 @@ import type { RedisClient } from '../storage/redis.ts';
 export interface HedgeAllowance {
   /** A request of the model was answered. Returns at once. */
   noteAnswer(pool: string, cost: PicoUsd): void;
-  /** Counts one that will lose so much, unless it is one too many. */
+  /** Counts a hedge with this expected loss; returns the bound instead if it would be exceeded. */
   admit(terms: HedgeTerms, cost: PicoUsd): Promise<AdmittedHedge | 'share' | 'cost'>;
-  /** What was really lost. @param lost null: no call was made after all. */
+  /** Corrects the expected loss by the actual one. @param lost null if no call was made. */
   correct(admitted: AdmittedHedge, lost: PicoUsd | null): Promise<void>;
-  /** Tells what was gathered, and gathers no more. */
+  /** Writes what was collected. */
   stop(): void;
 }
 
@@ -24,7 +24,7 @@ export interface AdmittedHedge {
 }
 
 const TELL_EVERY_MS = 1_000;
-/** Sums of it stay whole numbers of 64 bits. */
+/** Keeps sums within 64-bit integers. */
 const MOST_PICO_USD = 10n ** 17n;
 
 const admitScript = loadLuaScript(import.meta.url, './hedge-admit.lua');
@@ -35,7 +35,7 @@ export function createHedgeAllowance(
   keyspace: Keyspace,
   onError: (error: Error) => void,
 ): HedgeAllowance {
-  /** By model: as many as the configuration names. */
+  /** By model; bounded by the number of configured models. */
   const gathered = new Map<string, { answers: number; cost: PicoUsd }>();
   let timer: NodeJS.Timeout | null = null;
 

@@ -1,7 +1,7 @@
--- Counts answers of a model, and what they cost, for hedge-admit.lua.
+-- Counts answers of a model and their cost, for hedge-admit.lua.
 --
 -- KEYS  1 sums of the model
--- ARGV  1 answers, 2 what they cost, picodollars
+-- ARGV  1 answers, 2 their cost, picodollars
 local SLICES = 10
 local SLICE_MS = 60000
 local time = redis.call('TIME')
@@ -9,7 +9,7 @@ local slice = math.floor((time[1] * 1000 + math.floor(time[2] / 1000)) / SLICE_M
 local is_new = redis.call('HINCRBY', KEYS[1], 'r' .. slice, ARGV[1]) == tonumber(ARGV[1])
 redis.call('HINCRBY', KEYS[1], 's' .. slice, ARGV[2])
 redis.call('PEXPIRE', KEYS[1], SLICES * SLICE_MS)
--- Without second attempts nothing else takes the old ones out.
+-- Removes expired slices, which hedge-admit.lua only does when there are hedges.
 if is_new then
   for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     if tonumber(string.sub(field, 2)) <= slice - SLICES then redis.call('HDEL', KEYS[1], field) end

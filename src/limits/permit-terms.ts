@@ -60,7 +60,7 @@ export interface PermitTerms {
   /** If absent, by time of acceptance, sharing one owner with all others without a turn. */
   turn?: Turn;
   isBatch: boolean;
-  /** It runs beside another attempt of its request: it waits for nobody. */
+  /** A hedge: granted at once or denied, without waiting. */
   isBeside?: true;
   /** Input and output together. */
   tokens: number;

@@ -13,15 +13,16 @@
 -- request is too early once its owner has taken another turn; the call that finds it corrects it. All turns of the interactive
 -- lane come before those of the batch lane, which are ordered by acceptance.
 --
--- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS. A
--- second attempt beside another one (ARGV 7 is 2) is let through where there is room and nobody waits, else refused without a trace.
+-- If a provider claims a longer wait than Sluice honours (block.lua), one trial call is let through, and then none for TRIAL_MS.
+-- A hedge (ARGV 7 is 2) passes only if every scope has room and no request waits; a denied hedge does not enter a room.
 --
--- A request that is let through leaves the wait queues in which the API tier counted it (wait-enter.lua).
+-- A request that gets its permit leaves the wait queues to which the API tier added it (wait-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
 --       then per scope: window, leases, room, presence, turns; then the wait queues
--- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 1 in the
---       batch lane, 2 beside another attempt, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
+-- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 1,
+--       hedge 2, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait
+--       queues,
 --       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Returns {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 if unknown}.

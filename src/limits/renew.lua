@@ -1,5 +1,5 @@
--- Extends the lease of one open attempt, and takes it up where its calls are counted only since a while; an attempt that was
--- closed or reaped stays so.
+-- Extends the leases of one open attempt, and creates them in scopes whose calls were not counted when it started. Does nothing
+-- for an attempt that was closed or reaped.
 --
 -- KEYS  1 open leases, then per scope: leases
 -- ARGV  1 attempt id, 2 lease ms
