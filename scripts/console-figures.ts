@@ -172,7 +172,7 @@ async function measureTable(): Promise<void> {
   })()`);
   await observed(page, `to the end in ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
   await page.evaluate(`document.querySelector('.rows').scrollTop = document.querySelector('.rows').scrollHeight / 2`);
-  // A row that is here is a link.
+  // A loaded row contains a link.
   await page.locator('.rows .line').first().locator('a[data-row]').waitFor();
   await observed(page, 'to the middle, whose pages were dropped');
   for (let turn = 0; turn < 150; turn++) await page.mouse.wheel(0, -900);
