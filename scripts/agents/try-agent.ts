@@ -10,7 +10,7 @@ import type { Agent, Task } from './agents.ts';
 
 export interface Finding {
   isWell: boolean;
-  /** Number of answers in the script. */
+  /** Number of scripted answers that the simulator sent. */
   turns: number;
   ms: number;
   /** The problems, and the agent's output. */
