@@ -1,5 +1,5 @@
 // The batches process: feeds the lines of batches to the workers and stores their results. Several may run; each batch
-// has one owner. Any of them can be killed at any moment: another goes on where it was.
+// has one owner. Any of them can be killed at any moment: another continues where it stopped.
 import { parseArgs } from 'node:util';
 import { loadRuntime, requireRedis } from '#src/config/runtime.ts';
 import { followConfiguration } from '#src/process/follow-configuration.ts';

@@ -1,5 +1,6 @@
-// A process that is an API and a worker, with the arguments of a worker: `sluice combined`, and what `sluice start` runs. What goes between the two is written to Redis as
-// everywhere, and handed on in memory (src/contracts/neighbours.ts). It shares its load with all others, and may be killed, too.
+// A process that is both API and worker, with the arguments of a worker: `sluice combined`, and what `sluice start` runs. Data
+// between the two is written to Redis as usual, and also passed in memory (src/contracts/neighbours.ts). Like the others, it
+// shares the load and may be killed.
 import { startApi } from '#src/api/start-api.ts';
 import { loadRuntime } from '#src/config/runtime.ts';
 import type { Neighbours } from '#src/contracts/neighbours.ts';
@@ -7,9 +8,9 @@ import { manageLifecycle, runMain, watchBusy, wishFor } from '#src/process/lifec
 import { openProcess } from '#src/process/process-parts.ts';
 import { readWorkerOptions, startWorker } from './support/start-worker.ts';
 
-/** After the grace time of the API's answers; by then the worker has nothing of them left to do. */
+/** After the grace period of the API's answers; the worker has none of them left by that time. */
 const SHUTDOWN_MARGIN_MS = 10_000;
-/** What the worker still has is of other APIs, or of clients that are gone: it goes back to its queue. */
+/** Requests that the worker still has are of other APIs, or of disconnected clients: they go back to their queues. */
 const REST_GRACE_MS = 2_000;
 
 runMain(async () => {

@@ -1,5 +1,5 @@
-// A process that does nothing but deliver webhooks: for networks where only one machine may call out. Otherwise the
-// worker processes do it beside their work. It needs SQL, not Redis.
+// A process that only delivers webhooks, for networks where only one machine may make outgoing calls. Otherwise the worker
+// processes deliver them as well. It needs SQL, not Redis.
 import { parseArgs } from 'node:util';
 import { loadRuntime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';

@@ -1,4 +1,4 @@
-// What a key, a project or an organisation may do, as arguments of commands and as it is printed: the same for all three.
+// Settings of a key, a project or an organisation as command arguments and as printed: the same for all three.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BUDGET_PERIODS, type BudgetPeriod } from '../accounts/api-key.ts';
 import type { describeSettings } from '../accounts/settings-form.ts';
@@ -7,7 +7,7 @@ import { parseUsd } from '../contracts/money.ts';
 import type { AdminSchemas } from './admin-client.ts';
 import { list, wholeNumber } from './arguments.ts';
 
-/** As they are shown over HTTP. */
+/** Settings as shown over HTTP. */
 export type ShownSettings = ReturnType<typeof describeSettings>;
 type SettingsChange = AdminSchemas['KeySettings'];
 type Current = Pick<ShownSettings, 'limits' | 'metadata' | 'credits'>;
@@ -30,7 +30,7 @@ export interface SettingArguments {
 
 export const NO_SETTINGS: Current = { limits: {}, metadata: {}, credits: null };
 
-/** @param isChange arguments that take something away are added. */
+/** @param isChange adds arguments that remove a setting. */
 export function settingArguments(command: Command, { isChange }: { isChange: boolean }): Command {
   const none = isChange ? ', or none' : '';
   for (const { setting, description } of LIMIT_KINDS) {
@@ -65,7 +65,7 @@ export function settingArguments(command: Command, { isChange }: { isChange: boo
     .option('--name <name>', 'another name');
 }
 
-/** As the administration takes them: of limits, metadata and credits the whole, of everything else what changes. */
+/** In the form of the administration API: limits, metadata and credits complete, of all others only the changes. */
 export function formOf(options: SettingArguments, current: Current): SettingsChange {
   const { model, allModels, weight, batchWeight, expires } = options;
   const limits = limitsOf(options as Record<string, unknown>, current.limits);
@@ -84,7 +84,7 @@ export function formOf(options: SettingArguments, current: Current): SettingsCha
   };
 }
 
-/** Commander names an option `--tokens-per-day` `tokensPerDay`. */
+/** Commander turns an option `--tokens-per-day` into `tokensPerDay`. */
 function limitsOf(
   options: Readonly<Record<string, unknown>>,
   current: LimitSettings,
@@ -107,7 +107,7 @@ function metadataOf({ metadata }: SettingArguments, current: Readonly<Record<str
   return Object.fromEntries(all.filter(([, value]) => value !== ''));
 }
 
-/** Undefined: as it is. */
+/** Undefined if unchanged. */
 function creditsOf({ credits, markup, chargeStep }: SettingArguments, current: ShownSettings['credits']) {
   if (credits === false) return null;
   if (credits === undefined && markup === undefined && chargeStep === undefined) return undefined;
@@ -118,7 +118,7 @@ function creditsOf({ credits, markup, chargeStep }: SettingArguments, current: S
   };
 }
 
-/** One setting to a line, without what says nothing. */
+/** One setting per line, without empty ones. */
 export function settingLines(shown: ShownSettings): [string, string][] {
   const { limits, budgets, models, weight, batch_weight: batchWeight, expires_at: expires, metadata, credits } = shown;
   const entries = (of: object) => Object.entries(of).map(([name, value]) => `${name}=${value}`);
@@ -144,20 +144,20 @@ export function formatBudgets(budgets: Partial<Record<BudgetPeriod, number>>): s
     .join(', ');
 }
 
-/** In the periods that run now. */
+/** Amounts spent in the current periods. */
 export function formatSpent(spent: Readonly<Record<string, string>>): string {
   return Object.entries(spent)
     .map(([period, amount]) => `${amount} ${period}`)
     .join(', ');
 }
 
-/** `name  value`, the values under each other. */
+/** `name  value`, with the values aligned. */
 export function formatFields(fields: readonly (readonly [string, string])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length));
   return fields.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-/** Commander takes null for an option without a value. */
+/** Not null, which Commander treats as an option without a value. */
 const NONE = 'none';
 const NEVER = 'never';
 
@@ -177,7 +177,7 @@ export function usd(text: string): number {
   try {
     if (parseUsd(text) >= 0n) return Number(text);
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new InvalidArgumentError('must be an amount in USD, such as 20 or 0.5.');
 }

@@ -1,5 +1,5 @@
-// Calls to the administration API of a running Sluice, for commands that change what its processes do. Also where the local
-// Sluice, run by `sluice start`, listens and with which keys.
+// Calls to the administration API of a running Sluice, for commands that change what its processes do. Also finds the address and
+// the keys of the local Sluice, run by `sluice start`.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import createClient, { type Client } from 'openapi-fetch';
@@ -7,9 +7,9 @@ import type { Environment } from '../config/environment.ts';
 import type { components, paths } from '../contracts/admin-api.ts';
 import { ADMIN_URL_FILE } from './start/supervise.ts';
 
-/** Its calls reject with a readable message if they are refused or not answered; `dataOf` gives what was answered. */
+/** Its calls reject with a readable message if they are refused or not answered; `dataOf` returns the answer. */
 export type AdminClient = Client<paths>;
-/** What the administration answers, by name. */
+/** Answers of the administration API, by name. */
 export type AdminSchemas = components['schemas'];
 
 export interface AdminOptions {
@@ -79,7 +79,7 @@ function messageOf(text: string, status: number): string {
     const { error } = JSON.parse(text) as { error?: { message?: string } };
     if (typeof error?.message === 'string') return error.message;
   } catch {
-    // A proxy's page, most likely.
+    // Most likely a proxy's page.
   }
   return `refused with ${status}: ${text.slice(0, 200)}`;
 }

@@ -1,4 +1,4 @@
-// `sluice alerts`: what was told about budgets, balances, expiries, credentials, spending and bills.
+// `sluice alerts`: alerts about budgets, balances, expiries, credentials, spending and bills.
 import { Command, Option } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { ALERT_TYPES, type AlertType } from '../webhooks/alert-store.ts';

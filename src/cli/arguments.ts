@@ -1,4 +1,4 @@
-// Arguments that several commands have.
+// Arguments that several commands share.
 import { type Command, InvalidArgumentError } from 'commander';
 
 export function wholeNumber(text: string): number {
@@ -15,19 +15,19 @@ export function processCount(text: string): number {
   return value;
 }
 
-/** Of an option that may be given several times. */
+/** Collects the values of an option that may be given several times. */
 export function list(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
-/** Of commands that call the administration of a running Sluice. */
+/** Arguments of commands that call the administration API of a running Sluice. */
 export function adminArguments(command: Command): Command {
   return command
     .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
     .option('--json', 'machine-readable', false);
 }
 
-/** Passed on to the process that a command runs. */
+/** Options that are passed on to the process that a command runs. */
 export interface HealthOptions {
   healthPort?: string | number;
   healthHost?: string;

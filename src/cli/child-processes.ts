@@ -25,7 +25,7 @@ export interface ChildSettings {
   environment: Record<string, string | undefined>;
   /** File for its log, or null to share the terminal. */
   logPath: string | null;
-  /** Told when it wants another process to run (src/process/lifecycle.ts). */
+  /** Called when it requests another process (src/process/lifecycle.ts). */
   onWish?: (process: string) => void;
 }
 
@@ -34,13 +34,13 @@ export interface Child {
   /** Sent by the process when it was ready: `url` and others. */
   details: Record<string, unknown>;
   stop(): Promise<void>;
-  /** SIGHUP: it reads its configuration again. */
+  /** Sends SIGHUP, on which it reads its configuration again. */
   reload(): void;
 }
 
 /**
- * Where Node keeps what it has made of our code (nodejs.org/api/module.html#module-compile-cache): a process starts in half the
- * CPU time and takes some 20 MB less. Beside the data: a folder that every user can write to could bring in another's code.
+ * Node's compile cache for our code (nodejs.org/api/module.html#module-compile-cache): a process starts in half the CPU time and
+ * uses some 20 MB less. Next to the data, since through a directory that all users can write to another user could inject code.
  */
 export function compileCache({ variables, dataDirectory }: Environment): Record<string, string> {
   return { NODE_COMPILE_CACHE: variables.NODE_COMPILE_CACHE ?? resolve(dataDirectory, 'cache') };

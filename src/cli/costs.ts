@@ -61,7 +61,7 @@ export function costsCommand(command: Command, runtime: () => Runtime): void {
     .addOption(
       new Option('--format <format>', 'csv (the default), JSON by the line, or Parquet').choices(EXPORT_FORMATS),
     )
-    // Options of the same name belong to the command above as well.
+    // Options with these names are parsed by the parent command too.
     .action((_options, self: Command) => exportLedger(runtime(), self.optsWithGlobals<ExportOptions>()));
 }
 

@@ -1,5 +1,5 @@
-// `sluice doctor`: looks at a running installation, changes nothing, and says what to change. Exit code 0: nothing; 1: warnings; 2:
-// errors.
+// `sluice doctor`: inspects a running installation without changing anything, and reports what should be changed. Exit code 0:
+// nothing; 1: warnings; 2: errors.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationError, formatFault } from '../config/load.ts';
@@ -59,12 +59,12 @@ async function examineStores(runtime: Runtime): Promise<Finding[]> {
   }
 }
 
-/** The Redis that `sluice start` brings is small on purpose, and its settings are not the operator's. */
+/** The embedded Redis of `sluice start` is small on purpose, and the operator does not control its settings. */
 function isToBeChanged({ redisAddress }: Runtime): (finding: Finding) => boolean {
   return ({ finding }) => redisAddress !== null || !finding.includes('maxmemory is not set');
 }
 
-/** What cannot be looked at is a finding; the rest is looked at all the same. */
+/** A part that cannot be inspected becomes a finding; the other parts are still inspected. */
 async function tried(area: Finding['area'], look: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await look();

@@ -1,4 +1,4 @@
-// `sluice import litellm|portkey|openrouter FILE`: writes our configuration from another gateway's file.
+// `sluice import litellm|portkey|openrouter FILE`: converts another gateway's configuration file into ours.
 import { readFileSync } from 'node:fs';
 import { Argument, type Command } from 'commander';
 import { parse, stringify } from 'yaml';

@@ -1,4 +1,5 @@
-// `sluice keys create|list|show|update|rotate|revoke`: works on the database; running API processes are told through Redis where there is one.
+// `sluice keys create|list|show|update|rotate|revoke`: works on the database, and notifies running API processes through Redis
+// if there is one.
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -102,7 +103,7 @@ function hours(text: string): number {
   throw new InvalidArgumentError(`must be a whole number from 0 to ${LONGEST_KEPT_HOURS}.`);
 }
 
-/** As it is checked over HTTP. Throws an error that names the setting. */
+/** The same validation as over HTTP. Throws an error that names the setting. */
 function checkedForm(form: object) {
   const checked = settingsForm.safeParse(form);
   if (checked.success) return checked.data;
@@ -153,7 +154,7 @@ async function showKey(runtime: Runtime, id: string, { json }: { json: boolean }
   print(json ? JSON.stringify(shown) : formatKey(shown));
 }
 
-/** In the periods that run now, by the books. */
+/** Amounts spent in the current periods, according to the books. */
 async function readSpent(database: Database, id: string): Promise<Record<string, string>> {
   const reader = createBudgetReader(database);
   const spentIn = async (period: BudgetPeriod) =>
@@ -223,7 +224,7 @@ async function revokeKey(runtime: Runtime, id: string, { json }: { json: boolean
 interface Books {
   store: KeyStore;
   database: Database;
-  /** As the administration notes what is done over HTTP. */
+  /** Writes an audit entry, as the administration API does for actions over HTTP. */
   note(action: Pick<AuditEntry, 'method' | 'path'> & { before?: ApiKey | null; after: ApiKey }): Promise<void>;
 }
 
@@ -249,19 +250,19 @@ function shownKey({ id, name, hint, projectId, settings, formerUntilMs, revokedA
   return { id, name, hint, project: projectId, ...shown, former_secret_until: former, revoked_at: revokedAt };
 }
 
-/** Whoever may write the database: the log names the user and the machine. */
+/** Everyone with write access to the database may run these commands: the log names the user and the machine. */
 function commandActor(): string {
   let user: string;
   try {
     user = userInfo().username;
   } catch {
-    // A user without an entry in /etc/passwd, as containers have them.
+    // A user without an entry in /etc/passwd, as in containers.
     user = `uid ${process.getuid?.() ?? 'unknown'}`;
   }
   return `command line (${user}@${hostname()})`;
 }
 
-/** Running API processes are told at once; if Redis is out of reach, they notice within a minute. */
+/** Notifies running API processes; if Redis is out of reach, they notice the change within a minute. */
 async function announce({ redisAddress, environment, configuration }: Runtime): Promise<void> {
   const embedded = embeddedRedisUrl(join(environment.dataDirectory, 'redis'));
   const address = redisAddress ?? (embedded === null ? null : ({ kind: 'standalone', url: embedded } as const));

@@ -71,7 +71,7 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
   );
 }
 
-/** One page only: messages that are refused again come back, so repeating this might never end. */
+/** One page only: messages that are refused again reappear, so repeating this might never end. */
 async function replayAll(client: AdminClient): Promise<number> {
   const { replayed, left } = await dataOf(client.POST(`${ALL}/replay`, { body: { limit: PAGE } }));
   if (left > 0) complain(`${left} remain: replay them after these are written.`);

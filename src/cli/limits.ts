@@ -1,4 +1,4 @@
-// `sluice limits`: limits that are configured, and those that providers have taught.
+// `sluice limits`: configured limits, and those learned from providers.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';

@@ -1,4 +1,4 @@
-// `sluice admin-keys …` and `sluice audit`: who may administrate, and what they did.
+// `sluice admin-keys …` and `sluice audit`: who may administer Sluice, and what they did.
 import { Command, Option } from 'commander';
 import { ADMIN_ROLES, type AdminRole } from '../accounts/admin-key-store.ts';
 import type { Environment } from '../config/environment.ts';

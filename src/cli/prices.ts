@@ -1,4 +1,4 @@
-// `sluice prices`: the prices in force, and what another list would make of the ledger's last days.
+// `sluice prices`: the prices in force, and what the ledger's last days would cost with another price list.
 import { Command } from 'commander';
 import type { Catalogue } from '../config/catalogue.ts';
 import { loadPrices } from '../config/price-list.ts';
@@ -92,7 +92,7 @@ async function preview(runtime: Runtime, file: string | undefined, options: Prev
   }
 }
 
-/** The whole of a day's prices hold from its beginning. */
+/** A date means its beginning (UTC), when the day's prices take effect. */
 function timeOf(day: string | undefined, now: number): Date {
   const ms = day === undefined ? now : Date.parse(day);
   if (Number.isNaN(ms)) throw new Error(`'${day}' is no day: YYYY-MM-DD`);
@@ -177,7 +177,7 @@ function percent(old: PicoUsd, next: PicoUsd): string {
   return `${change > 0 ? '+' : ''}${change.toFixed(2)} %`;
 }
 
-/** Of a single call where it is one of a tool. */
+/** Per million tokens; for a tool, per million calls. */
 function rate(perToken: PicoUsd | null): string | null {
   return perToken === null ? null : perMillion(perToken);
 }

@@ -1,4 +1,4 @@
-// `sluice reconcile`: the ledger against what a provider says was used and what it cost.
+// `sluice reconcile`: compares the ledger with the usage and cost that a provider reports.
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { USAGE_APIS, type UsageApi } from '../config/price-schema.ts';
@@ -30,7 +30,7 @@ interface ReconcileOptions {
   json: boolean;
 }
 
-/** Exit codes as of diff(1). */
+/** Exit codes as in diff(1). */
 const DIFFERENT = 1;
 const NOT_COMPARED = 2;
 
@@ -94,7 +94,7 @@ async function run(runtime: () => Runtime, name: string, options: ReconcileOptio
   }
 }
 
-/** The names that the providers' own tools have for it. */
+/** Reads the variable that the provider's own tools use. */
 function fromVariables(
   variables: Readonly<Record<string, string | undefined>>,
   kind: UsageApi | undefined,
@@ -205,7 +205,7 @@ function readUsd(text: string): PicoUsd {
     const value = parseUsd(text);
     if (value >= 0n) return value;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new InvalidArgumentError('must be an amount in US dollars.');
 }

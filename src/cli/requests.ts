@@ -1,4 +1,4 @@
-// `sluice requests …`, `sluice in-flight` and `sluice budgets`: what clients ask, what it costs, and what is left of their budgets.
+// `sluice requests …`, `sluice in-flight` and `sluice budgets`: clients' requests, their cost, and what is left of budgets.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';

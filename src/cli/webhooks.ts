@@ -16,7 +16,7 @@ import { complain, formatTable, print } from './terminal.ts';
 export interface WebhooksHost {
   runtime: () => Runtime;
   environment: () => Environment;
-  /** For the process that `run` starts. */
+  /** Passed to the process that `run` starts. */
   childVariables: (environment: Environment) => Record<string, string | undefined>;
 }
 

@@ -1,9 +1,9 @@
--- The owner of a request makes a second attempt beside its first one: a number of its own for it, and no fence. Both are one
--- delivery's, which writes under the fence that it has; the next delivery's fence is above both.
+-- Numbers a second, concurrent attempt of the request's owner (hedging), without a fence. Both attempts belong to one delivery,
+-- which writes under its existing fence; the next delivery's fence is higher than both.
 --
 -- KEYS  1 record
 -- ARGV  1 worker id, 2 progress (JSON)
--- Gives the attempt's number, or 0 when the request is no longer the worker's.
+-- Returns the attempt's number, or 0 if the worker no longer owns the request.
 local record = redis.call('HMGET', KEYS[1], 'owner', 'state')
 if record[1] ~= ARGV[1] or record[2] ~= 'running' then return 0 end
 redis.call('HSET', KEYS[1], 'progress', ARGV[2])

@@ -1,8 +1,8 @@
--- Writes the records of lines (accept.lua) and puts their jobs into one queue (add-jobs.lua). Where one server has all keys.
+-- Writes the records of lines (accept.lua) and adds their jobs to one queue (add-jobs.lua). Used only if one server has all keys.
 --
 -- KEYS  per line: the keys of accept; then those of add
 -- ARGV  1 number of lines, then per line: spec (JSON), body, time to live, ms; then the arguments of add
--- Gives how many jobs were added.
+-- Returns the number of jobs added.
 local lines = tonumber(ARGV[1])
 for i = 1, lines do
   local arg = 3 * i - 1

@@ -14,8 +14,8 @@ export interface LineSubmission {
 /**
  * Safe to repeat: existing requests are unchanged. Retries while Redis is down. Order matters here: a request is stored before
  * its job.
- * @param isWanted asked before each step. A line that an earlier owner had accepted may get its result, have that stored and its
- * record removed while its neighbours are accepted: accepted then, it would be called once more.
+ * @param isWanted checked before each step. While other lines are accepted, a line that an earlier owner had accepted may get its
+ * result, have it stored and its record removed: if it were accepted then, it would be called once more.
  */
 export type AcceptLines = <Line extends LineSubmission>(
   lines: readonly Line[],
@@ -29,7 +29,7 @@ interface AcceptanceParts {
   onTrouble: (error: Error) => void;
 }
 
-/** Measured: Redis is busy for half a millisecond with so many lines of half a kilobyte. */
+/** Measured: this many lines of half a kilobyte keep Redis busy for half a millisecond. */
 const LINES_AT_ONCE = 20;
 const BYTES_AT_ONCE = 256 * 1024;
 /** Record and body outlive the deadline: a worker needs them to report that it has passed. */
@@ -88,7 +88,7 @@ function timeToLiveMs({ deadlineAtMs, acceptedAtMs }: RequestSpec): number {
   return Math.max(0, deadlineAtMs - acceptedAtMs) + RECORD_GRACE_MS;
 }
 
-/** Neighbours of one queue, a few at a time. */
+/** Groups of a few lines of the same queue. */
 function* groupsOf<Line extends LineSubmission>(
   lines: readonly Line[],
 ): Generator<{ provider: string; group: Line[] }> {

@@ -45,6 +45,6 @@ export interface BatchContext {
   /** Called for every error of Redis or SQL after which the step is retried. */
   onTrouble: (error: Error) => void;
   metrics: BatchMetrics;
-  /** Null: nothing is traced. */
+  /** Null if tracing is off. */
   tracing: LineTracing | null;
 }

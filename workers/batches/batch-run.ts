@@ -283,7 +283,7 @@ export class BatchRun {
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
 
-  /** A provider's batch gives thousands of results at once: those not stored yet must fit into memory. */
+  /** A provider's batch returns thousands of results at once: those not stored yet must fit into memory. */
   async #drained(): Promise<void> {
     while (
       !this.#isOver &&

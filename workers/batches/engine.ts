@@ -239,7 +239,7 @@ class BatchEngine {
   }
 
   #foretell(owned: OwnedBatch, batch: Batch, now: number): void {
-    // A provider's own batch ends all at once: the rate until then says nothing about it.
+    // A provider's own batch ends all at once: the rate until then does not predict its end.
     const rate = owned.run?.parkedCount ? null : (this.#meters.get(batch.id)?.rate ?? null);
     const next = forecast(
       {

@@ -13,7 +13,7 @@ import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './li
 import { createRunningLine, LOOK_AFTER_MS, LostLines, type RunningLine, stopLines } from './running-lines.ts';
 
 const BUDGET_RETRY_MS = 1_000;
-/** Thousands of lines wait for their turn: each of them looks into its log seldom, in case an announcement was lost. */
+/** Thousands of lines wait for their turn: each reads its log only rarely, in case an announcement was lost. */
 const SILENCE_MS = 10_000;
 
 export class RequestRunner implements LineRunner {

@@ -109,7 +109,7 @@ export class LostLines {
   }
 }
 
-/** Others each time: a sample that happens to have none of the lost lines must not be looked at again and again. */
+/** A different sample each time, so that a sample without lost lines is not checked repeatedly. */
 function sample(lines: readonly RunningLine[]): RunningLine[] {
   const step = Math.max(1, Math.floor(lines.length / SAMPLE_LINES));
   const first = Math.floor(Math.random() * step);

@@ -173,7 +173,7 @@ function rememberKeys(keys: KeyStore): { find: BatchContext['findKey']; forget()
     const before = changes;
     const found = await keys.findById(id);
     const key = found !== null && isValid(found) ? found : null;
-    // What changed meanwhile may not be in it.
+    // A key read before a change may be stale: it is not cached.
     if (before === changes) remembered.set(id, { key });
     return key;
   }

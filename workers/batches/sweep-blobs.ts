@@ -68,11 +68,11 @@ export async function sweepOrphans(references: BlobReferences, blobs: BlobStore,
 }
 
 interface BlobReferences {
-  /** Those of the keys that no row names. Keys in another format than the broker's are never among them. */
+  /** The keys that no row refers to. Keys in a format that Sluice does not write are never returned. */
   withoutOwner(keys: readonly string[]): Promise<string[]>;
 }
 
-/** An upload has its file's id; one that was broken off has a suffix (local-blobs.ts). */
+/** An upload is named by its file's id; an unfinished one has a suffix (local-blobs.ts). */
 const FILE_KEY = /^(file-[a-z0-9]+)(\.part)?$/i;
 /** Results of a batch, by the epoch of their writer (result-log.ts); object storage adds a number. */
 const RESULT_KEY = /^((?:batch|msgbatch)_[a-z0-9]+)\.(?:output|error)\.\d+(?:\.\d+)?$/i;

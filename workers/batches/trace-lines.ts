@@ -1,5 +1,5 @@
-// The trace of a batch. Each line is a trace of its own, and is linked to its batch: one trace of a hundred thousand lines could
-// not be read. The ids of both follow from the ids of batch and request, so that a process that takes a batch over continues both.
+// The trace of a batch. Each line has a separate trace that is linked to its batch: one trace of a hundred thousand lines would
+// be unreadable. Trace ids are derived from the ids of batch and request, so that a new owner of the batch continues both.
 import { createHash } from 'node:crypto';
 import type { Batch } from '#src/batches/batch.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
@@ -25,7 +25,7 @@ export function createLineTracing(tracing: Tracing): LineTracing {
       const link = writeTraceparent({ ...idsOf(id), isSampled: true });
       const attributes = { [ATTRIBUTES.batchId]: id, [ATTRIBUTES.batchLine]: line, [ATTRIBUTES.requestId]: requestId };
       const span = tracing.start('batch line', { kind: 'producer', ids: idsOf(requestId), links: [link], attributes });
-      // Those of a batch that was given up are left.
+      // Spans of batches that were given up are never ended: drop the oldest.
       if (open.size >= MAX_OPEN) open.delete(open.keys().next().value!);
       open.set(requestId, span);
       return span.context;

@@ -1,4 +1,4 @@
-// Headers that say how an answer came about.
+// Headers that describe how an answer was produced.
 import type { PreparedCall } from '#src/protocols/call/prepare-call.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -16,11 +16,11 @@ export function answerHeaders(
   };
 }
 
-/** Proxies refuse an answer whose headers have more than 4 to 8 KiB, and the names are of the client's own making. */
+/** Proxies refuse answers with more than 4 to 8 KiB of headers, and these names are chosen by the client. */
 const MAX_DROPPED_CHARS = 1_000;
 const MAX_NAME_CHARS = 100;
 
-/** As many names as there is room for, and how many more there are. */
+/** As many names as fit, and the number of the others. */
 export function listDropped(names: readonly string[]): string {
   let list = '';
   for (const [index, name] of names.entries()) {
@@ -31,7 +31,7 @@ export function listDropped(names: readonly string[]): string {
   return list;
 }
 
-/** Names come from clients' bodies; a header takes visible ASCII only. */
+/** Names come from clients' bodies; a header may contain visible ASCII only. */
 function headerSafe(name: string): string {
   return name.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, MAX_NAME_CHARS);
 }

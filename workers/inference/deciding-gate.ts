@@ -1,6 +1,6 @@
-// Stands before a request's writer while two attempts run beside each other: whichever has something for the client first is
-// the answer, and from then on the other writes into nothing. Both run in one process under one fence, so that a variable
-// decides; no frame of the loser is ever made.
+// Guards a request's writer while two attempts run concurrently: the first that has output for the client becomes the answer,
+// and the output of the other is dropped. Both run in one process under one fence, so that a variable decides; no frame of the
+// loser is ever made.
 import type { HeadMeta } from '#src/contracts/frame.ts';
 import type { ReplyWriter } from '#src/reply/publisher.ts';
 
@@ -19,12 +19,12 @@ export class DecidingGate {
     return this.#winner;
   }
 
-  /** A way to the client for one of the attempts. @param attempt its number. */
+  /** Creates the writer of one attempt. @param attempt its number. */
   enter(attempt: number): GatedWriter {
     return new GatedWriter(this, attempt);
   }
 
-  /** Whether the answer is this one's: the first that asks has it. */
+  /** Whether this attempt is the answer: the first caller wins. */
   claim(writer: GatedWriter): boolean {
     if (this.#winner === null) {
       this.#winner = writer;
@@ -34,10 +34,10 @@ export class DecidingGate {
   }
 }
 
-/** What an attempt writes through. Its events have the numbers of the request's own writer, whichever attempt it is. */
+/** The writer of one attempt. Events of either attempt are numbered by the request's own writer. */
 export class GatedWriter implements ReplyWriter {
   readonly #gate: DecidingGate;
-  /** Set once it is known. */
+  /** Its number, set when it is known. */
   attempt: number;
 
   constructor(gate: DecidingGate, attempt: number) {
@@ -81,7 +81,7 @@ export class GatedWriter implements ReplyWriter {
     return this.#gate.writer.settled();
   }
 
-  // The rest is the delivery's own, which has the writer itself.
+  // The rest is used by the delivery only, on the request's own writer.
 
   fail(): void {
     throw new TypeError('an attempt beside another one does not fail the request');

@@ -1,5 +1,5 @@
-// The second attempt of a race, from the plan to its permit: the next step, if it is well, may be asked at once and the model's
-// allowance has room. Nothing is waited for, and what was taken is given back where it comes to nothing.
+// The second attempt of a race, from the plan to its permit: the next step, if it is healthy, has a free permit, and the model's
+// allowance has room. It never waits, and what was taken is returned if no attempt is made.
 
 import { withPrompt } from '#src/accounts/request-cost.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
@@ -20,7 +20,7 @@ import { estimatedInputTokens, permitRequest, pricingOf } from './permit-request
 import { prepareStep } from './prepare-step.ts';
 
 export interface HedgeStep {
-  /** The request's, at the next step. */
+  /** The request's delivery, at the next step. */
   delivery: Delivery;
   deployment: Deployment;
   ready: ReadyCall;
@@ -29,12 +29,12 @@ export interface HedgeStep {
 }
 
 /**
- * Why there is none: its deployment is held, out of rotation or unknown here, cannot take the request, or is full; the model has
- * had enough of them (`share`, `cost`); a budget has no room (`budget`).
+ * Why no second attempt is made: its deployment is on hold, out of rotation or unknown here, cannot take the request, or is full;
+ * the model's allowance is used up (`share`, `cost`); a budget has no room (`budget`).
  */
 export type HedgeDenial = 'budget' | 'hold' | 'circuit' | 'request' | 'limit' | 'share' | 'cost' | 'error';
 
-/** @param isWanted asked before anything is taken for good. Null: it was not, any more. */
+/** Null if it is no longer wanted. @param isWanted checked before anything is taken. */
 export async function openHedge(
   context: InferenceContext,
   delivery: Delivery,
@@ -57,7 +57,7 @@ export async function openHedge(
   return opened;
 }
 
-/** The request as its second attempt sees it: everything that moves on belongs to the delivery itself. */
+/** The delivery as the second attempt sees it: progress and loss are shared with the delivery itself. */
 function besideView(delivery: Delivery, step: RouteStep, writer: GatedWriter): Delivery {
   return {
     ...delivery,
@@ -93,7 +93,7 @@ interface Ready {
   credentials: readonly (Credential | null)[];
 }
 
-/** No trial of what is out of rotation is made beside another call. */
+/** A second attempt is never the trial of a deployment or credential that is out of rotation. */
 async function findReady(context: InferenceContext, view: Delivery): Promise<Ready | HedgeDenial> {
   const { spec, step } = view;
   const deployment = context.catalogue.deployments.get(step.deployment);
@@ -122,14 +122,14 @@ function wellCredentials(
   );
 }
 
-/** What one of the two costs that is ended before it has begun. */
+/** Cost of an attempt that is ended before its answer has begun. */
 function promptCost(context: InferenceContext, view: Delivery, deployment: Deployment): bigint {
   if (isFree(view.client)) return 0n;
   const usage = withPrompt(NO_USAGE, estimatedInputTokens(view), view.spec.serviceTier);
   return pricingOf(context, view, deployment).costOfAttempt(usage).cost;
 }
 
-/** Its number, and with it a place in every limit and an open entry of the ledger. */
+/** Takes an attempt number and a permit, which reserves every limit and opens a ledger entry. */
 async function takePermit(
   context: InferenceContext,
   view: Delivery,

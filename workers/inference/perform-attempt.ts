@@ -49,18 +49,18 @@ export async function performAttempt(
   return conclude(context, delivery, ended);
 }
 
-/** What a call is made with. */
+/** The parts that a call is made with. */
 export interface CallParts {
   deployment: Deployment;
   writer: ReplyWriter;
   signal: AttemptSignal;
   upstream: Upstream;
   onBegun?: () => void;
-  /** What an attempt beside it costs, or would if it ended now. */
+  /** Cost of a concurrent attempt, or what it would cost if it ended now. */
   costBeside?: () => PicoUsd;
 }
 
-/** The call, and what is learned from it; its books are the caller's to write. */
+/** Makes the call and reports what it has shown; the caller writes its books. */
 export async function callProvider(
   context: InferenceContext,
   delivery: Delivery,
@@ -223,7 +223,7 @@ export async function conclude(
   return result;
 }
 
-/** @param next how the request goes on. */
+/** @param next what follows for the request. */
 export function report(
   context: InferenceContext,
   delivery: Delivery,

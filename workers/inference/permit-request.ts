@@ -111,7 +111,7 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
 
 export interface AttemptPricing {
   /** For the relay: the request's cost including this attempt, and its charge. */
-  /** @param beside what an attempt beside it costs. */
+  /** @param beside cost of a concurrent attempt. */
   priceUsage(usage: Usage, beside?: PicoUsd): ShownCost;
   /** For the books: this attempt alone. */
   costOfAttempt(usage: Usage): Cost;

@@ -1,11 +1,11 @@
-// Hedging: two attempts of one request beside each other. The first is called as any attempt; where it is slow to begin, the
-// next step of the plan is called, too (hedge-step.ts). What has something for the client first is the answer, and the other
-// call is ended and booked (deciding-gate.ts). docs/decisions/2026-11-28-hedging.md says why it is so.
+// Hedging: two concurrent attempts of one request. The first is made like any attempt; if it is slow to begin, the next step of
+// the plan is called too (hedge-step.ts). The attempt that first has output for the client is the answer; the other call is ended
+// and booked (deciding-gate.ts). Why: docs/decisions/2026-11-28-hedging.md.
 //
-// alone     the first runs; a timer may start the second. Left when the first has begun or is over, or when the second is called.
-// race      both run. The first that fails before anything was written is booked, the other goes on alone.
-// decided   one has written: the other is ended (`hedge_lost`) and booked at once, with what it costs.
-// over      the answer's books are closed, or both have failed and the request goes on from the first's step.
+// alone     the first runs; a timer may start the second. Left when the first has begun or ended, or when the second is called.
+// race      both run. One that fails before anything was written is booked, and the other continues alone.
+// decided   one has written: the other is ended (`hedge_lost`) and booked immediately, with its cost.
+// over      the answer's books are closed, or both have failed and the request continues from the step of the first.
 import { withPrompt } from '#src/accounts/request-cost.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
@@ -36,18 +36,18 @@ import type { UpstreamCall } from './upstream.ts';
 const LOST = createFailure('hedge_lost', 'Another provider, asked beside this one, began to answer first.');
 
 /**
- * Tools that a provider calls at somebody else's (OpenAI's `type: "mcp"`, Anthropic's `mcp_servers`): what they do must not be
- * done twice. Tools of the client that are named so (Claude Code's `mcp__…`) are not meant.
+ * Whether the provider calls tools on third-party servers (OpenAI's `type: "mcp"`, Anthropic's `mcp_servers`): their effects must
+ * not happen twice. Tools of the client with such names (Claude Code's `mcp__…`) do not count.
  */
 function callsRemoteTools(body: Buffer): boolean {
   return body.includes('"mcp') && /"(type"\s*:\s*"mcp|mcp_servers")/.test(body.toString('latin1'));
 }
 
-/** Whether a second attempt may be made beside the one that comes. Free for models without hedging. */
+/** Whether a second attempt may run concurrently with the next one. Costs nothing for models without hedging. */
 export function mayHedge({ spec, job, writer, progress, body }: Delivery): boolean {
   const { hedge } = spec.plan;
   if (hedge === undefined || hedge.isUnwanted || writer.hasAnswered || progress.hedge !== undefined) return false;
-  // Nobody waits for the first word of what is fetched later.
+  // No client waits for the first token of an answer that is fetched later.
   if (spec.lane !== 'interactive' || spec.lifetime === 'nobody') return false;
   return stepBehind(spec.plan, job.step, progress) !== null && !callsRemoteTools(body);
 }
@@ -86,7 +86,7 @@ class RunnerSignal implements AttemptSignal {
 interface Hedge {
   runner: Runner;
   admitted: AdmittedHedge;
-  /** Resolves when it is over, and in the books unless it is the answer. */
+  /** Resolves when it has ended and, unless it is the answer, is booked. */
   over: Promise<EndedCall>;
 }
 
@@ -97,7 +97,7 @@ class Race {
   readonly #runners: Runner[] = [];
   readonly #settling: Promise<void>[] = [];
   #hedge: Hedge | null = null;
-  /** No second attempt is started any more. */
+  /** No second attempt may be started. */
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
   #opening: Promise<void> | null = null;
@@ -123,7 +123,7 @@ class Race {
     } finally {
       cancellation.onAbort = null;
       delete this.#delivery.beside;
-      // What was asked for and not called leaves the next attempt free to try.
+      // If no second call was made, the next attempt may try one.
       if (this.#hedge === null) this.#delivery.progress = withHedge(this.#delivery.progress, progress.hedge);
     }
   }
@@ -152,13 +152,13 @@ class Race {
       ...(onBegun === undefined ? {} : { onBegun }),
     });
     runner.ended = ended;
-    // An answer without a word is one.
+    // A complete answer without content is an answer too.
     const { outcome } = ended;
     if (outcome.failure === null && !this.#gate.claim(writer)) outcome.failure = LOST;
     return ended;
   }
 
-  /** Exact where the other is over, as it is for a stream; one that runs yet costs its prompt if it is ended now. */
+  /** Cost of the other attempt: exact if it has ended, as it has for a stream; if it still runs, its prompt. */
   #costBeside(runner: Runner): bigint {
     const other = this.#runners.find((one) => one !== runner);
     if (other === undefined) return 0n;
@@ -196,7 +196,7 @@ class Race {
       .then((usualMs) => set(usualMs, nowMs), this.#context.onTrouble);
   }
 
-  /** Calls the next step, if it may be called now. Never rejects. */
+  /** Calls the next step if that is allowed now. Never rejects. */
   async #open(): Promise<void> {
     const writer = this.#gate.enter(0);
     const isWanted = () => !this.#isClosed && !this.#delivery.isLost;
@@ -222,7 +222,7 @@ class Race {
     return ended;
   }
 
-  /** Behind the end of the first. */
+  /** Called after the first has ended. */
   async #decide(first: Runner, ended: EndedCall, { runner, admitted, over }: Hedge): Promise<StepResult> {
     const context = this.#context;
     const isFirst = this.#gate.winner === first.writer;
@@ -240,12 +240,12 @@ class Race {
     const lost = costOf(isHedge ? ended : hedged);
     context.hedges.correct(admitted, lost).catch(context.onTrouble);
     context.metrics.hedge(admitted.pool, isHedge ? 'won' : resultOf(hedged), lost);
-    // What is answered has its last command behind theirs.
+    // An answered request's last command is sent after these.
     if (result.kind !== 'answered') await Promise.all(this.#settling);
     return result;
   }
 
-  /** The hedge's answer broke off: the request stands at the first's step, and nothing is known against the form that it took. */
+  /** The hedge's answer broke off: the request is still at the first's step, whose credential and form are not at fault. */
   #goOn(ended: EndedCall, failure: Failure): StepResult {
     const unsaid = { ...ended, credential: null, wasRotated: false, cure: null };
     return nextStep(this.#context, this.#delivery, unsaid, failure);
@@ -257,7 +257,7 @@ class Race {
     report(this.#context, delivery, ended, entry, 'race');
   }
 
-  /** Without it only those that were fast would count for what is usual. */
+  /** Otherwise only fast beginnings would count towards the usual time. */
   #noteSlow(ended: EndedCall): void {
     const { spec, step } = this.#delivery;
     if (isLost(ended)) noteBegin(this.#context.speeds, circuitOf(step), spec.isStream, ended.outcome.durationMs);
@@ -272,7 +272,7 @@ function isLost({ outcome: { failure } }: EndedCall): boolean {
   return failure?.code === LOST.code;
 }
 
-/** Of one that was not the answer. */
+/** Result of a hedge that was not the answer. */
 function resultOf(ended: EndedCall): 'lost' | 'failed' | 'stopped' {
   if (isLost(ended)) return 'lost';
   const { code } = ended.outcome.failure!;

@@ -1,5 +1,5 @@
-// What follows from an outcome beside the books: responses that are kept, events of requests that nobody waited for. Called
-// before the message leaves the ledger's stream, so a crash at any point repeats it, and everything here may be repeated.
+// What follows from an outcome apart from the books: stored responses, and events of requests for which no client waited. Called
+// before the message leaves the ledger's stream, so a crash at any point repeats it; everything here is idempotent.
 import { appendEvent } from '#src/batches/event-outbox.ts';
 import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
@@ -23,20 +23,20 @@ export interface AftermathOptions {
   store: RequestStore;
   replyLog: ReplyLog;
   lock: ConversationLock;
-  /** A larger answer is not kept. */
+  /** Larger answers are not stored. */
   maxAnswerBytes: number;
   logger: Logger;
 }
 
-/** Several at once: each is some turns to Redis and one transaction. */
+/** Concurrent outcomes: each takes some round trips to Redis and one transaction. */
 const AT_ONCE = 8;
-/** A response that cannot be written must not block the ledger; retries come after up to ten seconds each. */
+/** A response that cannot be written must not block the ledger; each retry waits up to ten seconds. */
 const MAX_TRIES = 20;
 /** The outcome may reach the books before the last frame reaches the log. */
 const LAST_FRAME_MS = 2_000;
 const POLL_MS = 20;
 
-/** Follows every outcome; gives those messages whose outcome must come again. */
+/** Handles every outcome; returns the messages whose outcomes must be delivered again. */
 export type Aftermath = (
   messages: readonly LedgerMessage[],
   setAside: SetAsideMessage,
@@ -45,7 +45,7 @@ export type Aftermath = (
 export function createAftermath(options: AftermathOptions): Aftermath {
   const tries = new Map<string, number>();
 
-  /** False while it is worth another try. */
+  /** False if it should be retried. */
   async function follow(message: LedgerMessage, setAside: SetAsideMessage): Promise<boolean> {
     const outcome = message.request!;
     const { requestId } = outcome;
@@ -78,7 +78,7 @@ export function createAftermath(options: AftermathOptions): Aftermath {
   };
 }
 
-/** Its conversation goes on without it. False while that cannot be done either. */
+/** Sets the response aside and releases its conversation. False if that fails too. */
 async function giveUp(
   { store, lock, logger }: AftermathOptions,
   message: LedgerMessage,
@@ -108,7 +108,7 @@ async function announce({ database }: AftermathOptions, outcome: RequestOutcome)
   await appendEvent(database, { id, type: eventOf(outcome), keyId, subjectId: requestId, atMs: finishedAtMs });
 }
 
-/** Named as `GET /v1/requests/{id}` names the status. */
+/** Named like the status in `GET /v1/requests/{id}`. */
 function eventOf({ outcome }: RequestOutcome): string {
   if (outcome === 'ok') return 'request.completed';
   return outcome === 'request_cancelled' ? 'request.cancelled' : 'request.failed';
@@ -121,7 +121,7 @@ async function keep(options: AftermathOptions, outcome: RequestOutcome): Promise
   const view = await whenOver(store, requestId);
   const keeping = view?.spec.response;
   if (view === null || keeping === undefined) {
-    // Nothing is left of a request that its client took back before its turn.
+    // A request that its client cancelled before its turn leaves nothing behind.
     if (outcome.outcome !== 'request_cancelled')
       logger.error({ request_id: requestId }, 'a response was lost with Redis');
     return;
@@ -136,7 +136,7 @@ async function keep(options: AftermathOptions, outcome: RequestOutcome): Promise
   await store.shorten(requestId, keeping.afterwardsMs);
 }
 
-/** Null for one that is gone. Throws where it does not end: its last frame may come yet, or another delivery has it. */
+/** Null for a request that is gone. Throws if it does not end: its last frame may still arrive, or another delivery has it. */
 async function whenOver(store: RequestStore, requestId: string): Promise<RequestView | null> {
   const untilMs = Date.now() + LAST_FRAME_MS;
   for (;;) {
@@ -147,13 +147,13 @@ async function whenOver(store: RequestStore, requestId: string): Promise<Request
   }
 }
 
-// The janitor of kept responses: those whose time is over are deleted, some at a time, so that nobody waits for it long.
+// The janitor of stored responses: deletes expired ones in small batches, so that other statements do not wait long.
 
 const SWEEP_MS = 600_000;
 const FIRST_SWEEP_MS = 30_000;
 const ROWS_AT_ONCE = 500;
 
-/** Every ledger writer sweeps; two at once do no harm. */
+/** Every ledger writer sweeps; concurrent sweeps are harmless. */
 export function startResponseJanitor(responses: ResponseStore, logger: Logger): { stop(): void } {
   let isStopped = false;
   const sweep = async () => {
@@ -174,20 +174,20 @@ export function startResponseJanitor(responses: ResponseStore, logger: Logger): 
   };
 }
 
-// Writes what a request of the Responses API leaves behind: its response, its items at the end of its conversation, the
-// event that tells of it. One transaction: all of it happens, and once.
+// Writes what a request of the Responses API leaves behind: its response, its items at the end of its conversation, and its
+// event. One transaction: all or nothing, and once.
 
-/** A request that is over, with all that Redis has of it. */
+/** A request that has ended, with everything that Redis has of it. */
 export interface EndedRequest {
   outcome: RequestOutcome;
   spec: RequestSpec;
   keeping: ResponseKeeping;
-  /** Null where it has gone: an older worker had the request. */
+  /** Null if it is gone: an older worker had the request. */
   body: Buffer | null;
   answer: RecordedAnswer | null;
 }
 
-/** Safe to repeat. Nothing is kept of a request that failed while its client waited: it has been told. */
+/** Idempotent. A request that failed while its client waited is not stored: the client received the failure. */
 export async function writeResponse(store: ResponseStore, ended: EndedRequest): Promise<void> {
   const { outcome, spec, keeping } = ended;
   if (outcome.outcome !== 'ok' && !keeping.isBackground) return;
@@ -205,7 +205,7 @@ export async function writeResponse(store: ResponseStore, ended: EndedRequest): 
   });
 }
 
-/** What was broken off is no turn of a conversation. */
+/** An answer that broke off is not a turn of a conversation. */
 function isAnswer({ status }: EndedResponse): boolean {
   return status === 'completed' || status === 'incomplete';
 }
@@ -231,10 +231,10 @@ function storedResponse(
   };
 }
 
-/** That one which is not kept was dealt with is known for so long: longer than any message is repeated. */
+/** How long the row of a response that is not stored remains as a marker: longer than any message is redelivered. */
 const MARKED_MS = 7 * 24 * 3_600_000;
 
-/** As OpenAI's webhooks have it (npm openai 7.55.0, `resources/webhooks`). */
+/** In the form of OpenAI's webhooks (npm openai 7.55.0, `resources/webhooks`). */
 function responseEvent({ id, requestId, keyId, status }: StoredResponse, atMs: number) {
   return { id: `evt_${requestId.slice('req_'.length)}r`, type: `response.${status}`, keyId, subjectId: id, atMs };
 }

@@ -1,4 +1,4 @@
-// Opens what the dispatcher of webhooks needs and starts it.
+// Opens the connections of the webhook dispatcher and starts it.
 import type { Registry } from 'prom-client';
 import type { Runtime } from '#src/config/runtime.ts';
 import { openDatabase } from '#src/storage/database.ts';
@@ -8,7 +8,7 @@ import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import type { Dispatcher } from '#src/webhooks/dispatcher.ts';
 import { startWebhooks } from '#src/webhooks/start-webhooks.ts';
 
-/** @param owner names this process in leases. */
+/** @param owner this process's name in leases. */
 export async function deliverWebhooks(
   runtime: Runtime,
   owner: string,

@@ -1,5 +1,5 @@
-// Probes and metrics of a process that serves no clients, on a port of its own. /healthz says that its work goes on, not
-// only that it runs: it fails when something that it does all the time has not succeeded for SILENT_MS.
+// Probes and metrics of a process that serves no clients, on a separate port. /healthz reports whether the process makes
+// progress, not only that it runs: it fails if a periodic task has not succeeded for SILENT_MS.
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
@@ -14,19 +14,19 @@ export interface HealthServerOptions {
   port: number;
   host: string;
   registry: Registry;
-  /** Something that the process does again and again: how long ago it last succeeded. By name. */
+  /** Periodic tasks of the process, by name: time since the last success, ms. */
   signs: Readonly<Record<string, () => number>>;
 }
 
-/** Longer than a failover of Redis or PostgreSQL: what comes back by itself needs no new process. */
+/** Longer than a failover of Redis or PostgreSQL: a process that recovers by itself need not be restarted. */
 export const SILENT_MS = 60_000;
 
 const LOOPBACK = '127.0.0.1';
 
-/** Of the command lines of all such processes. */
+/** Command line options of all such processes. */
 export const HEALTH_OPTIONS = { 'health-port': { type: 'string' }, 'health-host': { type: 'string' } } as const;
 
-/** Null: no server was asked for. On loopback unless told otherwise: metrics name models, providers and keys. */
+/** Null if no server is configured. On loopback by default: metrics name models, providers and keys. */
 export function readHealthAddress(values: {
   'health-port'?: string | undefined;
   'health-host'?: string | undefined;

@@ -1,4 +1,4 @@
-// Fetches the lists of models that API processes want of this worker's providers: workers have the providers' keys.
+// Fetches model lists of this worker's providers when API processes request them: only workers have the providers' keys.
 import { request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
@@ -22,12 +22,12 @@ export interface ModelListServer {
   keyspace: Keyspace;
   /** Undefined for providers that this worker does not serve. */
   findProvider: (name: string) => Provider | undefined;
-  /** Out of rotation, or held. */
+  /** Whether it is out of rotation or on hold. */
   isOut: (credential: Credential) => boolean;
   logger: Logger;
 }
 
-/** From now on, for as long as the connections stand. */
+/** Serves until the connections are closed. */
 export async function serveModelLists({ redis, subscription, keyspace, findProvider, isOut, logger }: ModelListServer) {
   const lists = createModelLists(redis, keyspace);
 
@@ -45,7 +45,7 @@ export async function serveModelLists({ redis, subscription, keyspace, findProvi
   await subscription.ssubscribe(keyspace.modelsChannel);
 }
 
-/** With whichever of its credentials may see it. Rejects with what went wrong, in words without secrets. */
+/** Uses the first of its credentials that is accepted. Rejects with a message without secrets. */
 export async function fetchModelList(provider: Provider, isOut: ModelListServer['isOut']): Promise<UpstreamModel[]> {
   const secrets = secretsOf(provider, isOut);
   for (const [index, secret] of secrets.entries()) {
@@ -57,10 +57,10 @@ export async function fetchModelList(provider: Provider, isOut: ModelListServer[
   throw new Error('none of its credentials can be read');
 }
 
-/** Says something about the credential, not about the list. */
+/** Statuses that concern the credential, not the list. */
 const OF_CREDENTIAL: ReadonlySet<number> = new Set([401, 402, 403, 429]);
 
-/** Those that are out of rotation last: they may see the list all the same. */
+/** Credentials that are out of rotation come last: they may still be allowed to read the list. */
 function secretsOf({ credentials, dialect }: Provider, isOut: ModelListServer['isOut']): (string | null)[] {
   if (credentials.length === 0) return [dialect.apiKey];
   const readable = credentials.filter((credential) => credential.secret() !== null);

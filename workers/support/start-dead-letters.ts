@@ -1,4 +1,4 @@
-// Keeps dead letters beside the ledger, and deletes the old ones.
+// Stores dead letters along with the ledger, and deletes old ones.
 import type { DeadLetterSettings } from '#src/config/server-schema.ts';
 import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { type BodySeal, createBodySeal, type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
@@ -60,9 +60,9 @@ export function startDeadLetters({
   };
 }
 
-// Takes the dead letters out of the ledger's messages and keeps them, with their bodies as the configuration wants them.
-// Called before a message leaves the stream, so a crash at any point repeats it: a letter is written once all the same,
-// and its body goes from Redis only after that.
+// Stores the dead letters among the ledger's messages, with their bodies as configured. Called before a message leaves the
+// stream, so a crash at any point repeats it: a letter is still written only once, and its body is removed from Redis only
+// after that.
 
 export interface DeadLetterKeeper {
   store: DeadLetterStore;
@@ -77,13 +77,13 @@ interface Letter {
   letter: Omit<DeadLetter, 'body'>;
 }
 
-/** Bodies that are in memory at once, by their size, and letters of one statement. */
+/** Limits of one statement: total size of the bodies in memory, and number of letters. */
 const GROUP_BYTES = 16 * 1024 * 1024;
 const GROUP_LETTERS = 64;
-/** Until a request's last frame is surely in Redis: its outcome may reach the books first. */
+/** By then a request's last frame is in Redis: its outcome may reach the books first. */
 const RELEASE_AGAIN_MS = 1_000;
 
-/** Rejects while SQL or Redis is away. */
+/** Rejects while SQL or Redis is unavailable. */
 export async function keepDeadLetters(
   keeper: DeadLetterKeeper,
   messages: readonly LedgerMessage[],
@@ -135,16 +135,16 @@ async function keepGroup(
   for (const { row, error } of refusals) await setAside(row.message, 'dead_letter', error);
   const refused = new Set(refusals.map(({ row }) => row));
   for (const row of rows) {
-    // Its body stays as long as Redis keeps it: the letter may yet be written.
+    // Its body stays until it expires in Redis: the letter may still be written.
     if (refused.has(row)) continue;
     const { spec, failure } = row.letter;
     onKept(failure.code);
-    // The writer of its response has the body until that is written.
+    // The body of a stored response is needed, and removed, by the writer of the response.
     if (spec.response === undefined) void releaseBody(bodies, spec.requestId).catch(onError);
   }
 }
 
-/** What a crash leaves expires with the record. */
+/** A body that a crash leaves behind expires with the record. */
 async function releaseBody(bodies: LeftBodies, requestId: string): Promise<void> {
   if (await bodies.release(requestId)) return;
   await new Promise((resolve) => setTimeout(resolve, RELEASE_AGAIN_MS).unref());

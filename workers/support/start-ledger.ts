@@ -1,4 +1,4 @@
-// Opens what the ledger writer needs and starts it.
+// Opens the connections of the ledger writer and starts it.
 import { createConfigurationLog } from '#src/accounts/configuration-log.ts';
 import type { RedisAddress, Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
@@ -35,14 +35,14 @@ export async function startLedger(
   const sqlTrouble = createTroubleLog(logger, 'the database (ledger): entries wait');
   const [redis, reading, database] = await Promise.all([
     connectRedis(address, 'consumer', onError),
-    // The reader blocks: nobody else may stand behind it.
+    // The reader uses blocking commands: it needs a connection that is not shared.
     connectRedis(address, 'consumer', onError),
     openDatabase(runtime.databaseUrl, sqlTrouble.note),
   ]);
   const instanceId = createInstanceId('worker');
   runtime.onReload ??= createConfigurationLog({ redis, keyspace, database, instanceId, logger });
   const { dead_letters: settings } = runtime.configuration;
-  // Before the first row: afterwards its month would be in the partition for the rest.
+  // Before the first row: otherwise its month would end up in the default partition.
   await preparePartitions(database, runtime.replyShards).catch(sqlTrouble.note);
   const deadLetters = startDeadLetters({ redis, keyspace, database, settings, metrics, logger });
   const responses = createResponseStore(database);
@@ -53,7 +53,7 @@ export async function startLedger(
     store: createRequestStore(redis, keyspace),
     replyLog: createReplyLog(redis, keyspace),
     lock: createConversationLock(redis, keyspace),
-    // A stream says everything at least twice: in deltas and in their end.
+    // A stream contains everything at least twice: in deltas and in its final event.
     maxAnswerBytes: runtime.configuration.workers.max_answer_bytes * 4,
     logger,
   });
@@ -66,7 +66,7 @@ export async function startLedger(
     setAside: keepRejects(rejects, metrics, logger),
     onError: (error, stage) => (stage === 'reading' ? onError(error) : sqlTrouble.note(error)),
     onWritten: sqlTrouble.over,
-    // Order matters here: a dead letter is kept with its body, which goes once the response is written.
+    // Order matters here: a dead letter is stored with its body, which is removed once the response is written.
     onOutcomes: async (messages, setAside) => {
       await deadLetters.keep(messages, setAside);
       return aftermath(messages, setAside);
@@ -93,7 +93,7 @@ export async function startLedger(
   };
 }
 
-/** A message whose reject is refused too is left to the log: it must not block the ledger. */
+/** A message whose reject row is refused too is only logged: it must not block the ledger. */
 function keepRejects(rejects: RejectStore, metrics: OperationsMetrics, logger: Logger): SetAside {
   return async ({ id, message, raw }, part, error) => {
     const requestId = message?.request?.requestId ?? message?.attempt?.requestId;

@@ -1,5 +1,5 @@
-// The worker of a process: inference, and beside it what some worker has to do (ledger, webhooks, batches) unless told not to;
-// and the janitor, which cleans up after the dead.
+// The worker of a process: inference; unless disabled also the tasks that some worker has to do (ledger, webhooks, batches); and
+// the janitor, which cleans up after dead workers.
 import { parseArgs } from 'node:util';
 import type { Provider } from '#src/config/catalogue.ts';
 import { ConfigurationError } from '#src/config/load.ts';
@@ -18,7 +18,7 @@ import { startLedger } from './start-ledger.ts';
 
 export interface WorkerOptions {
   providers: readonly Provider[];
-  /** Providers that come later are served, too. */
+  /** Serve providers that are configured later too. */
   isEverything: boolean;
   hasLedger: boolean;
   hasBatches: boolean;
@@ -28,7 +28,7 @@ export interface WorkerOptions {
 
 export interface RunningWorker {
   healthUrl: string | null;
-  /** Requests that run have `graceMs` to end. */
+  /** Running requests have `graceMs` to end. */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -58,13 +58,13 @@ export function readWorkerOptions(runtime: Runtime): WorkerOptions {
     isEverything: values.provider === undefined,
     hasLedger: !values['no-ledger'],
     hasBatches: !values['no-batches'],
-    // Without a ledger to write, a worker can do without SQL.
+    // A worker without the ledger needs no SQL.
     hasWebhooks: !values['no-webhooks'] && !values['no-ledger'],
     health: readHealthAddress(values),
   };
 }
 
-/** It follows its configuration; an API in the same process has its part of that. */
+/** Follows its configuration; an API in the same process handles its own part of a change. */
 export async function startWorker(
   runtime: Runtime,
   parts: ProcessParts,
@@ -114,17 +114,16 @@ export async function startWorker(
   };
 }
 
-/** Of the janitor. */
+/** Interval of the janitor. */
 const SWEEP_MS = 5_000;
-/** Wait queues are exact without it, but for crashes at the wrong moment. */
+/** Only crashes at the wrong moment make this sweep of the wait queues necessary. */
 const QUEUES_MS = 30_000;
 
 type Swept = Pick<InferenceContext, 'limiter' | 'waitQueues' | 'store' | 'metrics' | 'logger' | 'onTrouble'>;
 
 /**
- * Attempts whose worker vanished in the middle of a call go to the ledger as unsettled; requests that are over and still stand in
- * a wait queue leave it. Every worker process sweeps; the script makes sure that each attempt is written once. What Redis does
- * not take, the next sweep does.
+ * Writes attempts whose worker died during a call to the ledger as unsettled, and removes ended requests from the wait queues.
+ * Every worker process sweeps; the script ensures that each attempt is written once. The next sweep repeats what Redis refused.
  */
 function startJanitor({ limiter, waitQueues, store, metrics, logger, onTrouble }: Swept): { stop(): void } {
   const reap = async () => {

@@ -1,5 +1,5 @@
-// Looks at what ends: prepaid balances, keys and accounts that expire, credentials that providers refuse. Each is told once when it
-// begins, and once when it is over.
+// Watches prepaid balances that run low, keys and accounts that expire, and credentials that providers refuse. Each raises one
+// alert when it begins and one notice when it is over.
 import { creditStandings } from '#src/accounts/credit-standings.ts';
 import { expiringAccounts } from '#src/accounts/expiring.ts';
 import type { Runtime } from '#src/config/runtime.ts';
@@ -30,7 +30,7 @@ export async function watchAccounts(watch: Watch): Promise<void> {
   await tell(watch, 'provider.credential_refused', await refusals(watch));
 }
 
-/** Of one thing; a higher level is told again, a lower one is not. */
+/** The state of one subject; a higher level raises another alert, a lower one does not. */
 interface Standing {
   subject: string;
   level: number;
@@ -39,7 +39,7 @@ interface Standing {
 
 const BETWEEN = '|';
 
-/** What is, and was not, or not so far: raised. What was, and is not: resolved. */
+/** Raises alerts for new subjects and higher levels; resolves the alerts of subjects that are over. */
 async function tell(watch: Watch, type: AlertType, standings: readonly Standing[]): Promise<void> {
   const { store, raise, nowMs } = watch;
   const current = new Map(standings.map((standing) => [standing.subject, standing]));
@@ -48,14 +48,14 @@ async function tell(watch: Watch, type: AlertType, standings: readonly Standing[
     const now = current.get(subject);
     if (now === undefined) await store.resolve(once, nowMs, hasHappened(subject, nowMs));
     else if (Number(level) >= now.level) current.delete(subject);
-    // The next one says more.
+    // Replaced by the alert of the higher level.
     else await store.resolve(once, nowMs, true);
   }
   for (const { subject, level, alert } of current.values())
     await raise({ ...alert, once: `${subject}${BETWEEN}${level}` });
 }
 
-/** An expiry that was not put off: it is over, but not averted. */
+/** Whether an expiry has taken effect without being postponed: it is over, but was not averted. */
 function hasHappened(subject: string, nowMs: number): boolean {
   const [kind, , atMs] = subject.split(':');
   return kind === EXPIRY && Number(atMs) <= nowMs;

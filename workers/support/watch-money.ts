@@ -1,5 +1,5 @@
-// Looks at budgets, spending and bills from time to time, and raises alerts. One process of the fleet looks at a time, by a turn
-// that is taken in Redis; that each alert is told once is the store's promise (src/webhooks/alert-store.ts), not this turn's.
+// Checks budgets, spending and bills periodically, and raises alerts. One process of the fleet checks at a time, by a lock in
+// Redis; that each alert is sent once is guaranteed by the store (src/webhooks/alert-store.ts), not by this lock.
 import { reachedThresholds } from '#src/accounts/budget-thresholds.ts';
 import type { AlertSettings } from '#src/config/alert-schema.ts';
 import type { Runtime } from '#src/config/runtime.ts';
@@ -21,14 +21,14 @@ export interface MoneyWatchOptions {
 }
 
 const DAY_MS = 86_400_000;
-/** Longer than any period that an alert is told once in. */
+/** Longer than any period in which an alert is sent once. */
 const KEPT_MS = 100 * DAY_MS;
-/** A report that could not be read is asked for again after so long. */
+/** Interval after which a report that could not be read is requested again. */
 const REPORT_RETRY_MS = 3_600_000;
-/** Reports of yesterday may not be whole yet. */
+/** Yesterday's reports may still be incomplete. */
 const REPORT_AGE_DAYS = 2;
 
-/** Rejections are logged: the next turn does its work. */
+/** Errors are logged: the next check repeats the work. */
 export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<void> } {
   const { alerts } = options.runtime.configuration;
   if (!alerts.enabled) return { stop: async () => undefined };
@@ -53,12 +53,12 @@ export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<v
 }
 
 async function inTurn({ redis, keyspace }: MoneyWatchOptions, { check_ms }: AlertSettings, check: () => Promise<void>) {
-  // A little shorter than the interval, so that the process that has it does not find its own turn in its way.
+  // Slightly shorter than the interval, so that the holder is not blocked by its own previous lock.
   const turn = await redis.set(keyspace.alertTurn('watch'), '1', 'PX', Math.ceil(check_ms * 0.9), 'NX');
   if (turn === 'OK') await check();
 }
 
-/** One look at everything. */
+/** One check of everything. */
 export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void> {
   const { database, logger } = options;
   const { alerts } = options.runtime.configuration;
@@ -89,7 +89,7 @@ async function watchBudgets(options: MoneyWatchOptions, now: number, raise: Rais
     const { account, owner, period, since, limit } = budget;
     await raise({
       type: 'budget.threshold_reached',
-      // A budget that was changed has thresholds of its own.
+      // A changed budget has new thresholds.
       once: `budget:${account}:${limit}:${percent}`,
       ...(owner.kind === 'key' ? { keyId: owner.id } : {}),
       ...(since === null ? {} : { expiresAtMs: now + KEPT_MS }),
@@ -127,7 +127,7 @@ function anomalyAlert({ scope, name, spent, usual, limit }: FoundAnomaly, now: n
   };
 }
 
-/** Each provider's report once a day. The modules that read it are loaded where there is one to read. */
+/** Reads each provider's report once a day. The modules for it are loaded only if a report is configured. */
 async function watchBills(options: MoneyWatchOptions, now: number, raise: Raise): Promise<void> {
   const { redis, keyspace, runtime, logger } = options;
   const day = new Date(now - REPORT_AGE_DAYS * DAY_MS).toISOString().slice(0, 10);

@@ -1,5 +1,5 @@
-// What every request goes through on its way in, whether it came over HTTP or as a turn of a WebSocket: its body is read,
-// its past put in, its price reserved. What it is answered over is not known here.
+// The acceptance of every request, whether it arrived over HTTP or as a turn of a WebSocket: reads its body, adds the items of
+// earlier turns, reserves its cost. Independent of how the answer is sent.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiKey } from '../../accounts/api-key.ts';
 import type { RequestBody } from '../../batches/resolve-files.ts';
@@ -29,7 +29,7 @@ export interface Asked extends RequestBody {
   pinnedProvider: string | null;
 }
 
-/** Throws a FailureError for what no provider could answer, or this key may not ask. */
+/** Throws a FailureError for a request that no provider could answer, or that this key may not make. */
 export async function readAsked(
   context: ApiContext,
   { key, headers }: Caller,
@@ -43,7 +43,7 @@ export async function readAsked(
   return { ...resolved, client, target, facts, pinnedProvider: readPinnedProvider(headers) };
 }
 
-/** A failure where nobody can answer it, or not as it wishes. */
+/** A failure if no provider can answer the request, or not in the way it asks for. */
 export function planFor(
   context: ApiContext,
   caller: Caller,
@@ -78,15 +78,15 @@ export interface Preparing {
 
 export interface Prepared {
   spec: RequestSpec;
-  /** For the worker. */
+  /** The body for the worker. */
   body: Buffer;
-  /** Headers of its answer that say where its key stands. */
+  /** Answer headers with the state of the key's limits. */
   limitHeaders: Record<string, string>;
 }
 
 /**
- * Everything but the hand-over to the workers (dispatch.ts). Throws a FailureError and leaves nothing reserved; what it
- * reserves is given back by `giveBack` where the hand-over fails.
+ * Everything except the hand-over to the workers (dispatch.ts). If it throws a FailureError, nothing stays reserved; if the
+ * hand-over fails, `giveBack` returns the reservations.
  */
 export async function prepareRequest(context: ApiContext, preparing: Preparing): Promise<Prepared> {
   const { caller, asked, plan, wish, recall } = preparing;
@@ -99,7 +99,7 @@ export async function prepareRequest(context: ApiContext, preparing: Preparing):
     facts.memory === undefined
       ? { spec: created, body: bytes, firstMessage: undefined }
       : await remember(context, { ...remembering, memory: facts.memory });
-  // Only now is it known which conversation the turn before belongs to.
+  // Only now is the conversation of the previous turn known.
   if (firstMessage !== undefined) spec.plan = replanned(context, preparing, firstMessage) ?? spec.plan;
   try {
     spec.budgetHold = isFree(client) ? null : await reserveBudget(context, key, plan, spec);
@@ -115,7 +115,7 @@ function replanned(context: ApiContext, { caller, asked }: Preparing, firstMessa
   return isFailure(plan) ? null : plan;
 }
 
-/** It was not accepted: what was reserved for it is free again, as soon as Redis takes it. */
+/** The request was not accepted: returns what was reserved for it, with retries while Redis refuses. */
 export function giveBack(context: ApiContext, spec: RequestSpec): void {
   const { budgetHold, requestId, deadlineAtMs } = spec;
   giveConversationBack(context, spec);

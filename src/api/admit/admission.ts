@@ -1,8 +1,7 @@
-// Admission by backlog: a request that cannot be answered before its deadline, as far as anybody can know, is refused at
-// once and told when a place will be free. What is admitted stands in wait queues (src/limits/wait-queue.ts) until its
-// permit.
+// Admission by backlog: a request that by forecast cannot be answered before its deadline is refused immediately, with the time
+// at which a place is expected to be free. An admitted request is in wait queues (src/limits/wait-queue.ts) until its permit.
 //
-// While little waits it is counted in the step that hands the request over. Under pressure it is counted before, and a
+// While the backlog is small, the request is counted in the step that hands it over. Otherwise it is counted before that, and a
 // forecast decides.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
@@ -18,17 +17,17 @@ import type { Holds } from '../../routing/holds.ts';
 
 export interface Admission {
   /**
-   * Throws a FailureError (503, 429) with a computed wait; rejects when Redis does not answer and it matters. Gives its place
-   * in the wait queue where it must still be taken: while little waits it is taken together with the rest (hand-over.ts).
+   * Throws a FailureError (503, 429) with a computed wait; rejects if Redis is needed and does not answer. Returns the wait queue
+   * entry if it must still be written: while the backlog is small, the hand-over writes it (hand-over.ts).
    */
   enter(spec: RequestSpec): Promise<WaitEntry | null>;
-  /** Its place was taken: what stands there now. */
+  /** The entry was written: remembers the size of its queue. */
   note(entry: WaitEntry, totals: readonly WaitTotals[]): void;
-  /** It was not queued after all. */
+  /** The request was not queued after all. */
   leave(spec: RequestSpec): void;
-  /** Until its permit, while it waits at this step of its plan; null where nobody can say. Milliseconds from now. */
+  /** Expected time until its permit while it waits at this step of its plan, ms; null if unknown. */
   expectedWaitMs(spec: RequestSpec, step: RouteStep): Promise<number | null>;
-  /** How many stand before it in its deployment's wait queue; null when it does not stand there. */
+  /** How many are before it in its deployment's wait queue; null if it is not in there. */
   place(spec: RequestSpec, step: RouteStep): Promise<number | null>;
 }
 
@@ -41,23 +40,23 @@ export interface AdmissionOptions {
   onError: (error: Error) => void;
 }
 
-/** So much of a minute's limit may wait before a forecast is made: a quarter of a second's worth, but a few at least. */
+/** The part of a per-minute limit that may wait before a forecast is made: a quarter of a second's worth, but a few at least. */
 const CALM_PART = 1 / 240;
 const CALM_AT_LEAST = 4;
-/** What a day limits is no pace: a queue that it makes is forecast like any other. */
+/** Daily limits do not define a pace: a queue that they cause is forecast like any other. */
 const MINUTE_KINDS = RATE_KINDS.filter(({ periodMs }) => periodMs === 60_000);
-/** Of a limited concurrency a quarter. */
+/** Divisor for a concurrency limit: a quarter of it may wait. */
 const CALM_TURNS = 4;
-/** Where nothing is limited: more than wait for their worker at 4,000 requests a second (3 ms each). */
+/** Without limits: more than the number that waits for a worker at 4,000 requests per second (3 ms each). */
 const CALM_UNLIMITED = 64;
-/** Forecasts are wrong by a little: an answer that is due in the last moment will be late. */
+/** Forecasts are slightly inaccurate: an answer that is due just before the deadline may be late. */
 const MARGIN_PART = 0.05;
 const MARGIN_MS = 250;
 const MAX_QUEUES_SEEN = 10_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { waitQueues, forecaster, catalogue, holds, circuits, onError } = options;
-  /** What stood in each wait queue when this process last added a request. */
+  /** Size of each wait queue when this process last added a request. */
   const seen = new LRUCache<string, number>({ max: MAX_QUEUES_SEEN });
 
   function note(entry: WaitEntry, totals: readonly WaitTotals[]): void {
@@ -76,7 +75,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return (seen.get(queueName(entry)) ?? 0) <= calmRequests(deployment, entry.tokens);
   }
 
-  /** The request itself stands in the wait queues already: it is not before itself. */
+  /** The request itself is already in the wait queues: it is subtracted from what is before it. */
   function forecast(spec: RequestSpec, step: RouteStep, totals: readonly WaitTotals[] = []): Promise<ForecastAnswer> {
     const deployment = catalogue.deployments.get(step.deployment)!;
     const own = waitEntry(spec, spec.plan.steps[0]!);
@@ -88,7 +87,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return forecaster.ask({ spec, step, deployment, placeOf });
   }
 
-  /** Steps that can be asked now. What is held or out of rotation is waited for without a forecast. */
+  /** Steps that can be called now. Waits for deployments on hold or out of rotation are not forecast. */
   function askable({ plan }: RequestSpec): RouteStep[] {
     return plan.steps.filter((step) => {
       const deployment = catalogue.deployments.get(step.deployment);
@@ -139,7 +138,7 @@ function queueName({ scopes, lane }: WaitEntry): string {
   return `${lane} ${scopes[0]}`;
 }
 
-/** The tightest of the limits in the way, in requests of this one's size. */
+/** How many requests of this size may wait without a forecast, by the tightest of the limits. */
 function calmRequests({ scope, provider }: Deployment, tokens: number): number {
   const parts = [scope.limits, provider.scope.limits].flatMap((limits) => [
     ...MINUTE_KINDS.map(({ name, measure }) => {
@@ -153,7 +152,7 @@ function calmRequests({ scope, provider }: Deployment, tokens: number): number {
 
 function endMs({ startMs, accountStartMs, callMs }: ForecastAnswer): number {
   const waitMs = Math.max(startMs, accountStartMs);
-  // One that need not wait is not refused for what a call usually takes: its own may be short.
+  // A request that need not wait is not refused because of the usual call duration: its own call may be short.
   return waitMs === 0 ? 0 : waitMs * (1 + MARGIN_PART) + callMs + MARGIN_MS;
 }
 

@@ -1,5 +1,5 @@
-// May this request come in, and how long may it take? What cannot make its deadline is refused at once, with a computed
-// wait; nothing is queued that nobody will wait for.
+// Whether a request may be accepted, and how long it may take: reads deadline, lane and priority, checks the model, reserves the
+// budget.
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ApiKey, type BudgetPeriod, hasBudget, mayUseModel } from '../../accounts/api-key.ts';
 import { estimateCost } from '../../accounts/request-cost.ts';
@@ -15,7 +15,7 @@ import type { Limiter } from '../../limits/limiter.ts';
 import type { Window } from '../../limits/window.ts';
 import type { ApiContext } from '../context.ts';
 
-/** A client may ask for less time than the configuration gives, or more, up to this. */
+/** A client may ask for a shorter deadline than the configured one, or a longer one up to this. */
 const MAX_DEADLINE_MS = 24 * 3_600_000;
 /** A reservation outlives its request's deadline by this: the worker may still be settling. */
 const RESERVATION_GRACE_MS = 600_000;
@@ -30,7 +30,7 @@ export function readDeadlineMs(headers: IncomingHttpHeaders, defaultMs: number):
   return deadlineMs;
 }
 
-/** Said by the header, else by OpenAI's `service_tier: "flex"`: slower and, where providers have it, cheaper. */
+/** From the header, else from OpenAI's `service_tier: "flex"`: slower and, if the provider offers it, cheaper. */
 export function readLane(headers: IncomingHttpHeaders, body: unknown): Lane {
   const isFlexible = (body as { service_tier?: unknown } | null)?.service_tier === 'flex';
   const text = headers['x-sluice-lane'] ?? (isFlexible ? 'batch' : 'interactive');
@@ -39,7 +39,7 @@ export function readLane(headers: IncomingHttpHeaders, body: unknown): Lane {
   return lane;
 }
 
-/** Absent for an ordinary one. */
+/** Absent for normal priority. */
 export function readPriority(headers: IncomingHttpHeaders): Pick<RequestSpec, 'priority'> {
   const text = headers['x-sluice-priority'];
   if (text === undefined || text === 'normal') return {};
@@ -64,7 +64,7 @@ export function invalidHeader(name: string, what: string): FailureError {
 
 export function checkModelAllowed(key: ApiKey, model: string): void {
   if (mayUseModel(key, model)) return;
-  // Where the key itself allows it, an account above does not: its operator must know which one to change.
+  // If the key itself allows it, an account above does not: name it, so that the operator knows which one to change.
   const above = mayUseModel({ settings: key.settings, above: [] }, model)
     ? key.above.find((account) => !mayUseModel({ settings: account.settings, above: [] }, model))
     : undefined;
@@ -74,8 +74,8 @@ export function checkModelAllowed(key: ApiKey, model: string): void {
 }
 
 /**
- * Headers that tell a limited key where it stands: of each kind of limit the one of key, project and organisation that leaves
- * least. Whether it can be met, admission says (admission.ts).
+ * Headers with the state of a key's limits: for each kind of limit the one of key, project and organisation that leaves the
+ * least. Whether the request fits is decided by admission (admission.ts).
  */
 export async function readKeyLimits(limiter: Limiter, scopes: readonly Scope[]): Promise<Record<string, string>> {
   const headers: Record<string, string> = {};
@@ -114,8 +114,9 @@ type Sized = Pick<
 >;
 
 /**
- * Reserves the dearest step's estimated cost; throws a FailureError (402) when a budget of the key has no room for it. For a
- * request that may have two attempts at once (hedging) it reserves twice as much, or says in its plan that there is no room.
+ * Reserves the estimated cost of the most expensive step; throws a FailureError (402) if a budget of the key has no room for it.
+ * For a request that may have two concurrent attempts (hedging) it reserves twice as much, or marks in its plan that there is no
+ * room.
  */
 export async function reserveBudget(
   context: ApiContext,
@@ -146,7 +147,7 @@ export async function reserveBudget(
   throw new FailureError(createFailure('budget_exhausted', message));
 }
 
-/** As workers/inference/race.ts decides it, as far as it is known here. */
+/** The same decision as in workers/inference/race.ts, as far as it is known here. */
 function mayHaveTwo({ plan: { hedge, steps }, lane, lifetime }: Sized): boolean {
   return (
     hedge !== undefined && !hedge.isUnwanted && steps.length > 1 && lane === 'interactive' && lifetime !== 'nobody'

@@ -1,7 +1,7 @@
-// Prompt caches are the deployment's own: the turns of a conversation draw the same lots, so that they go to the same
-// deployment while it is in rotation. What names a conversation is taken from the first turn on; one that names itself
-// nowhere is known by its first message as soon as it has an answer in it. A first turn without a name draws freely: many
-// conversations begin with the same words, and must spread.
+// Each deployment has its own prompt cache: the turns of a conversation draw the same random numbers, so that they are routed to
+// the same deployment while it is in rotation. A conversation's name is used from the first turn on; a conversation without a
+// name is identified by its first message as soon as it contains an answer. A first turn without a name draws freely: many
+// conversations begin with the same words, and must be spread.
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestFacts } from '../../protocols/protocol.ts';
@@ -12,15 +12,15 @@ export interface AffinityInput {
   /** The parsed body. */
   value: unknown;
   facts: Pick<RequestFacts, 'model' | 'memory'>;
-  /** The first message of the turns before, where the request only names them. */
+  /** The first message of earlier turns, if the request only refers to them. */
   firstMessage?: unknown;
 }
 
-/** Lots that are the same for the same conversation; undefined where it cannot be told from others. */
+/** Random numbers that are the same for each turn of a conversation; undefined if it cannot be identified. */
 export function lotsOf(input: AffinityInput): (() => number) | undefined {
   const name = nameOf(input);
   if (name === null) return undefined;
-  // Keys share no conversation, and models no cache.
+  // Conversations are not shared between keys, nor caches between models.
   return seededRandom(`${input.keyId}\n${input.facts.model}\n${name}`);
 }
 
@@ -43,7 +43,7 @@ function nameOf({ headers, value, facts, firstMessage }: AffinityInput): string 
     cacheKey,
     facts.memory?.conversationId,
     ...SESSION_HEADERS.map((name) => headers[name]),
-    // Claude Code (2.1.197) says user, account and session in one.
+    // Claude Code (2.1.197) sends user, account and session in one value.
     typeof user === 'string' && user.includes('session') ? user : null,
   ].find((name) => typeof name === 'string' && name !== '');
   if (named !== undefined) return `name ${String(named).slice(0, MAX_CHARS)}`;
@@ -51,11 +51,11 @@ function nameOf({ headers, value, facts, firstMessage }: AffinityInput): string 
   return first === null ? null : `first ${JSON.stringify(first).slice(0, MAX_CHARS)}`;
 }
 
-/** Shorter beginnings are not worth a cache: providers keep them from 1,024 tokens on. */
+/** Shorter prefixes are not worth caching: providers cache from 1,024 tokens on. */
 const PREFIX_CHARS = 4_096;
 const HEAD_MEMBERS = ['tools', 'system', 'systemInstruction', 'system_instruction', 'instructions'];
 
-/** Of the prompt's beginning, in the order in which providers cache it; null where it is too short to be cached. */
+/** Hash of the prompt's prefix, in the order in which providers cache it; null if it is too short to be cached. */
 export function prefixHash(value: unknown): string | null {
   const body = (value ?? {}) as Record<string, unknown>;
   let text = '';
@@ -67,14 +67,14 @@ export function prefixHash(value: unknown): string | null {
   return null;
 }
 
-/** Lots of all requests that begin so, of any key: the cache is the account's. */
+/** The same numbers for all requests with this prefix, of any key: the cache belongs to the provider account. */
 export function lotsOfPrefix(model: string, hash: string): () => number {
   return seededRandom(`${model}\n${hash}`);
 }
 
 const LISTS = ['messages', 'input', 'contents'] as const;
 
-/** Null where nothing was answered yet. */
+/** The first user message; null if there is no answer yet. */
 function firstOfHistory(value: unknown): unknown {
   const list = LISTS.map((name) => (value as Record<string, unknown> | null)?.[name]).find(Array.isArray);
   if (list === undefined) return null;
@@ -86,7 +86,7 @@ function firstOfHistory(value: unknown): unknown {
 const DRAWS_PER_HASH = 8;
 const BITS = 2 ** 32;
 
-/** Numbers from 0 to 1 that follow from a text. */
+/** Deterministic numbers from 0 to 1, derived from a text. */
 function seededRandom(seed: string): () => number {
   let bytes = createHash('sha256').update(seed).digest();
   let drawn = 0;

@@ -1,7 +1,7 @@
-// Who administers: a script with an admin key, or a browser with the cookie of a session.
+// Authenticates operators: a script with an admin key, or a browser with a session cookie.
 //
-// A cookie is sent by the browser whoever made the page that asks, and all ports of a host share it. So whatever changes
-// something needs the session's token in a header too, which only a page that may read our answers can know.
+// Browsers send the cookie with requests of any page, and all ports of a host share it. So every call that changes something also
+// needs the session's token in a header, which only a page that may read our answers can know.
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { ADMIN_KEY_PREFIX } from '../../accounts/admin-key-store.ts';
@@ -12,10 +12,10 @@ import type { Operator, Session } from '../guard/sessions.ts';
 import { bearerToken, isAdminKey } from './authenticate.ts';
 import { rethrow } from './dispatch.ts';
 
-/** The key of the environment, as the log calls it. */
+/** The key from the environment, under its name in the log. */
 const OWNER: Operator = { name: 'SLUICE_ADMIN_KEY', role: 'owner', keyId: null };
 
-/** By an admin key, or by the cookie of a session. Throws a FailureError for whoever is none. */
+/** By an admin key, or by a session cookie. Throws a FailureError for anyone else. */
 export async function findOperator(request: FastifyRequest, context: ApiContext): Promise<Operator> {
   const secret = bearerToken(request.headers);
   const cookie = sessionCookie(request);
@@ -42,7 +42,7 @@ function rethrowUnread(error: Error): never {
   throw new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: 1_000 }));
 }
 
-/** Of any role. Where SQL cannot be asked, only the key of the environment is known. */
+/** Whether it is an admin key of any role. Without SQL only the key from the environment is known. */
 export async function isOperatorKey(secret: string | null, context: ApiContext): Promise<boolean> {
   if (isAdminKey(secret, context.adminKey)) return true;
   if (secret === null || !secret.startsWith(ADMIN_KEY_PREFIX) || context.adminKey === null) return false;
@@ -52,7 +52,7 @@ export async function isOperatorKey(secret: string | null, context: ApiContext):
   );
 }
 
-/** Null for one that has ended, as it does when its key is revoked. */
+/** Null for a session that has ended, as it does when its key is revoked. */
 export async function findSession(
   cookie: string,
   { sessions, adminKeys, adminKey }: ApiContext,
@@ -63,15 +63,15 @@ export async function findSession(
   return key === null || key.revokedAtMs !== null ? null : session;
 }
 
-/** Of a sign-in that is under way, and of a session. */
+/** Cookies of a sign-in in progress, and of a session. */
 type CookieKind = 'sign_in' | 'console';
 
-/** Ports of a host share their cookies: two brokers on one machine have names of their own. */
+/** Ports of a host share cookies: the port in the name keeps two instances on one machine apart. */
 function cookieName({ headers }: FastifyRequest, kind: CookieKind): string {
   return `sluice_${kind}_${/:(\d{1,5})$/.exec(headers.host ?? '')?.[1] ?? 'default'}`;
 }
 
-/** Empty when there is none. */
+/** Empty if there is none. */
 export function readCookie(request: FastifyRequest, kind: CookieKind): string {
   const name = cookieName(request, kind);
   const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim());
@@ -82,7 +82,7 @@ export function sessionCookie(request: FastifyRequest): string {
   return readCookie(request, 'console');
 }
 
-/** @param secret empty: the browser forgets it. */
+/** @param secret empty to delete the cookie. */
 export function setSessionCookie(request: FastifyRequest, secret: string, { configuration }: ApiContext): string {
   const maxAgeMs = secret === '' ? 0 : configuration.sign_in.session_ms;
   return setCookie(request, 'console', secret, `Path=/admin; SameSite=Strict; Max-Age=${Math.ceil(maxAgeMs / 1_000)}`);
@@ -90,7 +90,7 @@ export function setSessionCookie(request: FastifyRequest, secret: string, { conf
 
 const SIGN_IN_S = 600;
 
-/** Sent by a browser that comes back from a provider's site. */
+/** `SameSite=Lax`, so that it is sent when the browser returns from the identity provider's site. */
 export function signInCookie(request: FastifyRequest, text: string): string {
   const maxAgeS = text === '' ? 0 : SIGN_IN_S;
   return setCookie(request, 'sign_in', text, `Path=/admin/sign-in; SameSite=Lax; Max-Age=${maxAgeS}`);

@@ -1,4 +1,4 @@
-// Who is asking. Runs before the body is read.
+// Authenticates clients. Runs before the body is read.
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
@@ -14,7 +14,7 @@ export function bearerToken(headers: IncomingHttpHeaders): string | null {
   return BEARER.exec(headers.authorization ?? '')?.[1] ?? null;
 }
 
-/** The key, from wherever this protocol's clients put it, its own place before a bearer token; null where there is none. */
+/** The key, from the places that this protocol's clients use, else a bearer token; null if there is none. */
 export function readSecret(request: FastifyRequest, { credentialPlaces }: ClientProtocol): string | null {
   for (const place of credentialPlaces) {
     const value = 'header' in place ? request.headers[place.header] : readTarget(request).query[place.query];
@@ -23,7 +23,7 @@ export function readSecret(request: FastifyRequest, { credentialPlaces }: Client
   return bearerToken(request.headers);
 }
 
-/** Whatever of a request could be a key, of any protocol. */
+/** Everything in a request that could be a key, in any protocol. */
 export function secretsOf(request: FastifyRequest): string[] {
   const { headers } = request;
   const places = [headers['x-api-key'], headers['x-goog-api-key'], readTarget(request).query.key, bearerToken(headers)];

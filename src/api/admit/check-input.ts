@@ -1,8 +1,8 @@
-// Checks what a client sent by a schema and says the first fault as OpenAI would: which field, what is wrong.
+// Validates client input by a schema and reports the first fault in OpenAI's form: which field, what is wrong.
 import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 
-/** Throws a FailureError (400). @param within what the value is a part of. */
+/** Throws a FailureError (400). @param within path of the object that contains the value. */
 export function checkInput<T extends z.ZodType>(schema: T, value: unknown, within = ''): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -17,12 +17,12 @@ export function checkInput<T extends z.ZodType>(schema: T, value: unknown, withi
   );
 }
 
-/** A day (UTC) or a moment. */
+/** A day (UTC) or a timestamp. */
 export const dayOrMoment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 
 const DAY_MS = 24 * 3_600_000;
 
-/** The end of a span, itself outside of it: a day is included whole. */
+/** The exclusive end of a time span, unix ms: a day is included completely. */
 export function endOf(to: string): number {
   return Date.parse(to) + (to.length === 'YYYY-MM-DD'.length ? DAY_MS : 0);
 }
@@ -38,7 +38,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at;
 }
 
-/** A field that its schema takes and the state of things does not. */
+/** For a value that the schema accepts, but that is invalid in the current state. */
 export function invalidValue(param: string, what: string): FailureError {
   return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${what}.`, { param }));
 }

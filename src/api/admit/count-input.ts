@@ -1,4 +1,4 @@
-// How many tokens a request of the Responses API would have as its input: an estimate, the turns before it included.
+// Estimates the input tokens of a request of the Responses API, including earlier turns.
 import { FailureError, isFailure } from '../../contracts/failure.ts';
 import { readNamedRequest } from '../../protocols/bounds/request-names.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
@@ -27,7 +27,7 @@ export async function countInput(
   return { object: 'response.input_tokens', input_tokens: estimatedInputTokens };
 }
 
-/** Here the model may be left out: the estimate is the same for all. */
+/** The model may be omitted here: the estimate is the same for all models. */
 function readFacts(value: unknown, target: RequestTarget): RequestFacts {
   const facts = readNamedRequest(
     openaiResponsesClient,

@@ -1,4 +1,4 @@
-// The specification of an accepted request: everything that its workers and onlookers will ever know of it.
+// Creates the specification of an accepted request: everything that workers and other readers know of it.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { type ApiKey, accountsOf } from '../../accounts/api-key.ts';
@@ -14,14 +14,14 @@ import { sessionOf } from './affinity.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
 
-/** How the client wants its request kept, beside what is asked. */
+/** How the client wants the request to be handled, apart from its content. */
 export interface Wish {
   /** Answer with 202 and an address: `Prefer: respond-async` (RFC 7240). */
   isAsync: boolean;
   idempotency: Idempotency | null;
 }
 
-/** Throws a FailureError for an idempotency key that cannot be one. */
+/** Throws a FailureError for an invalid idempotency key. */
 export function readWish(context: ApiContext, request: FastifyRequest, keyId: string, body: Buffer): Wish {
   const preferences = String(request.headers.prefer ?? '').split(/[,;]/);
   return {
@@ -86,7 +86,7 @@ const MAX_SESSION_CHARS = 200;
 const TAG = /^[\w.:/@-]{1,64}$/;
 const MAX_TAGS = 10;
 
-/** For reports. A tag that is none is a 400: it would be missed later. */
+/** Labels for reports. An invalid tag is a 400: otherwise it would be missing later. */
 function labelsOf(headers: IncomingHttpHeaders): Pick<RequestSpec, 'labels'> {
   const session = sessionOf(headers)?.slice(0, MAX_SESSION_CHARS);
   const text = headers['x-sluice-tags'];
@@ -101,7 +101,7 @@ function labelsOf(headers: IncomingHttpHeaders): Pick<RequestSpec, 'labels'> {
   return { labels: { ...(session === undefined ? {} : { session }), ...(tags.length === 0 ? {} : { tags }) } };
 }
 
-/** What the new plan of a replay must know. */
+/** What a replay needs to make a new plan. */
 function routeWishes(
   { alternativeModels, preferences }: RequestFacts,
   headers: IncomingHttpHeaders,

@@ -1,5 +1,5 @@
-// Hands an admitted request over to the workers. Order matters here: the reply is listened for before anything is
-// written, and the body is there before the job that refers to it.
+// Hands an admitted request over to the workers. Order matters here: the reply is subscribed to before anything is written, and
+// the body is stored before the job that refers to it.
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { type BodyQuota, isBodyCounted } from '../../reply/body-quota.ts';
@@ -12,7 +12,7 @@ import type { HandOver } from './hand-over.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */
 const RECORD_GRACE_MS = 120_000;
-/** Nobody sees the deadline of these pass: a worker must find them to say so, even after a long weekend without one. */
+/** No client waits for these: a worker must find them to report that the deadline has passed, even after days without one. */
 const UNWATCHED_RECORD_GRACE_MS = 7 * 24 * 3_600_000;
 const RETRY_AFTER_OUTAGE_MS = 1_000;
 
@@ -26,8 +26,8 @@ export interface Dispatcher {
 }
 
 /**
- * Nothing is enqueued where the request joins another. Throws a FailureError when it could not be answered before its
- * deadline (503, 429), or when Redis does not take it (503); the client may repeat it: what was written is cancelled.
+ * Nothing is enqueued if the request joins another. Throws a FailureError if it could not be answered before its deadline (503,
+ * 429), or if Redis refuses it (503); the client may repeat it: what was written is cancelled.
  */
 export async function dispatch(
   { store, handOver, admission, bodies, redisWatch, tracing }: Dispatcher,
@@ -38,7 +38,7 @@ export async function dispatch(
   const graceMs = spec.lifetime === 'nobody' ? UNWATCHED_RECORD_GRACE_MS : RECORD_GRACE_MS;
   const deadlineMs = spec.deadlineAtMs - spec.acceptedAtMs;
   const timeToLiveMs = deadlineMs + graceMs;
-  // A key must not be forgotten under a request that runs: its time counts from the latest end.
+  // A key must not expire while its request runs: its lifetime counts from the latest possible end.
   const claim = idempotency && { ...idempotency, timeToLiveMs: idempotency.timeToLiveMs + deadlineMs };
   if (redisWatch.fullPercent !== null) throw new FailureError(nearlyFull(redisWatch.fullPercent));
   try {
@@ -56,13 +56,13 @@ export async function dispatch(
     leaveBody(bodies, spec);
     if (error instanceof FailureError) throw error;
     admission.leave(spec);
-    // A command that timed out may still be carried out once Redis goes on: then this one is too, right after it.
+    // A command that timed out may still be executed when Redis recovers: then the cancellation is executed right after it.
     void withdraw(store, spec.requestId, idempotency === undefined ? WITHDRAW_AGAIN_MS : []);
     return rethrow(error as Error);
   }
 }
 
-/** Throws a FailureError where there is no room for it. */
+/** Throws a FailureError if there is no room for the body. */
 async function countBody(bodies: BodyQuota, spec: RequestSpec, body: Buffer, timeToLiveMs: number): Promise<void> {
   if (!isBodyCounted(spec, body.length)) return;
   spec.countedBytes = body.length;
@@ -72,7 +72,7 @@ async function countBody(bodies: BodyQuota, spec: RequestSpec, body: Buffer, tim
   throw new FailureError(noRoom(outcome));
 }
 
-/** What is left when Redis stays away goes by its time. */
+/** If Redis stays unavailable, the count expires. */
 function leaveBody(bodies: BodyQuota, spec: RequestSpec): void {
   bodies.leave(spec).catch(() => undefined);
 }
@@ -88,7 +88,7 @@ function noRoom(whose: 'key' | 'all'): Failure {
     : createFailure('capacity_exhausted', 'Too many bytes of requests wait already; try again shortly.', more);
 }
 
-/** Running requests need what is left. */
+/** The remaining memory is needed by running requests. */
 function nearlyFull(percent: number): Failure {
   const message = `The request queue is nearly full (Redis uses ${percent} % of its memory). Nothing was sent; try again shortly.`;
   return createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_FULL_MS });
@@ -96,12 +96,12 @@ function nearlyFull(percent: number): Failure {
 
 const RETRY_AFTER_FULL_MS = 5_000;
 
-/** Nobody can come back to a request without a key; with one, its client may have done so by then. */
+/** Repeated only without an idempotency key: with one, the client may meanwhile have returned to the request. */
 const WITHDRAW_AGAIN_MS = [1_000, 5_000, 20_000];
 
 /**
- * Its idempotency key is free again, and no body waits for a worker that was never told of it. Never rejects: what is
- * left when Redis stays away goes by its time to live.
+ * Cancels what was written: frees the idempotency key, and removes a body that no worker will read. Never rejects: if Redis
+ * stays unavailable, the rest expires.
  */
 async function withdraw(store: RequestStore, requestId: string, againMs: readonly number[]): Promise<void> {
   for (const waitMs of [0, ...againMs]) {
@@ -118,7 +118,7 @@ function unavailable(what: string, error: Error): FailureError {
   return new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_OUTAGE_MS }));
 }
 
-/** Redis or SQL being away is an outcome; all else is a bug, and told as one. */
+/** Turns errors of an unavailable Redis or SQL into a failure; anything else is a bug and is rethrown. */
 export function rethrow(error: Error): never {
   if (error instanceof FailureError) throw error;
   if (isRedisTrouble(error)) throw unavailable('request queue', error);

@@ -1,6 +1,6 @@
-// Headers of a request that belong to the provider: versions, betas, session ids. They go to providers of the request's
-// own protocol and to no other. What says whose account is asked (OpenAI-Organization, x-goog-user-project) is not among
-// them: the account is the configuration's.
+// Request headers that are meant for the provider: versions, betas, session ids. They are sent only to providers of the request's
+// own protocol. Headers that select an account (OpenAI-Organization, x-goog-user-project) are not included: the configuration
+// decides the account.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ClientProtocol } from '../../protocols/protocol.ts';
 
@@ -28,7 +28,7 @@ const MAX_HEADERS = 24;
 const MAX_VALUE_CHARS = 4_096;
 const MAX_CHARS = 12 * 1_024;
 
-/** Bounded in number and length: they travel in the request's record. What is beyond the bounds is left out. */
+/** Bounded in number and length, since they are stored in the request's record. Headers beyond the bounds are dropped. */
 export function forwardedHeaders(
   headers: IncomingHttpHeaders,
   { name, forwardedHeaders: own }: Pick<ClientProtocol, 'name' | 'forwardedHeaders'>,
@@ -49,7 +49,7 @@ export function forwardedHeaders(
   return picked;
 }
 
-/** The beta of the WebSocket is between the client and this broker: providers are called over HTTP. */
+/** The WebSocket beta concerns only the client and Sluice: providers are called over HTTP. */
 const OF_THE_SOCKET = /^responses_websockets\b/;
 
 function sentValue(header: string, value: string | string[] | undefined): string | null {

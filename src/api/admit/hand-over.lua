@@ -1,13 +1,12 @@
--- Writes the record of a request (accept.lua). Where a worker waits for work it gets the request in the same step: job
--- (offer-job.lua), claim (claim-new.lua) and permit (permit.lua); the worker in the same process gets it by the reply, another one
--- by a message. Else, or where its limits are full, the request is counted
--- where it waits (wait-enter.lua), and without a worker its job is queued (add-jobs.lua). Where one server has all keys.
--- Nothing more is done where the request joins another.
+-- Writes the record of a request (accept.lua). A free worker gets the request in the same step: lease (offer-job.lua), claim
+-- (claim-new.lua) and permit (permit.lua); the worker in the same process gets it with the reply, another one by a message.
+-- Without a worker, or if its limits are full, the request is added to its wait queues (wait-enter.lua), and without a worker its
+-- job is queued (add-jobs.lua). Used only if one server has all keys. Nothing else is done if the request joins another.
 --
--- ARGV  1 to 12: how many keys and arguments each part has: accept, enter (0: it is counted already), add, offer (0: it is
---       not offered), claim, permit (0: its worker asks for it); 13 what the worker must know of the permit; then the arguments of the parts; KEYS in
---       the same order
--- Gives {what accept gives, what enter gives or nil[, fence and permit, as in the message, for the worker in the same process]}.
+-- ARGV  1 to 12: number of keys and arguments of each part: accept, enter (0: already counted), add, offer (0: not offered),
+--       claim, permit (0: the worker asks for it); 13 what the worker must know of the permit; then the arguments of the parts;
+--       KEYS in the same order
+-- Returns {reply of accept, reply of enter or nil[, fence and permit, as in the message, for the worker in the same process]}.
 local first = {}
 local key, arg = 1, 14
 for part = 1, 6 do
@@ -24,7 +23,7 @@ end
 local request = args_of(1)
 local accepted = accept(keys_of(1), request)
 if accepted[1] ~= 'accepted' then return {accepted} end
--- A record that was there already is this command's own, sent again.
+-- An existing record means that this command was resent.
 local offered = ARGV[7] ~= '0' and accepted[2] and args_of(4)
 local worker = offered and offer(keys_of(4), offered)
 if not worker then
@@ -39,7 +38,7 @@ local permit = ARGV[11] ~= '0' and permit(permit_keys, args_of(6)) or {0}
 local totals = false
 local granted = '- -'
 if permit[1] == 1 then
-  -- It has left the wait queues before it was in them.
+  -- With a permit it never enters its wait queues: only counts it as having passed them.
   for _, queue in ipairs({unpack(keys_of(2), 3)}) do redis.call('HINCRBY', permit_keys[4], queue, 1) end
   granted = permit[2] .. ' ' .. permit[3]
 else

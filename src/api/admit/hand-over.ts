@@ -1,6 +1,6 @@
-// The last step of admission: record, place in the wait queue, and job. One script where one server has all keys, in which a
-// worker that waits for work gets the request at once (src/queue/hand-off.ts); else one after the other, the record first: a
-// job without one would find nothing to do.
+// The last step of admission: record, wait queue entry, and job. One script if one server has all keys, in which a free worker
+// gets the request immediately (src/queue/hand-off.ts); otherwise one after the other, the record first: a job without a record
+// would have no effect.
 import { costOfAttempt, estimatedUsage } from '../../accounts/request-cost.ts';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
 import type { Neighbours } from '../../contracts/neighbours.ts';
@@ -32,7 +32,7 @@ import { joinScripts, loadLuaScript, runCall, runScript, type ScriptCall } from 
 import { isCluster, type RedisClient } from '../../storage/redis.ts';
 
 export interface HandOver {
-  /** @param entry absent: it stands in its wait queue already. Rejects when Redis does not take all of it. */
+  /** @param entry null if it is already in its wait queue. Rejects if Redis does not accept all of it. */
   handOver(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver>;
 }
 
@@ -45,7 +45,7 @@ export interface AcceptedRequest {
 
 export interface HandedOver {
   result: AcceptResult;
-  /** What stands in each of its wait queues, itself included; null where it was counted before, or joins another. */
+  /** Sizes of its wait queues, itself included; null if it was counted before, or joins another. */
   totals: WaitTotals[] | null;
 }
 
@@ -59,9 +59,9 @@ interface HandOverParts {
   catalogue: Catalogue;
   holds: Pick<Holds, 'find'>;
   circuits: Pick<Circuits, 'isOpen'>;
-  /** What the clock of Redis says, as far as known. */
+  /** Unix ms by the clock of Redis; null if unknown. */
   redisNowMs: () => number | null;
-  /** With the worker in this process; null where there is none. */
+  /** Link to the worker in this process; null if there is none. */
   neighbours: Neighbours | null;
 }
 
@@ -103,10 +103,10 @@ export function createHandOver(parts: HandOverParts): HandOver {
     const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
     const reply = await runScript(redis, handOverScript, keys, args);
     const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
-    // The first argument of `accept` is the request as JSON: as a text, since neither tier may change what the other one holds.
+    // The first argument of `accept` is the spec as JSON: passed as text, so that neither side can change the other's objects.
     if (grant !== undefined) {
       const handed = { ...readGrant(`${grant} ${limits}`), spec: String(accept.args[0]), body: request.body };
-      // It is the worker's by now, whatever happens here: its lease runs out where nobody works on it.
+      // The worker already owns it, even if this call fails: if it is never processed, its lease expires.
       parts.neighbours?.receive?.(handed);
     }
     return { result: readAccepted(accepted), totals: totals ? readTotals(totals) : null };
@@ -128,7 +128,7 @@ export function createHandOver(parts: HandOverParts): HandOver {
   return { handOver: isCluster(redis) ? stepByStep : inOneStep };
 }
 
-/** What gives a request to a worker at once, as a rule with a permit for its first call; null where it is queued in any case. */
+/** Calls that hand a request to a free worker, usually with a permit for its first call; null if it is queued in any case. */
 function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: AcceptedRequest) {
   const { catalogue, holds, circuits, producer, store, limiter, learned, redisNowMs, neighbours } = parts;
   const step = spec.plan.steps[0]!;
@@ -140,8 +140,8 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
   const scopes = attemptScopes(learned, { deployment, step, credential: null, spec });
   const turn = turnOf(spec, deployment);
-  // Which of the provider's credentials it will be, and what such calls take, is for its worker to say; one that lets another
-  // prompt go ahead must not hold a permit meanwhile.
+  // The worker chooses the credential and estimates the expected tokens, and a request that waits for another with the same
+  // prompt prefix must not hold a permit meanwhile.
   const isChosen =
     deployment.provider.credentials.length > 0 || scopes.some(countsExpected) || spec.plan.prefix !== undefined;
   const terms = { sentAtMs, nearWorkerId: near, isNearOnly };
@@ -153,7 +153,7 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   };
 }
 
-/** As its worker would ask for it (workers/inference/permit-request.ts). */
+/** The same request as its worker's (workers/inference/permit-request.ts). */
 function firstPermit(
   catalogue: Catalogue,
   deployment: Deployment,

@@ -1,21 +1,21 @@
-// `Idempotency-Key`: the same key and request joins what is running, or gets what was answered.
+// `Idempotency-Key`: a request with the same key and content joins the running request, or gets its answer.
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { IdempotencyClaim, RequestStore } from '../../reply/request-store.ts';
 
-/** As long as Stripe's, whose header everyone copies. */
+/** The same as Stripe's, whose header has become the model. */
 const MAX_KEY_LENGTH = 255;
 const VISIBLE = /^[\x20-\x7e]+$/;
 /** Headers that change what a request means. */
 const MEANINGFUL_HEADERS = ['vendor', 'anthropic-version', 'anthropic-beta'] as const;
 
 export interface Idempotency extends IdempotencyClaim {
-  /** Where its request lives: key, record and log are written by one script. */
+  /** The shard of its request: key, record and log are written by one script. */
   shard: number;
 }
 
-/** Null without the header; throws a FailureError for one that cannot be a key. */
+/** Null without the header; throws a FailureError for an invalid key. */
 export function readIdempotency(
   request: FastifyRequest,
   keyId: string,
@@ -40,8 +40,8 @@ export function readIdempotency(
 }
 
 /**
- * The request to join; null where a new one may begin: nobody has used the key, or its request has failed. Who asks for
- * the rest of a stream is never given the beginning of another: it hears how the one that it knows has ended.
+ * The request to join; null if a new one may begin, because the key is unused or its request has failed. A client that resumes a
+ * stream never gets the beginning of another one: it gets the outcome of the stream it knows.
  */
 export async function findKnown(
   store: RequestStore,
@@ -55,12 +55,12 @@ export async function findKnown(
   return known.requestId;
 }
 
-/** From the reservation of the first of many duplicates to its acceptance, and a margin. */
+/** Covers the time from the first duplicate's reservation to its acceptance, with a margin. */
 const ACCEPTED_WITHIN_MS = [0, 50, 200];
 
 /**
- * For a request that the budget has no room for: duplicates that come at once reserve as well until they know what they
- * are, so the room may have been taken by the very request that they repeat.
+ * For a request that the budget has no room for: concurrent duplicates also reserve until they are recognised, so the room may
+ * have been taken by the request that this one repeats.
  */
 export async function findAtLast(store: RequestStore, idempotency: Idempotency | null): Promise<string | null> {
   if (idempotency === null) return null;

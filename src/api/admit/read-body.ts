@@ -1,5 +1,6 @@
-// The request body as bytes and as a value. The bytes are what the provider gets. What is in them is bounded before the
-// parse builds anything; large bodies are looked over in slices and parsed one a turn, others' requests between them.
+// The request body as bytes and as a value. The provider gets the bytes. Their content is checked against bounds before the
+// parser builds anything; large bodies are scanned in slices and parsed one per turn of the event loop, so that other requests
+// run in between.
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -7,9 +8,9 @@ import { JsonScan } from '../../protocols/bounds/json-bounds.ts';
 import { parseCarried } from '../../protocols/wire/exact-json.ts';
 import { memberBytes } from '../../protocols/wire/json-object.ts';
 
-/** Read at once: a millisecond. */
+/** Smaller bodies are read in one go: a millisecond. */
 const LARGE_BYTES = 256 * 1024;
-/** Of a large body, so much is looked over in one turn. */
+/** How much of a large body is scanned per turn of the event loop. */
 const SLICE_BYTES = 1024 * 1024;
 
 /** Throws a FailureError that says what is wrong and where. */
@@ -18,12 +19,12 @@ export async function readBody(body: unknown): Promise<{ bytes: Buffer; value: u
   return { bytes, value: await parseInTurn(bytes, parseText) };
 }
 
-/** The same where it is kept and serialised again: numbers stay as they were written. */
+/** The same for a body that is stored and serialised again: numbers keep their spelling. */
 export async function readExactBody(body: unknown): Promise<unknown> {
   return parseInTurn(expectBytes(body), (bytes) => attempt(() => parseCarried(bytes.toString())));
 }
 
-/** The value of a body that may be left out: then there is nothing in it. */
+/** The value of an optional body; an empty object if it is missing. */
 export async function readOptionalBody(body: unknown): Promise<unknown> {
   return isGiven(body) ? (await readBody(body)).value : {};
 }
@@ -32,22 +33,22 @@ export function isGiven(body: unknown): boolean {
   return Buffer.isBuffer(body) && body.length > 0;
 }
 
-/** A body that is not parsed as a whole. */
+/** For a body that is not parsed as a whole. */
 export function expectBytes(body: unknown): Buffer {
   if (!Buffer.isBuffer(body) || body.length === 0) throw malformed('The request body is empty; send a JSON object.');
   if (!isUtf8(body)) throw malformed('The request body is not valid UTF-8.');
   return body;
 }
 
-/** A member of such a body; null where it is absent. Its bytes need not be JSON yet. */
+/** A member of such a body; null if absent. Its bytes are not validated as JSON. */
 export function readMember(bytes: Buffer, name: string): Buffer | null {
   return attempt(() => memberBytes(bytes, name, MAX_MEMBERS));
 }
 
-/** Of a body that nothing else has bounded. */
+/** Limit for a body that is not otherwise bounded. */
 const MAX_MEMBERS = 1_000;
 
-/** The value of such a member's bytes, or of bytes that were made here of a body's. */
+/** Parses the bytes of such a member, or bytes that Sluice made from a body. */
 export function parseBounded(bytes: Buffer): unknown {
   refuseExcess(new JsonScan(bytes).step(bytes.length));
   return parseText(bytes);
@@ -68,7 +69,7 @@ async function parseInTurn(bytes: Buffer, parse: (bytes: Buffer) => unknown): Pr
 
 let lastTurn: Promise<unknown> = Promise.resolve();
 
-/** Many large bodies at once are parsed in as many turns of the event loop. */
+/** Large bodies that arrive together are each parsed in a separate turn of the event loop. */
 function inTurn<T>(work: () => T): Promise<T> {
   const done = lastTurn.then(() => nextTurn()).then(work);
   lastTurn = done.catch(() => undefined);

@@ -1,4 +1,4 @@
-// What a request was asked with that its body only names: the items of the turns before it, and items by their id.
+// Items that a request's body only refers to: those of earlier turns, and items by id.
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
 import type { MemoryFacts } from '../../protocols/protocol.ts';
@@ -17,7 +17,7 @@ export async function recallTurns(context: ApiContext, keyId: string, memory: Me
   return memory.previousResponseId === null ? [] : recallResponse(context, keyId, memory.previousResponseId);
 }
 
-/** Its own input holds that of the turns before it. What a response that failed had begun to say is left out. */
+/** The response's input includes that of earlier turns. The partial output of a failed response is left out. */
 async function recallResponse(context: ApiContext, keyId: string, id: string): Promise<JsonObject[]> {
   const found = await findResponse(context, id, keyId);
   if (found === null) throw unknown(`Previous response with id '${id}' not found.`);
@@ -31,17 +31,17 @@ function unknown(message: string): FailureError {
   return new FailureError(createFailure('previous_response_not_found', message, { param: 'previous_response_id' }));
 }
 
-/** A response may have ended a moment ago, and its items be on their way to SQL: looked for again after each of these. */
+/** A response may have just ended, so that its items are not in SQL yet: the search is repeated after each of these delays. */
 const WRITING_MS = [30, 60, 120, 240];
-/** As OpenAI's providers and this broker name items. What is named otherwise is nobody's here, and not waited for. */
+/** Item ids in the form of OpenAI's providers and of Sluice. Other ids are unknown here and not waited for. */
 const ITEM_ID = /^[a-z]{1,12}_[A-Za-z0-9_-]{8,120}$/;
-/** What one turn can have left behind. More of them are looked for once. */
+/** The most items that one turn can leave behind. More missing items are searched for only once. */
 const MAX_AWAITED = 64;
 const MAX_REFERENCES = 10_000;
 
 /**
- * Input items of a body with references replaced by what they refer to; null where there are none. What is unknown here stays: it
- * may be a provider's own. Throws a FailureError for more references than anybody has items.
+ * The input items of a body with references replaced by the items; null if there are no references. Unknown references stay: they
+ * may be known to the provider. Throws a FailureError if there are too many references.
  */
 export async function resolveReferences(
   context: ApiContext,
@@ -57,7 +57,7 @@ export async function resolveReferences(
     keyId,
     ids.filter((id) => ITEM_ID.test(id)),
   );
-  // They are serialised again: their numbers must be as they were sent.
+  // They are serialised again: numbers must keep their spelling.
   const exact = itemsOf((parseMessage(body.toString()) as JsonObject).input);
   return exact.map((item) => (isReference(item) ? (known.get(String(item.id)) ?? item) : item));
 }
@@ -67,7 +67,7 @@ async function findItems(context: ApiContext, keyId: string, ids: readonly strin
   for (const waitMs of [0, ...WRITING_MS]) {
     const missing = ids.filter((id) => !known.has(id));
     if (missing.length === 0 || (waitMs > 0 && missing.length > MAX_AWAITED)) break;
-    // Only who was just given an answer can know of an item that is not written yet.
+    // Only a client that has just received an answer can know an item that is not written yet.
     if (waitMs === WRITING_MS[0] && !(await context.recentAnswers.has(keyId).catch(rethrow))) break;
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     for (let at = 0; at < missing.length; at += IDS_AT_ONCE) {
@@ -82,7 +82,7 @@ async function findItems(context: ApiContext, keyId: string, ids: readonly strin
   return known;
 }
 
-/** Below what one statement may have as parameters: 32,766 in SQLite, 65,535 in PostgreSQL. */
+/** Below the maximum number of parameters of a statement: 32,766 in SQLite, 65,535 in PostgreSQL. */
 const IDS_AT_ONCE = 1_000;
 
 function tooManyReferences(): FailureError {

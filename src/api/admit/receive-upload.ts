@@ -1,5 +1,5 @@
-// A multipart upload on its way into the blob store: its bytes pass through, they are never gathered. What goes wrong in
-// the middle (the client goes away, the file is too large) leaves nothing behind.
+// Streams a multipart upload into the blob store without buffering it. An upload that fails midway (the client disconnects, the
+// file is too large) leaves nothing behind.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import busboy, { type BusboyHeaders } from '@fastify/busboy';
@@ -9,13 +9,13 @@ import { BlobTooLarge, type WrittenBlob } from '../../storage/blobs.ts';
 
 export interface Upload {
   fields: ReadonlyMap<string, string>;
-  /** Null when there was no part `file`. */
+  /** Null if there was no part `file`. */
   file: (WrittenBlob & { filename: string }) | null;
 }
 
 export interface UploadLimits {
   maxBytes: number;
-  /** In each time of this length it must make way. */
+  /** Interval in which the upload must make progress. */
   paceMs: number;
 }
 
@@ -24,13 +24,13 @@ type WriteFile = (source: AsyncIterable<Buffer>) => Promise<WrittenBlob>;
 const FILE_PART = 'file';
 const MAX_FIELD_BYTES = 64 * 1024;
 const MAX_FIELDS = 32;
-/** Shorter than the file itself: part headers and fields. */
+/** Allowance for part headers and fields, in addition to the file. */
 const ENVELOPE_BYTES = 1024 * 1024;
 
 /**
- * Throws a FailureError that says what is wrong.
- * @param body what `raw` brings, decoded
- * @param write must leave nothing when its source fails
+ * Throws a FailureError that describes the fault.
+ * @param body the decoded content of `raw`
+ * @param write must leave nothing behind if its source fails
  */
 export async function receiveUpload(
   raw: IncomingMessage,
@@ -79,13 +79,13 @@ function parse(
       body.unpipe(parser);
       clearInterval(pace);
       abortFile(error);
-      // Only when nothing is left of the file. The rest of the body is not read: the connection is closed (guard/receive.ts).
+      // Reject only after the file is removed. The rest of the body is not read: the connection is closed (guard/receive.ts).
       void file.catch(() => undefined).then(() => reject(error));
     };
     parser.on('field', (name, value) => fields.set(name, value));
     parser.on('file', (name, stream, filename) => {
-      // A part that is cut off says so on its own stream, whether or not anybody reads it: without a listener that would be
-      // an uncaught error, and the end of this process. What is wrong is told by the parser, too.
+      // A truncated part emits an error on its own stream even if it is not read: without a listener that would be an uncaught
+      // error and end this process. The parser reports the fault as well.
       stream.on('error', (error) => fail(malformed(error.message)));
       if (name !== FILE_PART) return stream.resume();
       if (hasFailed) return stream.resume();
@@ -122,7 +122,7 @@ function parse(
   });
 }
 
-/** An upload may take as long as it goes on: less than this is no way to go. */
+/** An upload may take any time as long as it makes progress: at least this much. */
 const LEAST_BYTES_PER_SECOND = 1_024;
 const TOO_SLOW = createFailure('body_too_slow', 'The upload came too slowly, and was not waited for.');
 
@@ -130,7 +130,7 @@ function watchPace(raw: IncomingMessage, paceMs: number, onSlow: () => void): No
   let before = raw.socket.bytesRead;
   return setInterval(() => {
     const bytes = raw.socket.bytesRead;
-    // While the disk or the storage is slow, the client cannot help it.
+    // A paused upload waits for a slow disk or storage, not for the client.
     if (bytes - before < (LEAST_BYTES_PER_SECOND * paceMs) / 1_000 && !raw.isPaused()) onSlow();
     before = bytes;
   }, paceMs).unref();

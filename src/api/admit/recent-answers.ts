@@ -1,15 +1,15 @@
-// Which keys have been given an answer that is kept, a moment ago: SQL may not have it yet, and who refers to it is worth a
-// short wait. A client that was given none names what there is not, and is told at once.
+// Keys that have just received a stored answer: SQL may not have it yet, so a reference to it is worth a short wait. A client
+// that received none refers to something that does not exist, and is refused immediately.
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { RedisClient } from '../../storage/redis.ts';
 
 export interface RecentAnswers {
-  /** Returns at once. */
+  /** Does not wait for the write. */
   note(keyId: string): void;
   has(keyId: string): Promise<boolean>;
 }
 
-/** Writing takes a fraction of it. */
+/** Writing to SQL takes a fraction of this. */
 const RECENT_MS = 3_000;
 
 export function createRecentAnswers(

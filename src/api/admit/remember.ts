@@ -1,5 +1,5 @@
-// A request of the Responses API on its way in: the turns before it are put into its body, and it is noted what it
-// leaves behind. From here on it is a request like any other.
+// Prepares a request of the Responses API: adds the items of earlier turns to its body, and records what it leaves behind. After
+// that it is handled like any other request.
 import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
 import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../../contracts/request-record.ts';
 import type { ResponseKeeping } from '../../contracts/response-keeping.ts';
@@ -14,11 +14,11 @@ import { recallTurns, resolveReferences } from './recall.ts';
 import { leaveConversation, takeConversation } from './take-conversation.ts';
 
 const DAY_MS = 24 * 3_600_000;
-/** A background response that is not to be stored must still be fetched (OpenAI's guide: about ten minutes). */
+/** A background response that is not stored must still be retrievable for a while (OpenAI's guide: about ten minutes). */
 const UNSTORED_BACKGROUND_MS = 10 * 60_000;
-/** Redis is all there is of a response until SQL has it. */
+/** Lifetime in Redis, which has the only copy of a response until SQL has it. */
 const UNWRITTEN_MS = DAY_MS;
-/** Of an answer that its client has had: its last frame may still be repaired from the log. */
+/** Lifetime of an answer that its client has received: its last frame may still have to be read from the log. */
 const DELIVERED_MS = 60_000;
 
 export interface Remembering {
@@ -29,19 +29,19 @@ export interface Remembering {
   /** The parsed body. */
   value: unknown;
   bytes: Buffer;
-  /** What the connection itself remembers of a response that is stored nowhere; null for others. */
+  /** Items that the connection remembers of a response that is not stored; null for other responses. */
   recall?: (responseId: string) => JsonObject[] | null;
 }
 
 export interface Remembered {
   spec: RequestSpec;
-  /** For the worker. */
+  /** The body for the worker. */
   body: Buffer;
-  /** Of the turns before, if any: what its user said first. */
+  /** The user's first message in earlier turns, if any. */
   firstMessage?: JsonObject;
 }
 
-/** Throws a FailureError for a past that there is not. The conversation, if any, is the request's from here on. */
+/** Throws a FailureError for a reference to unknown turns. Locks the conversation, if any, for the request. */
 export async function remember(context: ApiContext, input: Remembering): Promise<Remembered> {
   const { memory, spec } = input;
   const keepMs = keepMsOf(context, memory);
@@ -56,7 +56,7 @@ export async function remember(context: ApiContext, input: Remembering): Promise
   }
 }
 
-/** The request was not accepted: its conversation is free again. */
+/** The request was not accepted: releases its conversation. */
 export function giveConversationBack(context: ApiContext, spec: RequestSpec): void {
   forgetTurn(context, spec.response?.conversationId ?? null, spec);
 }
@@ -75,7 +75,7 @@ async function enterConversation(context: ApiContext, spec: RequestSpec, id: str
   await takeConversation(context, id, spec);
 }
 
-/** Throws a FailureError (404) where this key has none of this id. */
+/** Throws a FailureError (404) if this key has no conversation with this id. */
 export async function expectConversation(context: ApiContext, keyId: string, id: string): Promise<Conversation> {
   const conversation = await context.conversations.find(id, keyId).catch(rethrow);
   if (conversation !== null) return conversation;

@@ -1,16 +1,16 @@
-// A request's turn at its conversation: nobody else's answer may come between what it reads and what it appends.
+// Locks a conversation for a request: no other answer may be appended between what it reads and what it appends.
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { LockHolder } from '../../responses/conversations.ts';
 import type { ApiContext } from '../context.ts';
 import { rethrow } from './dispatch.ts';
 
-/** The turn before has ended and is being written: that takes a fraction of a second. */
+/** The previous turn may have ended but not be written yet: that takes a fraction of a second. */
 const PATIENCE_MS = 5_000;
 const POLL_MS = 25;
-/** A request without a record is being accepted, unless it is older than this: then its API process died over it. */
+/** A request without a record is still being accepted, unless it is older than this: then its API process has died. */
 const ACCEPTANCE_MS = 10_000;
 
-/** Throws a FailureError while another request works on it. Give it back with `leaveConversation`. */
+/** Throws a FailureError while another request uses the conversation. Release it with `leaveConversation`. */
 export async function takeConversation(context: ApiContext, id: string, holder: LockHolder): Promise<void> {
   const untilMs = Date.now() + PATIENCE_MS;
   for (;;) {
@@ -25,8 +25,8 @@ export async function takeConversation(context: ApiContext, id: string, holder: 
 }
 
 /**
- * Resolves when a response that has ended has its items in the conversation: who has been answered may look at once. At the
- * latest after some seconds, at once while a response is in progress or Redis is down.
+ * Resolves when the items of an ended response are in the conversation, so that a client can read them right after its answer.
+ * Resolves after some seconds at the latest, and immediately while a response is in progress or Redis is down.
  */
 export async function whenWritten({ conversationLock, store }: ApiContext, id: string): Promise<void> {
   const untilMs = Date.now() + PATIENCE_MS;
@@ -39,7 +39,7 @@ export async function whenWritten({ conversationLock, store }: ApiContext, id: s
   }
 }
 
-/** The request was not accepted after all. Returns at once. */
+/** The request was not accepted: releases the conversation without waiting for the write. */
 export function leaveConversation(context: ApiContext, id: string, holder: LockHolder): void {
   context.conversationLock.release(id, holder).catch(() => undefined);
 }

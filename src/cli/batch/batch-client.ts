@@ -1,4 +1,4 @@
-// The calls of OpenAI's Files and Batch API that the command line needs, on any server that has them.
+// The calls of OpenAI's Files and Batch API that the command line needs, for any server with these APIs.
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -25,7 +25,7 @@ export interface BatchClient {
   list(limit: number): Promise<BatchObject[]>;
   /** The batch, or null if it had already ended (409). */
   cancel(batchId: string): Promise<BatchObject | null>;
-  /** Null where the server does not describe files. */
+  /** Null if the server does not describe files. */
   describeFile(fileId: string): Promise<FileObject | null>;
   /** The content from byte `offset` on: status 206, or 200 with all of it, or 416 if there is no such byte. */
   openContent(fileId: string, offset: number): Promise<Dispatcher.ResponseData>;

@@ -1,5 +1,5 @@
-// What a server says of a batch and of a file, and how it is shown: messages to stderr, results to stdout. Only OpenAI's
-// required members are relied on; what Sluice adds is shown where it is there. Source: openai 7.55.0 `resources/batches`,
+// A server's description of a batch and of a file, and how it is shown: messages on stderr, results on stdout. Only OpenAI's
+// required members are relied on; members that Sluice adds are shown if present. Source: openai 7.55.0 `resources/batches`,
 // `resources/files`.
 import { z } from 'zod';
 import { complain, formatCount, formatDollars, formatTable, print } from '../terminal.ts';
@@ -36,7 +36,7 @@ export const batchObject = z.looseObject({
   x_sluice_cost: count.nullish(),
   /** Sluice only: estimated end, unix seconds. */
   x_sluice_eta: z.number().nullish(),
-  /** Sluice only: at the current rate it will not end in time. */
+  /** Sluice only: at the current rate it will miss its deadline. */
   x_sluice_at_risk: z.boolean().nullish(),
 });
 

@@ -1,6 +1,6 @@
 // `sluice batch download`: the results, as the server wrote them or joined to their requests in input order. A file is
 // streamed and resumed where it stopped, within one run and across runs: its beginning is in `<path>.<file id>.part`, and
-// the name appears only when the file is whole.
+// the final name appears only when the file is complete.
 import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -57,7 +57,7 @@ interface Place {
 
 /**
  * Writes one line per line of the input: `{custom_id, request, response, error}`; without a result, `response` is null
- * and `error.code` is `result_missing`. Memory grows by about 200 bytes per line, whatever the size of the answers.
+ * and `error.code` is `result_missing`. Memory grows by about 200 bytes per line, independent of the size of the answers.
  */
 export async function joinResults(
   inputPath: string,

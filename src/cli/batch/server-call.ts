@@ -143,7 +143,7 @@ function messageOf(text: string): string {
     const { error } = JSON.parse(text) as { error?: { message?: string } };
     if (typeof error?.message === 'string') return error.message;
   } catch {
-    // Not JSON: a proxy's page, most likely.
+    // Not JSON: most likely a proxy's page.
   }
   return text.slice(0, MESSAGE_CHARS) || 'no explanation';
 }

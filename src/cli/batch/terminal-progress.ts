@@ -1,12 +1,12 @@
-// Progress of long operations: a bar on a terminal, a line of text now and then elsewhere (a log, a pipe). Always on stderr,
-// so that stdout has results only.
+// Progress of long operations: a bar on a terminal, an occasional line of text elsewhere (a log, a pipe). Always on stderr, so
+// that stdout has results only.
 import { SingleBar } from 'cli-progress';
 import { complain } from '../terminal.ts';
 
 export interface Progress {
   /** `note` is shown after the bar. */
   update(done: number, total: number, note: string): void;
-  /** Prints a message of its own, above the bar. */
+  /** Prints a separate message above the bar. */
   say(line: string): void;
   /** Leaves the last state on the screen. May be called twice. */
   end(): void;

@@ -9,7 +9,7 @@ import { startProgress } from './terminal-progress.ts';
 
 /** A small batch is done within a second. */
 const FIRST_WAIT_MS = 200;
-/** While the batch makes progress; one that does not is asked less and less often. */
+/** Interval while the batch makes progress; otherwise it is polled less and less often. */
 const MOVING_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 const SLOWER = 1.5;
@@ -117,7 +117,7 @@ export function createBatchMeter(): BatchMeter {
   };
 }
 
-/** The server's estimate takes limits and other batches into account; without it, the rate so far must do. */
+/** The server's estimate takes limits and other batches into account; without it, the rate so far is used. */
 function remainingMs(batch: BatchObject, nowMs: number, left: number, linesPerSecond: number): number | null {
   if (typeof batch.x_sluice_eta === 'number') return Math.max(0, batch.x_sluice_eta * 1_000 - nowMs);
   return left > 0 && linesPerSecond > 0 ? Math.round((left / linesPerSecond) * 1_000) : null;

@@ -1,4 +1,4 @@
-// What `sluice doctor` says: one thing that should be otherwise, and what to do about it.
+// A finding of `sluice doctor`: one thing that should be changed, and how.
 
 /** `error`: something is lost, refused or exposed, or will be. `warning`: it should be changed. `note`: good to know. */
 export type Severity = 'error' | 'warning' | 'note';
@@ -31,7 +31,7 @@ export function exitCodeOf(findings: readonly Finding[]): number {
 const CLOCK_WARNING_MS = 1_000;
 const CLOCK_ERROR_MS = 10_000;
 
-/** Processes on several machines compare times; deadlines, tokens that expire and days of the ledger hang on them. */
+/** Processes on several machines compare times: deadlines, expiring tokens and days of the ledger depend on them. */
 export function clockFindings(whose: string, skewMs: number): Finding[] {
   const off = Math.abs(skewMs);
   if (off < CLOCK_WARNING_MS) return [];
@@ -45,7 +45,7 @@ export function clockFindings(whose: string, skewMs: number): Finding[] {
   ];
 }
 
-/** How far a clock is ahead, when it is read in the middle of a round trip. */
+/** How far a clock is ahead, ms, assuming that it is read in the middle of the round trip. */
 export async function measureSkew(read: () => Promise<number>): Promise<number> {
   const beforeMs = Date.now();
   const theirsMs = await read();

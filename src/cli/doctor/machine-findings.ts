@@ -1,4 +1,4 @@
-// What the configuration, the files and this machine are like: what can be said without asking another process.
+// Findings about the configuration, the files and this machine: everything that needs no other process.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export function machineFindings(runtime: Runtime): Finding[] {
   ];
 }
 
-/** As package.json has it in `engines`. */
+/** The same as `engines` in package.json. */
 const LEAST_NODE = [22, 19] as const;
 
 export function nodeFindings(version: string): Finding[] {
@@ -29,7 +29,7 @@ export function nodeFindings(version: string): Finding[] {
   return [{ severity: 'error', area: 'machine', finding: `this is Node.js ${version}`, remedy }];
 }
 
-/** Null where there is no such limit, or no shell. Node.js raises its own to the hard limit, which its children have. */
+/** Null if there is no such limit, or no shell. Node.js raises its own limit to the hard limit, and its children inherit it. */
 function readOpenFiles(): number | null {
   try {
     const limit = Number(execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }));
@@ -56,7 +56,7 @@ export function openFilesFindings(limit: number | null): Finding[] {
 
 const OTHERS = 0o077;
 const ANYBODY = 0o004;
-/** In the data directory: keys that `sluice start` made, and passwords. */
+/** Files in the data directory with keys made by `sluice start`, and passwords. */
 const SECRET_FILES = ['admin-key', 'key', 'redis/redis.json'];
 
 export function fileFindings({

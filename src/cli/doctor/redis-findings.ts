@@ -1,5 +1,5 @@
-// What a Redis says of itself, and what of it loses requests, refuses them or slows them down. Managed servers refuse CONFIG, some
-// INFO: what is not told is not judged.
+// Reads facts about a Redis, and reports those that lose requests, refuse them or slow them down. Managed servers refuse CONFIG,
+// some also INFO: unknown facts are not judged.
 import type { Redis } from 'ioredis';
 import { isLoopback, type RedisAddress } from '../../config/runtime.ts';
 import { withoutSecrets } from '../../config/secrets.ts';
@@ -8,17 +8,17 @@ import { clockFindings, type Finding, measureSkew } from './finding.ts';
 
 export interface ServerFacts {
   name: string;
-  /** Null: refused. */
+  /** Null if refused. */
   info: ReadonlyMap<string, string> | null;
   config: ReadonlyMap<string, string> | null;
   skewMs: number;
-  /** Of a `PING`, the median of several. */
+  /** Median round trip of several `PING`s. */
   roundTripMs: number;
 }
 
 export interface RedisFacts {
   servers: readonly ServerFacts[];
-  /** Of `CLUSTER INFO`; null without a cluster. */
+  /** From `CLUSTER INFO`; null without a cluster. */
   clusterState: string | null;
 }
 
@@ -76,7 +76,7 @@ export function redisFindings(facts: RedisFacts, address: RedisAddress): Finding
   ];
 }
 
-/** Requests are a dozen round trips; more than this each is felt by every client. */
+/** A request takes a dozen round trips; if each takes longer than this, every client notices. */
 const SLOW_MS = 5;
 
 function serverFindings({ name, info, config, roundTripMs }: ServerFacts): Finding[] {

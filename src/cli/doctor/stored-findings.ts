@@ -1,4 +1,4 @@
-// What Redis and SQL hold that somebody should look at: costs that are not written, requests that failed, keys without bounds.
+// Findings about the data in Redis and SQL: costs that are not written yet, failed requests, keys without limits.
 import { sql } from 'kysely';
 import type { ApiKey } from '../../accounts/api-key.ts';
 import { createKeyStore } from '../../accounts/key-store.ts';
@@ -24,7 +24,7 @@ function named(names: readonly string[]): string {
   return names.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-/** Work that is held back or left behind. Reads only. */
+/** Work that is held back or left behind. Read-only. */
 export async function workFindings(
   redis: RedisClient,
   database: Database | null,
@@ -112,7 +112,7 @@ async function postgresFindings(database: Database, url: string): Promise<Findin
   return [...clockFindings('PostgreSQL', skewMs), ...(isOnWire ? [plain] : [])];
 }
 
-/** A key for the local machine alone is nobody else's. */
+/** Keys without limits matter only if other machines can connect. */
 function keyFindings(keys: readonly ApiKey[], { listen }: Runtime): Finding[] {
   const unbound = keys.filter(({ revokedAtMs, settings }) => {
     const { limits, budgets } = settings;

@@ -1,6 +1,6 @@
-// What `sluice start` has to run, found out in a process that ends afterwards: reading configurations and databases takes memory
-// that the one which supervises (supervise.ts) need not hold. Uses what is configured (Redis, PostgreSQL, providers), and for the
-// rest embedded Redis, SQLite and the simulator.
+// Plans what `sluice start` runs, in a process that ends afterwards: reading configurations and databases takes memory that the
+// supervising process (supervise.ts) should not keep. Uses what is configured (Redis, PostgreSQL, providers), and embedded Redis,
+// SQLite and the simulator for the rest.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -24,11 +24,11 @@ export interface StartOptions extends ProcessCounts {
   verbose: boolean;
 }
 
-/** What was asked for; undefined: by the cores of the machine. */
+/** The requested numbers; undefined: chosen by the number of cores. */
 export interface ProcessCounts {
-  /** Processes that are an API and a worker. */
+  /** Processes that are both API and worker. */
   processes?: number | undefined;
-  /** The two tiers, each in processes of its own. */
+  /** The two tiers in separate processes. */
   apis?: number | undefined;
   workers?: number | undefined;
 }
@@ -44,7 +44,7 @@ export function layoutOf({ processes, apis, workers }: ProcessCounts, cores: num
   return { kind: 'tiers', apis: apis ?? half, workers: workers ?? half };
 }
 
-/** Rejects with a message that says what to do. */
+/** Rejects with a message that names the remedy. */
 export async function planStart(options: StartOptions, environment: Environment): Promise<StartPlan> {
   requireStrongKeys(environment);
   // Logs, keys and databases are readable only by the user who runs Sluice, even in a directory that others can read.
@@ -70,7 +70,7 @@ export async function planStart(options: StartOptions, environment: Environment)
     },
     hasOwnRedis: runtime.redisAddress === null,
     simulatorPort: demo?.simulatorPort ?? null,
-    // Of a database that other machines use nobody here can say whether there is work.
+    // A database that other machines use may have work that this machine does not know of.
     startsBatches: !runtime.databaseUrl.startsWith('sqlite:'),
     layout: layoutOf(options, availableParallelism()),
     logs: options.verbose ? null : join(directory, 'logs'),
@@ -82,7 +82,7 @@ export async function planStart(options: StartOptions, environment: Environment)
 
 interface Demo {
   configPath: string;
-  /** Null: OpenAI is the provider. */
+  /** Null if OpenAI is the provider. */
   simulatorPort: number | null;
 }
 
@@ -103,7 +103,7 @@ async function ensureKey(runtime: Runtime, environment: Environment, directory: 
   const path = join(directory, 'key');
   const secret = environment.apiKey ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : createSecret());
   const database = await openDatabase(runtime.databaseUrl, (error) => say(error.message));
-  // The API process itself registers SLUICE_API_KEY, and tells the others that the key has changed.
+  // The API process itself registers SLUICE_API_KEY, and notifies the others of the change.
   if (environment.apiKey === undefined) await createKeyStore(database).ensure('first key', secret);
   await database.destroy();
   if (environment.apiKey === undefined) writeFileSync(path, `${secret}\n`, { mode: 0o600 });
@@ -120,7 +120,7 @@ function ensureAdminKey(environment: Environment, directory: string): string {
   return secret;
 }
 
-/** A port that was chosen is used or is an error; the default port may be replaced by a free one. */
+/** A configured port that is in use is an error; the default port may be replaced by a free one. */
 async function choosePort(runtime: Runtime, environment: Environment): Promise<number> {
   const host = environment.host ?? runtime.configuration.server.host;
   const wanted = environment.port ?? runtime.configuration.server.port;
@@ -140,7 +140,7 @@ function isFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** One that nobody listens on now; of the two that would take it at once the later one fails, and says so. */
+/** A port that is free now; if another process takes it meanwhile, the later one fails with an error. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

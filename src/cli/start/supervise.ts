@@ -1,42 +1,42 @@
-// `sluice start` while it runs: starts what was planned, says where it is, starts again what dies, stops it in order. It is small: it
-// imports nothing that is not needed for this (plan-start.ts has the rest).
+// `sluice start` while it runs: starts the planned processes, prints their addresses, restarts those that die, stops them in
+// order. Kept small: imports only what is needed for this (the rest is in plan-start.ts).
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../storage/embedded-redis.ts';
 import { type Child, type ChildSettings, rotateLogs, startChild } from '../child-processes.ts';
 import { bold, complain, dim, print } from '../terminal.ts';
 
-/** Which processes answer. */
+/** The processes that serve requests. */
 export type Layout =
-  /** Each is an API and a worker: `first` of them at once, up to `most` as they are busy. */
+  /** Each is both API and worker: initially `first` of them, up to `most` under load. */
   { kind: 'combined'; first: number; most: number } | { kind: 'tiers'; apis: number; workers: number };
 
 export interface StartPlan {
-  /** For everything that is kept. */
+  /** The data directory. */
   directory: string;
-  /** Of all processes. */
+  /** Environment variables of all processes. */
   variables: Record<string, string | undefined>;
   hasOwnRedis: boolean;
-  /** Null: the simulator is not needed. */
+  /** Null if the simulator is not needed. */
   simulatorPort: number | null;
-  /** At once, and not with the first batch. */
+  /** Start the batches process immediately, not with the first batch. */
   startsBatches: boolean;
   layout: Layout;
-  /** Null: they log to the terminal. */
+  /** Null if they log to the terminal. */
   logs: string | null;
-  /** What follows is said in the welcome. */
+  /** The client key, printed in the welcome message, like the members below. */
   key: string;
-  /** Where the admin key is found: it is not printed. */
+  /** Where to find the admin key, which is not printed. */
   adminKeyFrom: string;
   model: string;
 }
 
-/** The command makes the plan and ends: another process supervises (src/start.ts). */
+/** With this argument the command makes the plan and ends: another process supervises (src/start.ts). */
 export const PLAN_ONLY = '--plan-only';
 
-/** `sluice batch` reads the address of the API here. */
+/** From this file `sluice batch` reads the address of the API. */
 const URL_FILE = 'url';
-/** Commands of operators read theirs here (src/cli/admin-client.ts). */
+/** From this file operators' commands read the address of the administration API (src/cli/admin-client.ts). */
 export const ADMIN_URL_FILE = 'admin-url';
 
 /** Started first to last, stopped last to first. */
@@ -102,7 +102,7 @@ function launcher({ logs }: StartPlan, variables: StartPlan['variables'], runnin
     const child = await startChild({ ...settings, environment, logPath }, (name, how, waitMs) =>
       say(`${name} has ended (${how}); restarting it in ${waitMs} ms`),
     );
-    // It may have come up while everything was being stopped.
+    // It may have become ready while everything was being stopped.
     if (running.isStopping) await child.stop();
     running.children.push(child);
     return child;
@@ -148,16 +148,16 @@ function addressesOf({ details }: Child): Addresses {
   return details as unknown as Addresses;
 }
 
-/** Of processes that share a port: the first chooses it, the others take the same. */
+/** Variables of processes that share a port: the first chooses it, the others use the same. */
 const firstOf = (count: number): Record<string, string> => (count > 1 ? { SLUICE_PORT_SHARING: 'first' } : {});
 const besides = ({ url }: Addresses) => ({ SLUICE_PORT_SHARING: 'other', PORT: new URL(url).port });
 
-/** `api`, `api-2`, `api-3`: what they log to, and what is said of them. */
+/** `api`, `api-2`, `api-3`: names of log files, and in messages. */
 function nameOf(kind: string, number: number): string {
   return number === 1 ? kind : `${kind}-${number}`;
 }
 
-/** A process that is not needed by most takes no memory until then. */
+/** Starts a process on first use, since most installations do not need it and it would use memory. */
 function once(launch: () => Promise<Child>): () => Promise<void> {
   let started: Promise<Child> | undefined;
   return async () => {
@@ -215,7 +215,7 @@ function stopOnSignals(running: Running): (code: number) => Promise<void> {
   return stop;
 }
 
-/** The same signal says that the terminal was closed. */
+/** SIGHUP is also sent when the terminal was closed. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

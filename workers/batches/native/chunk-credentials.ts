@@ -1,6 +1,6 @@
-// Which of a provider's credentials a chunk is made with, and found again by. A chunk belongs to the account of the credential that
-// made it: the same one polls, reads and cancels it. Where that one is not configured any more, or does not find the chunk, the
-// others are asked: keys of one account see the same batches.
+// Chooses the credential of a provider with which a chunk is created and found again. A chunk belongs to the account of the
+// credential that created it: the same one polls, reads and cancels it. If that one is no longer configured or does not find the
+// chunk, the others are tried: keys of one account see the same batches.
 import { LRUCache } from 'lru-cache';
 import type { NativeChunk, NativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import type { Deployment, Provider } from '#src/config/catalogue.ts';
@@ -12,7 +12,7 @@ import type { Holds } from '#src/routing/holds.ts';
 import { credentialCircuits, findCredential, isOfCredential } from '../../inference/credential-choice.ts';
 import type { ProviderAccess, ProviderAnswer, ProviderClient } from './provider-client.ts';
 
-/** What a chunk is for. */
+/** The purpose of a chunk. */
 export interface Place {
   deployment: Deployment;
   upstreamModel: string;
@@ -20,13 +20,14 @@ export interface Place {
 
 export interface ChunkCredentials {
   /**
-   * Names, best first; `[null]` for a provider without a choice. Empty: each is held, cannot be read, or is out of rotation. The one with
-   * the fewest lines at the provider for its weight comes first, over the whole fleet, and those that have just refused a chunk last.
+   * Names, best first; `[null]` for a provider without a choice. Empty if each is on hold, cannot be read, or is out of rotation.
+   * The one with the fewest lines at the provider relative to its weight, over the whole fleet, comes first; those that were just
+   * refused a chunk come last.
    */
   inOrder(place: Place): Promise<(string | null)[]>;
-  /** Whether `refuse` was told of it lately. */
+  /** Whether it was passed to `refuse` recently. */
   wasRefused(place: Place, name: string | null): boolean;
-  /** True: it is the account that was refused, not the chunk, and it is asked with last for a while. */
+  /** True if the account was refused, not the chunk; the credential is then tried last for a while. */
   refuse(place: Place, name: string | null, failure: Failure): boolean;
 }
 
@@ -36,9 +37,9 @@ interface Rotation {
   holds: Pick<Holds, 'get'>;
 }
 
-/** A queue of batches that is full at a vendor is emptied within minutes, not seconds. */
+/** A full batch queue of a provider empties within minutes, not seconds. */
 const REFUSED_MS = 60_000;
-/** All of them are asked once before one is asked again. */
+/** All are tried once before one is tried again. */
 const SHORTEST_MS = 1_000;
 const MAX_REFUSED = 1_000;
 
@@ -81,20 +82,20 @@ export function createChunkCredentials({ chunks, circuits, holds }: Rotation): C
   };
 }
 
-/** What a provider says of a batch that another account has, or nobody. */
+/** A provider's answer for a batch that belongs to another account, or does not exist. */
 const NOT_FOUND = 404;
 const ELSEWHERE: ReadonlySet<number> = new Set([401, 403, NOT_FOUND]);
 
 export interface HolderAnswer {
-  /** 404 where nobody who is configured has it. */
+  /** 404 if no configured credential finds it. */
   answer: ProviderAnswer;
-  /** Who has it: asks from now on. */
+  /** The credential that found it, to be used from now on. */
   credential: string | null;
-  /** The one that made it is not configured any more. */
+  /** The credential that created it is no longer configured. */
   isGone: boolean;
 }
 
-/** For calls that change nothing. */
+/** Tries the credentials in turn; only for calls without side effects. */
 export async function askHolder(
   client: ProviderClient,
   access: ProviderAccess,
@@ -107,18 +108,18 @@ export async function askHolder(
     const answer = await client.ask({ ...access, credential: name }, call);
     if (answer.kind === 'answered') return { answer, credential: name, isGone };
     const isElsewhere = ELSEWHERE.has(answer.failure.upstreamStatus ?? 0);
-    // What cannot be told now is asked again, of the same one.
+    // Undecided: to be retried with the same credential.
     if (!isElsewhere) return { answer, credential, isGone };
     said ??= answer;
   }
   return { answer: isGone ? nobody(provider) : said!, credential, isGone };
 }
 
-/** Who may have what a credential has made: itself, then the others; without it the others alone. */
+/** Credentials that may find a chunk: its creator, then the others; without its creator only the others. */
 export function holdersOf({ credentials }: Provider, name: string | null) {
   const others = credentials.map((credential) => credential.name).filter((other) => other !== name);
   const isGone = name !== null && !credentials.some((credential) => credential.name === name);
-  // A provider that had credentials and now has one key is asked with that.
+  // A provider that had several credentials and now has one key is called with that key.
   const first = isGone && others.length > 0 ? [] : [isGone ? null : name];
   return { names: [...first, ...others], isGone };
 }
@@ -129,7 +130,7 @@ function nobody({ name }: Provider): ProviderAnswer {
   return { kind: 'failed', failure };
 }
 
-/** A chunk of a release that knew one key has no name: the provider's first credential made it. */
+/** A chunk without a name is from a release with one key per provider: the provider's first credential created it. */
 export function credentialOf(
   { credential }: Pick<NativeChunk, 'credential'>,
   { credentials }: Provider,

@@ -28,7 +28,7 @@ export class ChunkRun {
     this.task.attached.set(number, customId);
   }
 
-  /** Asks the provider to cancel it; lines that are done by then count. */
+  /** Asks the provider to cancel it; lines that it has completed by that time count. */
   recall(): void {
     if (this.task.recalledAtMs !== null) return;
     this.task.recalledAtMs = Date.now();

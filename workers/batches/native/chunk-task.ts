@@ -68,13 +68,13 @@ export async function become(task: ChunkTask, state: ChunkState, providerBatchId
   return AT_ONCE;
 }
 
-/** As the account that has the chunk, or is to have it. */
+/** Calls with the credential of the account that has the chunk, or is to have it. */
 export function accessOf(task: ChunkTask, target: NativeTarget): ProviderAccess {
   const provider = providerOf(task, target);
   return { provider, upstream: target.route.upstream, credential: credentialOf(task.chunk, provider) };
 }
 
-/** As it is configured now. A credential that was taken away serves what it has made, for as long as this process knows it. */
+/** The current configuration. A removed credential is still used for its chunks as long as this process knows it. */
 function providerOf({ host, chunk }: ChunkTask, { deployment }: NativeTarget): Provider {
   const current = host.context.catalogue.providers.get(chunk.provider) ?? deployment.provider;
   const former = findCredential(deployment.provider, chunk.credential ?? undefined);
@@ -82,7 +82,7 @@ function providerOf({ host, chunk }: ChunkTask, { deployment }: NativeTarget): P
   return { ...current, credentials: [...current.credentials, former] };
 }
 
-/** What the provider says of its batch. Whoever finds it has it from now on; rejects with LeaseLost. */
+/** The state of the provider's batch. The credential that finds it is used from then on; rejects with LeaseLost. */
 export async function retrieveBatch(task: ChunkTask, target: NativeTarget): Promise<ProviderAnswer> {
   const { context } = task.host;
   const call = target.protocol.retrieve(task.chunk.providerBatchId!);

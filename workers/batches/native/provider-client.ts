@@ -21,7 +21,7 @@ import { joinPaths } from '../../inference/upstream.ts';
 /** A provider account and the protocol of its batch API. */
 export interface ProviderAccess {
   provider: Provider;
-  /** Name of one of the provider's credentials; null where it has no choice of them. */
+  /** Name of one of the provider's credentials; null if it has no choice of credentials. */
   credential: string | null;
   upstream: ProviderProtocol;
 }
@@ -79,7 +79,7 @@ export function createProviderClient(signal: AbortSignal): ProviderClient {
     });
   }
 
-  /** A secret that was changed behind the call is read again, and the call made once more with it. */
+  /** If the secret was replaced after the call, it is read again and the call is repeated once. */
   async function sendRenewed(access: ProviderAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
     const answer = await send(access, call, more);
     const used = findCredential(access.provider, access.credential ?? undefined);
@@ -129,7 +129,7 @@ export function createProviderClient(signal: AbortSignal): ProviderClient {
   };
 }
 
-/** Results of hundreds of megabytes may come compressed all the same. Throws a ContentUnreadable. */
+/** Results of hundreds of megabytes may be compressed although it was not requested. Throws a ContentUnreadable. */
 function decoded({ headers, body }: { headers: IncomingHttpHeaders; body: Readable }): Readable {
   const decoder = createContentDecoder(headers['content-encoding']);
   // Both ends are destroyed with either; the reader sees the error.

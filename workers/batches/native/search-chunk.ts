@@ -32,7 +32,7 @@ export async function searchChunk(task: ChunkTask): Promise<Wait> {
   return task.tries === 0 ? AT_ONCE : FIRST_RETRY_MS * 2 ** (task.tries - 1);
 }
 
-/** It was sent with one credential, and is where that one has sent it. Where that one is gone, another one may find it. */
+/** It is in the account of the credential that sent it. If that one is gone, another may find it. */
 async function searchHolders(task: ChunkTask, target: NativeTarget): Promise<Search> {
   const access = accessOf(task, target);
   const { names, isGone } = holdersOf(access.provider, access.credential);
@@ -60,7 +60,7 @@ async function search({ host, chunk }: ChunkTask, target: NativeTarget, access: 
 type Search =
   | { kind: 'found'; batch: ProviderBatch }
   | { kind: 'none' }
-  /** Nobody who is configured can tell. */
+  /** No configured credential can tell. */
   | { kind: 'lost' }
   /** It may be one of the batches that are running: their results will tell. */
   | { kind: 'unsure' };

@@ -16,7 +16,7 @@ import { askHolder, credentialOf } from './chunk-credentials.ts';
 import { createLinePricing, type LinePricing, NATIVE_TRY } from './native-line.ts';
 import { fetchResults, type ProviderAccess } from './provider-client.ts';
 
-/** Providers keep results for weeks; a cost that is not known by then stays an estimate. */
+/** Providers keep results for weeks; a cost that is still unknown after this remains an estimate. */
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 const NOT_FOUND = 404;
 const NOTHING: Cost = { cost: 0n, unpriced: [] };

@@ -130,7 +130,7 @@ async function follow(task: ChunkTask, target: NativeTarget, submission: Submiss
   return giveUpSubmitting(task, target);
 }
 
-/** Another credential may take what this one was refused: its account has another queue. */
+/** Another credential may be accepted where this one was refused: its account has a separate queue. */
 async function hasAnother(task: ChunkTask, target: NativeTarget, failure: Failure): Promise<boolean> {
   const { credentials } = task.host.context.native;
   const place = currentOf(task, target);
