@@ -1,5 +1,5 @@
 // A worker process: the pools of some or all providers, on all lanes. Several of them, on several machines, share the
-// load; each can be killed at any moment. It also hosts the ledger writer, the batches and the janitor unless told not to.
+// load; each can be killed at any moment. It also hosts the ledger writer and the batches, unless disabled, and the janitor.
 import { loadRuntime } from '#src/config/runtime.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { openProcess } from '#src/process/process-parts.ts';

@@ -104,7 +104,7 @@ function launch({ entry, args = [], environment, logPath, onWish }: ChildSetting
   const child = fork(pathOf(entry), args, {
     env: { ...environment } as NodeJS.ProcessEnv,
     stdio: ['ignore', output, output, 'ipc'],
-    // Ctrl-C signals the terminal's whole process group; a group of its own lets the parent stop its children in order.
+    // Ctrl-C signals the terminal's whole process group; in a separate group, children are stopped by the parent in order.
     detached: true,
   });
   if (typeof output === 'number') closeSync(output);

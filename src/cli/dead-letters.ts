@@ -1,4 +1,4 @@
-// `sluice dead-letters list|show|replay|delete`: requests that failed for good.
+// `sluice dead-letters list|show|replay|delete`: requests that failed permanently.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminClient, type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';

@@ -298,7 +298,7 @@ class JobPool implements QueueConsumer {
     return undefined;
   }
 
-  /** @param dueAtMs null: at once. */
+  /** @param dueAtMs null: immediately. */
   async #putBack({ id, data, lease }: TakenJob, token: string, dueAtMs: number | null): Promise<void> {
     if (lease !== undefined) {
       await runCall(this.#options.redis, this.#layout.putBack(data, dueAtMs, lease.turn()));

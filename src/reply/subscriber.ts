@@ -22,7 +22,7 @@ const FOLLOW_MS = 100;
 /** The log is first read after this much silence; the interval doubles while the silence lasts. */
 const SILENCE_MS = 1_000;
 const SILENCE_MAX_MS = 8_000;
-/** By then the record of an open request must exist; a request without one was lost. */
+/** The record of an open request exists long before this much silence; a request without a record was lost. */
 const LOST_AFTER_SILENCE_MS = 4_000;
 const SILENCE_TICK_MS = 50;
 /**

@@ -109,7 +109,7 @@ export class BatchRun {
     this.#forecast = forecast;
   }
 
-  /** No line is started after this time: by then another process may own the batch. */
+  /** No line is started after this time: another process may own the batch. */
   setLease(untilMs: number): void {
     this.#leaseUntilMs = untilMs;
   }

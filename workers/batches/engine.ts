@@ -1,5 +1,5 @@
 // Decides which batches this process runs and how many lines of each may be in flight. Every process reads the same rows
-// twice a second and computes the same shares; a lease says which process owns a batch.
+// twice a second and computes the same shares; a lease determines which process owns a batch.
 import { type ApiKey, batchWeightOf } from '#src/accounts/api-key.ts';
 import { type Batch, endedLines } from '#src/batches/batch.ts';
 import { forecast, RateMeter, shareSlots } from '#src/batches/pacing.ts';

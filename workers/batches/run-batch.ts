@@ -148,7 +148,7 @@ export async function validateBatch(
   const reader = openInput(context.blobs, file, FIRST_LINE, server.body_limit_bytes);
   const { total, model, faults } = await validateLines(reader, {
     endpoint: batch.endpoint,
-    // An internal file was checked by the endpoint that took it, by the limits of its own protocol.
+    // An internal file was checked by the endpoint that accepted it, against the limits of that endpoint's protocol.
     maxLines: file.isInternal ? Number.POSITIVE_INFINITY : batches.max_lines,
     // Anthropic reports each faulty request in its own result.
     checkModel: file.isInternal ? () => null : (name) => checkModel(context, key, name),

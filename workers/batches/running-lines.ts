@@ -162,7 +162,7 @@ const CANCELLED = createFailure('request_cancelled', 'The batch was cancelled, o
 
 /**
  * `removed`: no worker will run it, and its books are closed. `over`: its last frame is in the log. `running`: its worker
- * was told to cancel; call again.
+ * was asked to cancel; call again.
  */
 async function cancelLine(context: BatchContext, spec: RequestSpec): Promise<'removed' | 'over' | 'running'> {
   const { store, producer } = context;

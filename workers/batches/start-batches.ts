@@ -83,7 +83,7 @@ export async function startBatches(
   subscription.on('smessage', (channel: string) => {
     if (channel === keyspace.accountsChannel) known.forget();
   });
-  // What was announced while the connection was cut is not said again.
+  // Announcements that were sent during a lost connection are not repeated.
   subscription.on('ready', () => known.forget());
   const ledger = createLedgerStream(redis, keyspace);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));

@@ -137,7 +137,7 @@ function limitedScope(
 
 /** A provider may announce hours, and may be wrong; it is called again after this time at the latest. */
 const MAX_BLOCK_MS = 60_000;
-/** For this long it then gets one trial call at a time, not all waiting requests. */
+/** Until this long after the refusal it gets one trial call at a time, not all waiting requests. */
 const MAX_CLAIM_MS = 15 * 60_000;
 
 /**

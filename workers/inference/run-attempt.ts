@@ -68,7 +68,7 @@ export interface AttemptInput {
   onBug: (error: Error) => void;
 }
 
-/** Lets the owner of the request stop its running attempt. At most one listener. */
+/** Allows the owner of the request to stop its running attempt. At most one listener. */
 export interface AttemptSignal {
   readonly failure: Failure | null;
   onAbort: ((failure: Failure) => void) | null;

@@ -80,7 +80,7 @@ interface Letter {
 /** Limits of one statement: total size of the bodies in memory, and number of letters. */
 const GROUP_BYTES = 16 * 1024 * 1024;
 const GROUP_LETTERS = 64;
-/** By then a request's last frame is in Redis: its outcome may reach the books first. */
+/** Delay of the second try: a request's outcome may reach the books before its last frame is in Redis. */
 const RELEASE_AGAIN_MS = 1_000;
 
 /** Rejects while SQL or Redis is unavailable. */

@@ -13,7 +13,7 @@ const LARGE_BYTES = 256 * 1024;
 /** How much of a large body is scanned per turn of the event loop. */
 const SLICE_BYTES = 1024 * 1024;
 
-/** Throws a FailureError that says what is wrong and where. */
+/** Throws a FailureError that describes the fault and its position. */
 export async function readBody(body: unknown): Promise<{ bytes: Buffer; value: unknown }> {
   const bytes = expectBytes(body);
   return { bytes, value: await parseInTurn(bytes, parseText) };

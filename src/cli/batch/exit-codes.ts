@@ -13,7 +13,7 @@ export const EXIT_CODES = { done: 0, refused: 1, input: 2, incomplete: 3, interr
 
 export type Ending = keyof typeof EXIT_CODES;
 
-/** Ends the command with a message that says what is wrong and what to do. */
+/** Ends the command with a message that names the problem and the remedy. */
 export class CommandError extends Error {
   readonly ending: Ending;
   /** The same call may succeed later: there was no answer, or the server has a problem. */

@@ -1,5 +1,5 @@
-// `sluice batch retry-failed`: a new batch of the lines of an old one that did not succeed: refused by the endpoint, expired,
-// cancelled or never run.
+// `sluice batch retry-failed`: creates a new batch from the lines of an old one that did not succeed: refused by the endpoint,
+// expired, cancelled or never run.
 import { formatCount } from '../terminal.ts';
 import { createBatchClient } from './batch-client.ts';
 import { type BatchObject, hasEnded, say } from './batch-object.ts';

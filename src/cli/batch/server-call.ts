@@ -22,7 +22,7 @@ const OPENAI_HOST = 'api.openai.com';
 /**
  * The base URL: `--base-url`, `SLUICE_BASE_URL`, else the local Sluice. The key: `--api-key`, `SLUICE_API_KEY`, for the
  * local Sluice the key that `sluice start` keeps in its data directory, then `OPENAI_API_KEY` (which comes first for OpenAI
- * itself). The local key is sent to the local Sluice only. Throws a CommandError that says what to set.
+ * itself). The local key is sent to the local Sluice only. Throws a CommandError that names the missing setting.
  */
 export function resolveConnection(options: ConnectionOptions, environment: Environment): Connection {
   const { variables } = environment;

@@ -60,7 +60,7 @@ export function keyOf({ deployment, upstreamModel }: NativeTarget): string {
   return `${deployment.id} ${upstreamModel}`;
 }
 
-/** The request that stands for the line while its provider has it. The same at every call. */
+/** The request that represents the line while its provider has it. The same on every call. */
 export function nativeSpec(
   context: BatchContext,
   origin: LineOrigin,
@@ -109,7 +109,7 @@ export function createLinePricing(
 ): LinePricing {
   const isConfigured = deployment.batchPrice !== null || deployment.price !== null;
 
-  /** Batches are a service tier of their own: the tier that an answer names is ignored. */
+  /** Batches are a separate service tier: the tier in an answer is ignored. */
   function costOf({ serviceTier: _, ...usage }: Usage): Cost {
     return costOfCall(usage, isConfigured, () => batchPriceOf(deployment, upstreamModel, usage.inputTokens));
   }
