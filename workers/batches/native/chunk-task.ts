@@ -27,6 +27,8 @@ export interface ChunkTask {
   maybeSubmitted: boolean;
   /** Submissions of this process. */
   tries: number;
+  /** Credentials that have refused it since it last waited. */
+  refusedBy: Set<string | null>;
   pollMs: number;
   /** When its provider was, or is to be, asked to cancel it. */
   recalledAtMs: number | null;

@@ -126,6 +126,7 @@ export class Chunks {
       isWritten,
       maybeSubmitted: isWritten,
       tries: 0,
+      refusedBy: new Set(),
       pollMs: context.configuration.batches.native.poll_ms,
       recalledAtMs: null,
       isStopping: false,

@@ -149,7 +149,9 @@ async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
 }
 
 function secretOf({ provider, credential: name }: ProviderAccess): string | null {
-  return findCredential(provider, name ?? undefined)?.secret() ?? provider.dialect.apiKey;
+  const used = findCredential(provider, name ?? undefined);
+  // While its secret cannot be read, no other account's is sent: that account's 404 would mean that the batch is gone.
+  return used === null ? provider.dialect.apiKey : used.secret();
 }
 
 /** Whether the provider received the call is not known. */

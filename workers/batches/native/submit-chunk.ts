@@ -135,8 +135,12 @@ async function hasAnother(task: ChunkTask, target: NativeTarget, failure: Failur
   const { credentials } = task.host.context.native;
   const place = currentOf(task, target);
   if (!credentials.refuse(place, task.chunk.credential, failure)) return false;
+  task.refusedBy.add(task.chunk.credential);
   const [next] = await credentials.inOrder(place);
-  return next !== undefined && !credentials.wasRefused(place, next);
+  // A refusal may have expired during a long upload: each credential is tried once before the chunk waits.
+  if (next !== undefined && !credentials.wasRefused(place, next) && !task.refusedBy.has(next)) return true;
+  task.refusedBy.clear();
+  return false;
 }
 
 /** Its deployment may have other credentials than when the line was planned. */

@@ -7,7 +7,7 @@ import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.
 import { redact } from '#src/protocols/providers/words.ts';
 import { requestIdOf } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
-import { accessOf, type ChunkTask, retrieveBatch, type Wait } from './chunk-task.ts';
+import { accessOf, become, type ChunkTask, retrieveBatch, type Wait } from './chunk-task.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import { fetchResults } from './provider-client.ts';
 import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
@@ -21,12 +21,16 @@ function plus(a: Spent, b: Spent): Spent {
 const LINES_AT_ONCE = 100;
 const ATTACH_MS = 200;
 const RETRY_MS = 1_000;
+const NOT_FOUND = 404;
 
 export async function takeResults(task: ChunkTask): Promise<Wait> {
   const { target } = task;
   if (!isAttached(task)) return ATTACH_MS;
   if (target === null) return bookEstimates(task);
-  const batch = await readBatch(task, target);
+  const answer = await retrieveBatch(task, target);
+  // It was deleted at the provider, or its credential is no longer configured.
+  if (answer.kind === 'failed' && answer.failure.upstreamStatus === NOT_FOUND) return become(task, 'abandoned');
+  const batch = answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
   if (batch === null) return RETRY_MS;
   if (batch.fault !== null) {
     const { logger } = task.host.context;
@@ -48,11 +52,6 @@ function isAttached({ pending, attached, isStopping, resumedBefore }: ChunkTask)
     if (!attached.has(number) && (!isStopping || number < resumedBefore)) return false;
   }
   return true;
-}
-
-async function readBatch(task: ChunkTask, target: NativeTarget): Promise<ProviderBatch | null> {
-  const answer = await retrieveBatch(task, target);
-  return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
 }
 
 /** Of all lines; null if another owner resumes. */
