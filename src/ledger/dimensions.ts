@@ -66,7 +66,8 @@ export function selectionOf(
 ): RawBuilder<unknown>[] {
   const conditions = Object.entries(filters).map(([name, value]) => {
     const dimension = name as ReportDimension;
-    if (dimension === 'tags' && value !== '') return sql`tags like ${`%,${exactly(value)},%`} escape '\\'`;
+    // Not `like`, which ignores the case of letters in SQLite.
+    if (dimension === 'tags' && value !== '') return sql`replace(tags, ${`,${value},`}, '') <> tags`;
     if (dimension === 'hour')
       return sql`${isRollup ? sql.raw('hour') : expressionOf(dimension, per)} = ${Date.parse(value)}`;
     return isRollup
@@ -77,8 +78,4 @@ export function selectionOf(
   if (to !== undefined) conditions.push(sql`day <= ${to}`);
   if (keyId !== undefined) conditions.push(sql`key_id = ${keyId}`);
   return conditions;
-}
-
-function exactly(text: string): string {
-  return text.replace(/[\\%_]/g, '\\$&');
 }

@@ -212,6 +212,7 @@ function cursorOf(row: Record<string, unknown>, groupBy: readonly ReportDimensio
 export function isCursor(text: string, groupBy: readonly ReportDimension[]): boolean {
   const groups = readCursor(text);
   return (
+    groupBy.length > 0 &&
     groups.length === groupBy.length &&
     groups.every((value, index) => typeof value === (groupBy[index] === 'hour' ? 'number' : 'string'))
   );

@@ -134,11 +134,12 @@ function filtered(database: Database, scanned: Scanned, filter: RequestFilter) {
     filter;
   let query = database.selectFrom(scanned.as('requests'));
   if (keyId !== undefined) query = query.where('key_id', '=', keyId);
-  if (model !== undefined) query = query.where(sql<boolean>`model like ${likePattern(model)} escape '\\'`);
+  if (model !== undefined)
+    query = query.where(sql<boolean>`lower(model) like ${likePattern(model.toLowerCase())} escape '\\'`);
   if (provider !== undefined) query = query.where('provider', '=', provider);
   if (outcome === 'failed') query = query.where('outcome', '!=', 'ok');
   else if (outcome !== undefined) query = query.where('outcome', '=', outcome);
-  if (tag !== undefined) query = query.where(sql<boolean>`tags like ${`%,${escapeLike(tag)},%`} escape '\\'`);
+  if (tag !== undefined) query = query.where(sql<boolean>`replace(tags, ${`,${tag},`}, '') <> tags`);
   if (lane !== undefined) query = query.where('lane', '=', lane);
   if (protocol !== undefined) query = query.where('protocol', '=', protocol);
   if (isStream !== undefined) query = query.where('is_stream', '=', isStream ? 1 : 0);

@@ -32,7 +32,8 @@ export async function writeHoursFrom(database: Database | Transaction<Tables>, v
   await database
     .insertInto('ledger_progress')
     .values({ name: HOURS_DELETED, value })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+    // Never back: hours that were deleted stay deleted when the retention is raised.
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }).where('ledger_progress.value', '<', value))
     .execute();
 }
 

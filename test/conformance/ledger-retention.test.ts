@@ -11,6 +11,7 @@ import { applyRetention } from '#src/ledger/retention.ts';
 import { addChanges } from '#src/ledger/rollups.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { listPartitions, preparePartitions } from '#src/storage/ledger-partitions.ts';
+import { writeHoursFrom } from '#src/storage/rollups.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
 const ENGINES = await startSqlEngines();
@@ -173,5 +174,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await wholeFrom({ groupBy: ['hour'], from: '2026-09-28' })).toBe(first);
     expect(await wholeFrom({ groupBy: ['hour'], from: '2026-09-29' })).toBeNull();
     expect(await wholeFrom({ groupBy: ['day', 'model'] })).toBeNull();
+    await writeHoursFrom(database, '2026-01-01T00:00:00.000Z');
+    expect(await wholeFrom({ groupBy: ['hour'] }), 'deleted hours stay deleted when more are kept').toBe(first);
   });
 });
