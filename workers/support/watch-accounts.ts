@@ -39,14 +39,16 @@ interface Standing {
 
 const BETWEEN = '|';
 
-/** Raises alerts for new subjects and higher levels; resolves the alerts of subjects that are over. */
-async function tell(watch: Watch, type: AlertType, standings: readonly Standing[]): Promise<void> {
+/** Raises alerts for new subjects and higher levels; resolves the alerts of subjects that are over. @param found null if it is off. */
+async function tell(watch: Watch, type: AlertType, found: readonly Standing[] | null): Promise<void> {
   const { store, raise, nowMs } = watch;
+  const standings = found ?? [];
   const current = new Map(standings.map((standing) => [standing.subject, standing]));
   for (const once of await store.open(type)) {
     const [subject = '', level] = once.split(BETWEEN);
     const now = current.get(subject);
-    if (now === undefined) await store.resolve(once, nowMs, hasHappened(subject, nowMs));
+    // Where the alert was switched off, nothing is known to be over: closed without a notice.
+    if (now === undefined) await store.resolve(once, nowMs, found === null || hasHappened(subject, nowMs));
     else if (Number(level) >= now.level) current.delete(subject);
     // Replaced by the alert of the higher level.
     else await store.resolve(once, nowMs, true);
@@ -63,9 +65,10 @@ function hasHappened(subject: string, nowMs: number): boolean {
 
 const EXPIRY = 'expiry';
 
-async function lowBalances({ options }: Watch): Promise<Standing[]> {
+/** Null if this alert is off. */
+async function lowBalances({ options }: Watch): Promise<Standing[] | null> {
   const { credit_percent: percents, credit_usd: amounts } = options.runtime.configuration.alerts;
-  if (percents.length + amounts.length === 0) return [];
+  if (percents.length + amounts.length === 0) return null;
   const found: Standing[] = [];
   for await (const { account, kind, name, balance, payment } of creditStandings(options)) {
     const isUnder = (threshold: PicoUsd) => balance <= threshold;
@@ -91,10 +94,11 @@ function lowest(reached: readonly number[]): number | null {
   return reached.length === 0 ? null : Math.min(...reached);
 }
 
-async function expiries({ options, nowMs }: Watch): Promise<Standing[]> {
+/** Null if this alert is off. */
+async function expiries({ options, nowMs }: Watch): Promise<Standing[] | null> {
   const { expiry_days: days } = options.runtime.configuration.alerts;
+  if (days.length === 0) return null;
   const found: Standing[] = [];
-  if (days.length === 0) return found;
   const within = Math.max(...days) * DAY_MS;
   for await (const { account, kind, name, expiresAtMs } of expiringAccounts(options.database, nowMs, within)) {
     const reached = days.filter((one) => expiresAtMs - nowMs <= one * DAY_MS);
@@ -111,9 +115,10 @@ async function expiries({ options, nowMs }: Watch): Promise<Standing[]> {
   return found;
 }
 
-async function refusals({ options }: Watch): Promise<Standing[]> {
+/** Null if this alert is off. */
+async function refusals({ options }: Watch): Promise<Standing[] | null> {
   const { redis, keyspace, runtime } = options;
-  if (!runtime.configuration.alerts.credentials) return [];
+  if (!runtime.configuration.alerts.credentials) return null;
   const refused = await readRefusedCredentials(redis, keyspace);
   return refused.map((payload) => ({
     subject: `refused:${payload.provider}/${payload.credential ?? ''}:${payload.code}`,

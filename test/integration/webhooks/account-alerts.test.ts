@@ -126,6 +126,9 @@ describeOnEach(ENGINES, ({ url }) => {
       { account: id, balance_usd: '9', payment_usd: '10', below_usd: 9.5, percent: null },
     ]);
     expect(await events()).toEqual(['credits.low ']);
+    // Switched off, the balance is as low as before: nobody is told that it is over.
+    await look({ credit_percent: [], credit_usd: [] });
+    expect(await events()).toEqual(['credits.low ']);
   });
 
   test('an expiry: days before, nearer again; put off it is resolved, reached it is not', async () => {
