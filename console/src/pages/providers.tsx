@@ -4,7 +4,7 @@ import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Deployment, Hold, LimitInForce, Provider } from '../api/types.ts';
 import { Action, Button, Dialog } from '../parts/actions.tsx';
-import { ago, count, usd, words } from '../parts/format.ts';
+import { ago, count, isFailed, usd, words } from '../parts/format.ts';
 import { Badge, Bar, Empty, Loaded, Page, Panel, Table, Text } from '../parts/panel.tsx';
 
 export default function ProvidersPage() {
@@ -174,7 +174,7 @@ const MIX = ['--shape-answer', '--shape-failed', '--shape-limit', '--shape-circu
 function Mix({ counts }: { counts: Deployment['last_hour'] }) {
   const all = counts.reduce((sum, { attempts }) => sum + attempts, 0);
   if (all === 0) return <span class="muted">no calls</span>;
-  const failures = counts.filter(({ outcome }) => outcome !== 'ok').sort((a, b) => b.attempts - a.attempts);
+  const failures = counts.filter(({ outcome }) => isFailed(outcome)).sort((a, b) => b.attempts - a.attempts);
   const failed = failures.reduce((sum, { attempts }) => sum + attempts, 0);
   return (
     <>

@@ -60,3 +60,8 @@ export function ago(when: string | number): string {
 export function words(name: string): string {
   return name.replaceAll('_', ' ');
 }
+
+/** Whether an attempt has failed. One that was ended because a parallel one began first has not. */
+export function isFailed(outcome: string | undefined): boolean {
+  return outcome !== 'ok' && outcome !== 'hedge_lost';
+}

@@ -1,7 +1,7 @@
 // A request's phases on one time axis. Rows expand to details.
 import { useState } from 'preact/hooks';
 import type { Attempt, RequestDetail, TimelinePart } from '../api/types.ts';
-import { count, duration, usd, words } from '../parts/format.ts';
+import { count, duration, isFailed, usd, words } from '../parts/format.ts';
 import { Badge, Outcome, type Pair, Pairs } from '../parts/panel.tsx';
 import { growthOf, layOut, type Point, type Row, type Sample } from './layout.ts';
 
@@ -65,7 +65,7 @@ export function WaterfallView({ request, nowMs, samples = [] }: WaterfallProps) 
 
 function RowView({ row, isOpen, onToggle, costs }: RowProps) {
   const { label, why, pieces, marks, tookMs, attempt, kind } = row;
-  const isBad = kind === 'attempt' && row.part?.outcome !== 'ok';
+  const isBad = kind === 'attempt' && isFailed(row.part?.outcome);
   return (
     <>
       <button type="button" class="part" aria-expanded={isOpen} onClick={onToggle}>

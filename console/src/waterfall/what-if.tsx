@@ -7,7 +7,7 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { Provider, RequestDetail } from '../api/types.ts';
 import { Button, Dialog, tell } from '../parts/actions.tsx';
 import { serverNow } from '../parts/clock.ts';
-import { count, duration, usd } from '../parts/format.ts';
+import { count, duration, isFailed, usd } from '../parts/format.ts';
 import { Badge, Outcome, Panel, RequestLink, Select, Table, Text } from '../parts/panel.tsx';
 import { layOut } from './layout.ts';
 
@@ -76,7 +76,7 @@ function offersFor(request: RequestDetail, providers: readonly Provider[]) {
       const [fresh, rest] = [(input - cached) * Number(price.input), cached * Number(price.cached_input)];
       const cost = (fresh + rest + output * Number(price.output)) / PER_MILLION;
       const calls = hour.reduce((sum, { attempts }) => sum + attempts, 0);
-      const good = hour.reduce((sum, { attempts, outcome }) => sum + (outcome === 'ok' ? attempts : 0), 0);
+      const good = hour.reduce((sum, { attempts, outcome }) => sum + (isFailed(outcome) ? 0 : attempts), 0);
       return {
         id,
         provider,
