@@ -298,7 +298,9 @@ local are_known = #unlimited > 0 and redis.call('EXISTS', unpack(unlimited)) > 0
 
 for index, scope in ipairs(scopes) do
   if #scope.kinds > 0 or are_known then read_state(scope) end
-  if scope.blocked > now then deny(index, scope.blocked - now, 'blocked') end
+  -- A trial is never a second attempt.
+  local is_trial_only = is_beside and scope.claimed > now
+  if scope.blocked > now or is_trial_only then deny(index, math.max(scope.blocked - now, 1), 'blocked') end
   if #scope.kinds > 0 then
     drop_expired(scope)
     check_pace(index, scope, check_window(index, scope))

@@ -96,6 +96,8 @@ export interface RequestStore {
   ): Promise<Pick<WriteGrant, 'attempt' | 'fenceSequence'> | null>;
   /** An attempt number for a second attempt beside the owner's open one; null if the worker no longer owns the request. */
   numberBeside(requestId: string, workerId: string, progress: RequestProgress): Promise<number | null>;
+  /** Stores what the owner's ended attempts have cost while another one runs, for the next delivery. */
+  noteProgress(requestId: string, workerId: string, progress: RequestProgress): Promise<void>;
   /** The worker does not work on the request, although the record names it as owner: the next delivery may claim it. */
   disown(requestId: string, workerId: string): Promise<void>;
   /** False if the worker no longer owns the request. */
@@ -210,8 +212,14 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
 
     async numberBeside(requestId, workerId, progress) {
       const { record } = keyspace.request(requestId);
-      const attempt = (await runScript(redis, besideScript, [record], [workerId, JSON.stringify(progress)])) as number;
+      const args = [workerId, JSON.stringify(progress), 1];
+      const attempt = (await runScript(redis, besideScript, [record], args)) as number;
       return attempt === 0 ? null : attempt;
+    },
+
+    async noteProgress(requestId, workerId, progress) {
+      const { record } = keyspace.request(requestId);
+      await runScript(redis, besideScript, [record], [workerId, JSON.stringify(progress), 0]);
     },
 
     async disown(requestId, workerId) {

@@ -67,7 +67,7 @@ async function costOfOne(): Promise<bigint> {
   return parseUsd(String((JSON.parse(text) as { usage: { cost: number } }).usage.cost));
 }
 
-test.each(['key', 'project', 'organisation'] as const)('the budget of a %s', async (level) => {
+test.each(['key', 'project', 'organisation'] as const)('the budget of: %s', async (level) => {
   const limit = (await costOfOne()) * 30n;
   const { id, keys } = await tree(level, { budgets: { month: Number(formatUsd(limit)) } });
   expect(new Set(await burst(keys))).toEqual(new Set([200, 402]));
@@ -81,7 +81,7 @@ test.each(['key', 'project', 'organisation'] as const)('the budget of a %s', asy
   expect(spent).toBeLessThanOrEqual(limit);
 });
 
-test.each(['key', 'project', 'organisation'] as const)('the prepaid balance of a %s', async (level) => {
+test.each(['key', 'project', 'organisation'] as const)('the prepaid balance of: %s', async (level) => {
   const { id, keys } = await tree(level, { credits: { markup_percent: 10 } });
   const one = JSON.parse((await ask(broker.url, { body: BODY })).text) as { cost: number };
   const paid = Number((one.cost * 1.1 * 30).toFixed(4));

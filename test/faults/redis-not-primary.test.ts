@@ -80,7 +80,8 @@ describe.each(REFUSALS)('Redis answers $refusal', ({ refusal, begin, end }) => {
     await command(begin);
     trouble = await waitFor('the trouble to be known', async () => {
       const ready = await readiness();
-      return ready.trouble?.redis === undefined ? null : ready;
+      // The check of a probe that is on its way may have passed before the trouble was noticed.
+      return ready.trouble?.redis === undefined || ready.status === 200 ? null : ready;
     });
     refused = await ask(broker.url, { prompt: `While ${refusal}.` });
     await command(end);

@@ -51,7 +51,11 @@ export async function openHedge(
   if (!isWanted()) return null;
   const admitted = await context.hedges.admit(terms, promptCost(context, view, ready.deployment));
   if (typeof admitted === 'string') return admitted;
-  const opened = isWanted() ? await takePermit(context, view, ready, isWanted) : null;
+  const giveBack = (error: Error): never => {
+    context.hedges.correct(admitted, null).catch(context.onTrouble);
+    throw error;
+  };
+  const opened = isWanted() ? await takePermit(context, view, ready, isWanted).catch(giveBack) : null;
   if (opened !== null && opened !== 'limit') return { delivery: view, ...ready, permit: opened, admitted };
   context.hedges.correct(admitted, null).catch(context.onTrouble);
   return opened;
@@ -139,7 +143,7 @@ async function takePermit(
   const { store, workerId, limiter } = context;
   view.progress = { ...view.progress, hedge: { place: view.job.step } };
   const attempt = await store.numberBeside(view.spec.requestId, workerId, view.progress);
-  if (attempt === null) return null;
+  if (attempt === null || !isWanted()) return null;
   (view.writer as GatedWriter).attempt = attempt;
   for (const credential of credentials) {
     const terms = permitRequest(context, view, deployment, credential);

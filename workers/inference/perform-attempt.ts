@@ -293,18 +293,18 @@ export function nextStep(
 ): StepResult {
   const { spec, job, writer, progress, cancellation } = delivery;
   if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
-  if (wasRotated) return askAnew(delivery);
+  if (wasRotated) return askAnew(delivery, failure);
   if (isOfCredential(credential, failure) && leaveCredential(context, delivery, deployment.provider, credential)) {
-    return askAnew(delivery);
+    return askAnew(delivery, failure);
   }
   if (delivery.prefillTokens > 0 && failure.code === 'upstream_bad_request') {
     // The refused part was added by Sluice, not by the client.
     delivery.avoidsPrefill = true;
-    return askAnew(delivery);
+    return askAnew(delivery, failure);
   }
   if (cure !== null) {
     delivery.cures.add(cure);
-    return askAnew(delivery);
+    return askAnew(delivery, failure);
   }
   const detour = writer.hasAnswered ? null : takeDetour(spec.plan, job.step, progress, failure);
   if (detour !== null) {
@@ -327,12 +327,13 @@ export function nextStep(
  * Sends the request in another form or with another credential, as if the refused one had never been sent: it counts neither as
  * a retry nor as a failure.
  */
-function askAnew(delivery: Delivery): StepResult {
+function askAnew(delivery: Delivery, refused: Failure): StepResult {
   const { failuresAtStep, failures } = delivery.progress;
   delivery.progress = {
     ...delivery.progress,
     failuresAtStep: failuresAtStep - 1,
-    failures: failures.slice(0, -1),
+    // Not simply the last one: a parallel attempt may have failed since.
+    failures: failures.filter((one) => one !== refused),
   };
   return { kind: 'retry', waitMs: 0 };
 }

@@ -17,7 +17,7 @@ import { isFree } from '#src/protocols/protocol.ts';
 import { noteBegin } from '#src/routing/usual-begin.ts';
 import { stepBehind } from '#src/routing/walk.ts';
 import { DecidingGate, type GatedWriter } from './deciding-gate.ts';
-import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, type StepResult } from './delivery.ts';
 import { type HedgeStep, openHedge } from './hedge-step.ts';
 import {
   callProvider,
@@ -117,10 +117,13 @@ class Race {
     try {
       const ended = await this.#call(first, ready, permit, () => this.#close());
       this.#close();
-      await this.#opening;
+      // The books of an answer go with its last frame. A hedge that is being opened is no longer wanted, and returns what it takes.
+      if (ended.outcome.failure !== null) await this.#opening;
       if (this.#hedge === null) return await conclude(this.#context, this.#delivery, ended);
       return await this.#decide(first, ended, this.#hedge);
     } finally {
+      // After an error: nothing is called or written any more.
+      this.#end(LOST);
       cancellation.onAbort = null;
       delete this.#delivery.beside;
       // If no second call was made, the next attempt may try one.
@@ -254,6 +257,10 @@ class Race {
   #book({ delivery }: Runner, ended: EndedCall): void {
     const entry = noteEnded(delivery, ended);
     this.#settling.push(settleEnded(this.#context, delivery, ended, entry));
+    // The other attempt may run for minutes: if this worker dies meanwhile, the next delivery knows this one's cost.
+    const { store, workerId } = this.#context;
+    const { requestId } = delivery.spec;
+    this.#settling.push(insist(this.#context, () => store.noteProgress(requestId, workerId, this.#delivery.progress)));
     report(this.#context, delivery, ended, entry, 'race');
   }
 

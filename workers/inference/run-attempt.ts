@@ -231,8 +231,9 @@ class AttemptRun {
   }
 
   #write(bytes: Buffer): void {
-    const { writer, client, answerHeaders } = this.#input;
+    const { writer } = this.#input;
     if (!writer.hasAnswered) {
+      const { client, answerHeaders } = this.#input;
       writer.head({ status: 200, headers: { ...client.streamHeaders, ...answerHeaders }, isWhole: false });
       for (const held of this.#preamble.splice(0)) this.#writeEvent(held);
     }

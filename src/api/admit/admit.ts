@@ -148,10 +148,9 @@ export async function reserveBudget(
 }
 
 /** The same decision as in workers/inference/race.ts, as far as it is known here. */
-function mayHaveTwo({ plan: { hedge, steps }, lane, lifetime }: Sized): boolean {
-  return (
-    hedge !== undefined && !hedge.isUnwanted && steps.length > 1 && lane === 'interactive' && lifetime !== 'nobody'
-  );
+function mayHaveTwo({ plan: { hedge, steps, detours = {} }, lane, lifetime }: Sized): boolean {
+  if (hedge === undefined || hedge.isUnwanted || lane !== 'interactive' || lifetime === 'nobody') return false;
+  return [steps, ...Object.values(detours)].some((way) => way.length > 1);
 }
 
 const PERIOD_WORDS: Readonly<Record<BudgetPeriod | 'credits', string>> = {
