@@ -5,24 +5,20 @@
 -- began, one to two slices later than the period, so that a provider's own sliding window, seen through a jittery network,
 -- never holds more than ours does.
 --
--- A denied request waits in the scope's room, ordered by turn. No request passes while one with an earlier turn is in the room
--- and has asked within PRESENCE_MS. A request that passes notifies the next one. Turns follow start-time fair queueing: `turns`
--- holds a virtual clock (the start of the last turn taken) and, for each owner (a key), the start of its next turn, which each
--- turn taken moves back. An owner that has not waited starts at the clock. All requests of an owner share its next turn and are
--- served in the owner's own order, with which their members begin (they end with the owner). The turn stored for a waiting
--- request is too early once its owner has taken another turn; the call that finds it corrects it. All turns of the interactive
--- lane come before those of the batch lane, which are ordered by acceptance.
+-- A denied request waits in the scope's room, ordered by turn: none passes while one with an earlier turn is there and has asked
+-- within PRESENCE_MS; one that passes notifies the next. Turns follow start-time fair queueing (docs/decisions/2026-11-28-fair-turns.md):
+-- `turns` holds a virtual clock and, for each owner (a key), the start of its next turn. Requests of an owner share that turn, in
+-- the order with which their members begin. A stored turn is too early once its owner has taken another one; the call that finds
+-- it corrects it. The interactive lane's turns come before the batch lane's, which are ordered by acceptance.
 --
 -- If a provider claims a longer wait than Sluice honours (block.lua), one trial call is let through, and then none for TRIAL_MS.
--- A hedge (ARGV 7 is 2) passes only if every scope has room and no request waits; a denied hedge does not enter a room.
---
+-- A hedge passes only if every scope has room and no request waits; if it is denied, it does not enter a room.
 -- A request that gets its permit leaves the wait queues to which the API tier added it (wait-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
 --       then per scope: window, leases, room, presence, turns; then the wait queues
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 1,
---       hedge 2, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait
---       queues,
+--       hedge 2, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
 --       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Returns {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 if unknown}.
@@ -298,9 +294,8 @@ local are_known = #unlimited > 0 and redis.call('EXISTS', unpack(unlimited)) > 0
 
 for index, scope in ipairs(scopes) do
   if #scope.kinds > 0 or are_known then read_state(scope) end
-  -- A trial is never a second attempt.
-  local is_trial_only = is_beside and scope.claimed > now
-  if scope.blocked > now or is_trial_only then deny(index, math.max(scope.blocked - now, 1), 'blocked') end
+  -- A trial is never a hedge.
+  if scope.blocked > now or is_beside and scope.claimed > now then deny(index, math.max(scope.blocked - now, 1), 'blocked') end
   if #scope.kinds > 0 then
     drop_expired(scope)
     check_pace(index, scope, check_window(index, scope))
