@@ -1,5 +1,4 @@
 -- Takes one permit in every scope of an attempt (provider, deployment, API key), or in none.
---
 -- A scope's window counts what was started in the last period, separately for each kind of limit, in SLICES slices of that
 -- period: fields `<kind><slice>`, their sum `+<kind>`, the oldest slice `h<kind>`. A slice is dropped KEEP_SLICES after it
 -- began, one to two slices later than the period, so that a provider's own sliding window, seen through a jittery network,
