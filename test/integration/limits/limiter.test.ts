@@ -423,6 +423,14 @@ describe('a provider that claims more than it is believed', () => {
     expect(await grantedOf(20, () => request([scope]))).toBe(1);
   });
 
+  test('is not tried by a hedge, whose call may be ended before anything is known', async () => {
+    await limiter.block(scope.name, 60_000, 600_000);
+    await believedIsOver();
+    const hedge = { ...request([scope]), isBeside: true as const };
+    expect(await limiter.acquire(hedge)).toMatchObject({ kind: 'denied', reason: 'blocked' });
+    expect(await limiter.acquire(request([scope]))).toMatchObject({ kind: 'granted', permit: { isTrial: true } });
+  });
+
   test('is free again when the trial has succeeded', async () => {
     const permit = await trial();
     expect(permit.isTrial).toBe(true);
