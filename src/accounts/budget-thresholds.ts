@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { accountPages } from './account-pages.ts';
 import { readStoredSettings } from './api-key.ts';
 import { type Budget, periodsOf } from './budgets.ts';
 
@@ -15,9 +16,9 @@ export interface ReachedThreshold {
   spent: bigint;
 }
 
-const PAGE = 500;
+const HAS_BUDGETS = sql<boolean>`settings not like '%"budgets":{}%'`;
 
-/** For each budget, the highest threshold that its spending has reached. Read in pages, so that memory is bounded. */
+/** For each budget, the highest threshold that its spending has reached. */
 export async function* reachedThresholds(
   { database, redis, keyspace }: { database: Database; redis: RedisClient; keyspace: Keyspace },
   percents: readonly number[],
@@ -35,34 +36,9 @@ export async function* reachedThresholds(
 }
 
 async function* pagesOfBudgets(database: Database, nowMs: number): AsyncGenerator<{ budget: Budget; name: string }[]> {
-  for (const table of ['accounts', 'api_keys'] as const) {
-    let last = '';
-    for (;;) {
-      const rows = await readPage(database, table, last);
-      yield rows.flatMap(({ id, kind, name, settings }) =>
-        periodsOf({ id, kind: kind as Budget['owner']['kind'] }, readStoredSettings(settings).budgets, nowMs).map(
-          (budget) => ({ budget, name }),
-        ),
-      );
-      if (rows.length < PAGE) break;
-      last = rows.at(-1)!.id;
-    }
+  for await (const page of accountPages(database, HAS_BUDGETS)) {
+    yield page.flatMap(({ id, kind, name, settings }) =>
+      periodsOf({ id, kind }, readStoredSettings(settings).budgets, nowMs).map((budget) => ({ budget, name })),
+    );
   }
-}
-
-async function readPage(database: Database, table: 'accounts' | 'api_keys', after: string) {
-  const page = database
-    .selectFrom(table)
-    .where('revoked_at', 'is', null)
-    .where('settings', 'not like', '%"budgets":{}%')
-    .where('id', '>', after)
-    .orderBy('id')
-    .limit(PAGE)
-    .select([
-      'id',
-      'name',
-      'settings',
-      sql<string>`${table === 'accounts' ? sql.ref('kind') : sql.lit('key')}`.as('kind'),
-    ]);
-  return page.execute();
 }

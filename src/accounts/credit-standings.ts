@@ -3,8 +3,9 @@ import { sql } from 'kysely';
 import type { PicoUsd } from '../contracts/money.ts';
 import { asBigint, type Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { readMoney, sumOfMoney } from '../storage/money-sums.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { accountPages } from './account-pages.ts';
+import { readPaidIn } from './account-store.ts';
 import { createBudgetReader } from './budgets.ts';
 
 export interface CreditStanding {
@@ -16,43 +17,24 @@ export interface CreditStanding {
   payment: PicoUsd;
 }
 
-const PAGE = 500;
 const PAYMENTS = 10;
+const HAS_CREDITS = sql<boolean>`settings like '%"credits":{%'`;
 
-/** Balances of accounts with at least one payment. Read in pages, so that memory is bounded. */
+/** Balances of accounts with at least one payment. */
 export async function* creditStandings(context: {
   database: Database;
   redis: RedisClient;
   keyspace: Keyspace;
 }): AsyncGenerator<CreditStanding> {
   const { database } = context;
-  for (const table of ['accounts', 'api_keys'] as const) {
-    let last = '';
-    for (;;) {
-      const rows = await readPage(database, table, last);
-      for (const { id, kind, name } of rows) {
-        const payment = await usualPayment(database, id);
-        if (payment === null) continue;
-        const balance = (await paidIn(database, id)) - (await charged(context, id));
-        yield { account: id, kind: kind as CreditStanding['kind'], name, balance, payment };
-      }
-      if (rows.length < PAGE) break;
-      last = rows.at(-1)!.id;
+  for await (const page of accountPages(database, HAS_CREDITS)) {
+    for (const { id, kind, name } of page) {
+      const payment = await usualPayment(database, id);
+      if (payment === null) continue;
+      const balance = (await readPaidIn(database, id)) - (await charged(context, id));
+      yield { account: id, kind, name, balance, payment };
     }
   }
-}
-
-async function readPage(database: Database, table: 'accounts' | 'api_keys', after: string) {
-  const kind = table === 'accounts' ? sql.ref('kind') : sql.lit('key');
-  return database
-    .selectFrom(table)
-    .where('revoked_at', 'is', null)
-    .where('settings', 'like', '%"credits":{%')
-    .where('id', '>', after)
-    .orderBy('id')
-    .limit(PAGE)
-    .select(['id', 'name', sql<string>`${kind}`.as('kind')])
-    .execute();
 }
 
 async function usualPayment(database: Database, accountId: string): Promise<PicoUsd | null> {
@@ -66,15 +48,6 @@ async function usualPayment(database: Database, accountId: string): Promise<Pico
     .execute();
   const amounts = rows.map((row) => asBigint(row.amount_pico_usd));
   return amounts.length === 0 ? null : amounts.reduce((most, amount) => (amount > most ? amount : most));
-}
-
-async function paidIn(database: Database, accountId: string): Promise<PicoUsd> {
-  const row = await database
-    .selectFrom('credit_entries')
-    .select(sumOfMoney('amount_pico_usd', 'paid'))
-    .where('account_id', '=', accountId)
-    .executeTakeFirstOrThrow();
-  return readMoney(row, 'paid');
 }
 
 /** From the running sum in Redis, or else from the ledger. */

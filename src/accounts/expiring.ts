@@ -1,6 +1,7 @@
 // Finds keys, projects and organisations that expire soon.
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
+import { accountPages } from './account-pages.ts';
 import { readStoredSettings } from './api-key.ts';
 
 export interface Expiring {
@@ -10,31 +11,15 @@ export interface Expiring {
   expiresAtMs: number;
 }
 
-const PAGE = 500;
+const HAS_EXPIRY = sql<boolean>`settings like '%"expiresAtMs":%' and settings not like '%"expiresAtMs":null%'`;
 
-/** Those that expire within this time and have not expired yet. Read in pages. */
+/** Those that expire within this time and have not expired yet. */
 export async function* expiringAccounts(database: Database, nowMs: number, withinMs: number): AsyncGenerator<Expiring> {
-  for (const table of ['accounts', 'api_keys'] as const) {
-    const kind = table === 'accounts' ? sql.ref('kind') : sql.lit('key');
-    let last = '';
-    for (;;) {
-      const rows = await database
-        .selectFrom(table)
-        .where('revoked_at', 'is', null)
-        .where('settings', 'like', '%"expiresAtMs":%')
-        .where('settings', 'not like', '%"expiresAtMs":null%')
-        .where('id', '>', last)
-        .orderBy('id')
-        .limit(PAGE)
-        .select(['id', 'name', 'settings', sql<string>`${kind}`.as('kind')])
-        .execute();
-      for (const row of rows) {
-        const { expiresAtMs } = readStoredSettings(row.settings);
-        if (expiresAtMs === null || expiresAtMs <= nowMs || expiresAtMs > nowMs + withinMs) continue;
-        yield { account: row.id, kind: row.kind as Expiring['kind'], name: row.name, expiresAtMs };
-      }
-      if (rows.length < PAGE) break;
-      last = rows.at(-1)!.id;
+  for await (const page of accountPages(database, HAS_EXPIRY)) {
+    for (const { id, kind, name, settings } of page) {
+      const { expiresAtMs } = readStoredSettings(settings);
+      if (expiresAtMs === null || expiresAtMs <= nowMs || expiresAtMs > nowMs + withinMs) continue;
+      yield { account: id, kind, name, expiresAtMs };
     }
   }
 }
