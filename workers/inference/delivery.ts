@@ -111,6 +111,20 @@ export interface Delivery {
   isLost: boolean;
 }
 
+type CallForm = 'prefillTokens' | 'avoidsPrefill' | 'cures' | 'leftCredentials' | 'renewedCredentials' | 'isLeader';
+
+/** What calls learn about the form that a provider requires, before the first one. Concurrent attempts do not share it. */
+export function newCallForm(): Pick<Delivery, CallForm> {
+  return {
+    prefillTokens: 0,
+    avoidsPrefill: false,
+    cures: new Set(),
+    leftCredentials: new Set(),
+    renewedCredentials: new Set(),
+    isLeader: false,
+  };
+}
+
 /**
  * Runs an action that must not be lost once the provider has been called or the record has been changed: retries while Redis
  * refuses it. The action must be idempotent.

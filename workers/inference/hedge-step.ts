@@ -14,7 +14,7 @@ import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { stepBehind } from '#src/routing/walk.ts';
 import { credentialCircuits, inOrder } from './credential-choice.ts';
 import type { GatedWriter } from './deciding-gate.ts';
-import { type Delivery, type InferenceContext, insist } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, newCallForm } from './delivery.ts';
 import type { ReadyCall } from './perform-attempt.ts';
 import { estimatedInputTokens, permitRequest, pricingOf } from './permit-request.ts';
 import { prepareStep } from './prepare-step.ts';
@@ -68,12 +68,7 @@ function besideView(delivery: Delivery, step: RouteStep, writer: GatedWriter): D
     job: { ...delivery.job, step: delivery.job.step + 1 },
     step,
     writer,
-    prefillTokens: 0,
-    avoidsPrefill: false,
-    cures: new Set(),
-    leftCredentials: new Set(),
-    renewedCredentials: new Set(),
-    isLeader: false,
+    ...newCallForm(),
     granted: null,
     beside: { isHedge: true },
     get progress() {

@@ -17,7 +17,7 @@ import { readAnswer } from '#src/reply/reply-log.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import { inSequence, type ScriptCall } from '#src/storage/lua-script.ts';
 import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
-import { type Delivery, type InferenceContext, insist, spend } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, newCallForm, spend } from './delivery.ts';
 import {
   COMPLETE,
   endRequest,
@@ -114,12 +114,7 @@ function openDelivery(
     cancellation,
     progress: progressAtClaim(claim),
     isAttemptUsed: false,
-    prefillTokens: 0,
-    avoidsPrefill: false,
-    cures: new Set(),
-    leftCredentials: new Set(),
-    renewedCredentials: new Set(),
-    isLeader: false,
+    ...newCallForm(),
     granted,
     isLost: false,
   };
