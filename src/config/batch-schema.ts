@@ -6,10 +6,10 @@ const positive = z.number().int().positive();
 const MIB = 1024 * 1024;
 
 export const files = z.strictObject({
-  directory: z.string().min(1).optional().describe('Where files are kept. Default: files in the data directory.'),
+  directory: z.string().min(1).optional().describe('Directory for files. Default: files in the data directory.'),
   max_bytes: positive
     .default(512 * MIB)
-    .describe('Largest file that can be uploaded; batch input has batches.max_bytes.'),
+    .describe('Largest upload. For batch input, batches.max_bytes applies instead.'),
   bytes_per_key: z
     .number()
     .int()
@@ -20,61 +20,68 @@ export const files = z.strictObject({
     .strictObject({
       bucket: z.string().min(1).describe('Name of the bucket; it must exist.'),
       prefix: z.string().default('sluice/').describe('Prefix of every object’s name.'),
-      region: z.string().min(1).default('us-east-1').describe('The region, as the storage calls it.'),
+      region: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
       endpoint: z
         .url({ protocol: /^https?$/ })
         .optional()
-        .describe('Address of an S3-compatible storage; absent: AWS.'),
-      force_path_style: z.boolean().default(false).describe('The bucket is part of the path: MinIO and the like.'),
-      access_key_id: z.string().min(1).optional().describe('Absent: the AWS SDK finds its credentials itself.'),
+        .describe('URL of an S3-compatible service. Absent: AWS.'),
+      force_path_style: z
+        .boolean()
+        .default(false)
+        .describe('Put the bucket name in the path instead of the host name, as MinIO needs it.'),
+      access_key_id: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Absent: the AWS SDK looks for credentials in its usual places.'),
       secret_access_key: z.string().min(1).optional().describe('The secret that belongs to access_key_id.'),
     })
     .optional()
-    .describe('Object storage in place of the local disk: needed where API and batches run on several machines.'),
+    .describe('Object storage in place of the local disk. Needed when API and batches run on several machines.'),
 });
 
 const native = z
   .strictObject({
-    lines: positive.default(50_000).describe('Lines of one batch that its providers may have at once.'),
-    chunk_lines: positive.default(10_000).describe('Lines handed over together, if the provider takes that many.'),
-    chunk_bytes: positive.default(32 * MIB).describe('The same by size in bytes; a chunk passes through memory.'),
+    lines: positive.default(50_000).describe('Lines of one batch that may be at its providers at the same time.'),
+    chunk_lines: positive
+      .default(10_000)
+      .describe('Lines per provider batch, unless the provider’s own limit is lower.'),
+    chunk_bytes: positive
+      .default(32 * MIB)
+      .describe('Size of a provider batch in bytes. Each one is held in memory while it is sent.'),
     poll_ms: positive
       .default(5_000)
-      .describe(
-        'Time until a provider is first asked for the status of its batch; after that it is asked less and less often.',
-      ),
-    max_poll_ms: positive.default(60_000).describe('Longest time between two status requests to a provider.'),
+      .describe('Time until the first status request to a provider; the interval then grows.'),
+    max_poll_ms: positive.default(60_000).describe('Longest interval between two status requests.'),
     cancel_ms: positive
       .default(120_000)
-      .describe(
-        'How long to wait for a provider that was told to cancel. Lines that it still has after that run again.',
-      ),
+      .describe('How long to wait for a provider to cancel. After that, lines that it still has run again.'),
     lines_per_second: z
       .number()
       .positive()
       .default(10)
       .describe(
-        'Lines a second that ordinary calls are assumed to finish, when a batch nears its deadline, until that has been measured.',
+        'Assumed rate of ordinary calls (lines per second) near a batch’s deadline, until the real rate has been measured.',
       ),
   })
-  .describe('Batches in the providers’ own batch APIs, for deployments with batch: native.');
+  .describe('Use of the providers’ own batch APIs, for deployments with batch: native.');
 
 export const batches = z.strictObject({
-  max_lines: positive.max(MAX_BATCH_LINES).default(50_000).describe('Lines of one batch.'),
+  max_lines: positive.max(MAX_BATCH_LINES).default(50_000).describe('Most lines in one batch.'),
   max_bytes: positive.default(200 * MIB).describe('Largest input file of a batch.'),
   max_inline_bytes: positive
     .default(64 * MIB)
-    .describe('Largest batch that comes in the request itself (Anthropic); it passes through memory.'),
+    .describe('Largest batch sent in the request body itself (Anthropic). It is held in memory.'),
   open_lines: positive
     .default(2_000)
     .describe(
-      'Lines of all batches together that are in Redis at once: enough for some seconds of the providers’ full rate.',
+      'Lines of all batches that are in Redis at the same time. A few seconds of the providers’ full rate are enough.',
     ),
-  open_bytes: positive.default(64 * MIB).describe('The same by size in bytes, per process.'),
+  open_bytes: positive.default(64 * MIB).describe('Size of these lines in bytes, per process.'),
   line_tries: positive
     .max(100)
     .default(5)
-    .describe('How often a line is tried when its call fails at the provider; waits for a limit are not counted.'),
+    .describe('Attempts per line when calls fail at the provider. Waits for a limit do not count.'),
   native: native.prefault({}),
-  output_days: positive.max(3_650).default(30).describe('How long input and output files of batches are kept.'),
+  output_days: positive.max(3_650).default(30).describe('How long the input and output files of batches are kept.'),
 });

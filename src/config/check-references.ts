@@ -30,18 +30,18 @@ function checkProvider(name: string, settings: ProviderSettings): ReferenceFault
   const fault = (field: string, message: string) => faults.push({ path: `providers.${name}.${field}`, message });
   const preset = presetOf(name, settings);
   if (settings.preset !== undefined && preset === undefined) {
-    fault('preset', `no such preset; there are ${Object.keys(PRESETS).join(', ')}`);
+    fault('preset', `no such preset; known presets: ${Object.keys(PRESETS).join(', ')}`);
   }
   if (settings.base_url === undefined && preset?.baseUrl === undefined) {
     const why =
-      preset === undefined ? 'the provider has no preset' : 'every account of this provider has its own address';
+      preset === undefined ? 'set it, or name a preset' : 'every account of this provider has its own base URL';
     fault('base_url', `missing: ${why}`);
   }
   if (settings.protocols === undefined && preset === undefined) {
-    fault('protocols', 'missing: the provider has no preset');
+    fault('protocols', 'missing: set it, or name a preset');
   }
   if (settings.api_key !== undefined && Object.keys(settings.credentials).length > 0) {
-    fault('credentials', 'api_key is one of them: give either');
+    fault('credentials', 'set api_key or credentials, not both');
   }
   return faults;
 }
@@ -60,12 +60,12 @@ function checkDeployments(
       faults.push({ path: `${path}.provider`, message: `no provider "${deployment.provider}" is configured` });
     }
     if (deployment.model.includes('*') && !name.includes('*')) {
-      faults.push({ path: `${path}.model`, message: 'a wildcard needs a wildcard in the model’s name' });
+      faults.push({ path: `${path}.model`, message: 'a wildcard is only allowed if the model’s name has one' });
     }
     const id = deploymentId(deployment);
     const own = JSON.stringify({ ...deployment, tier: 0, weight: 0 });
     if ((content.get(id) ?? own) !== own) {
-      faults.push({ path, message: `two different deployments are called "${id}": give one an id` });
+      faults.push({ path, message: `two different deployments are called "${id}": set a different id on one of them` });
     }
     content.set(id, own);
   }
@@ -74,7 +74,7 @@ function checkDeployments(
 
 function checkHedge(name: string, { hedge, deployments, fallbacks }: ModelSettings): ReferenceFault[] {
   if (hedge === undefined || deployments.length + fallbacks.length > 1) return [];
-  return [{ path: `models.${name}.hedge`, message: 'there is nobody else to ask: the model has one deployment' }];
+  return [{ path: `models.${name}.hedge`, message: 'hedging needs a second deployment: the model has only one' }];
 }
 
 /** Members of a model that name other models. */

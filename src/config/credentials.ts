@@ -51,7 +51,8 @@ export function createCredential(
 
   async function read(): Promise<void> {
     const text = (await source!.read()).trim();
-    if (!PRINTABLE.test(text)) throw new Error(text === '' ? 'it is empty' : 'it is not one line of printable text');
+    if (!PRINTABLE.test(text))
+      throw new Error(text === '' ? 'the secret is empty' : 'the secret is not one line of printable text');
     if (text === secret) return;
     learnSecret(text);
     const isFirst = secret === null;
@@ -100,7 +101,7 @@ function sourceOf({ file, command, timeout_ms: timeout, refresh_ms: freshMs }: C
 
 async function readSmallFile(path: string): Promise<string> {
   const text = await readFile(path, 'utf8');
-  if (text.length > MAX_BYTES) throw new Error('it is too long');
+  if (text.length > MAX_BYTES) throw new Error('the secret is too long');
   return text;
 }
 
@@ -108,7 +109,7 @@ async function readSmallFile(path: string): Promise<string> {
 function withoutOutput(error: Error): string {
   const { code, killed, path } = error as Error & { code?: string | number; killed?: boolean; path?: string };
   if (killed === true) return 'the command took too long';
-  if (typeof code === 'number') return `the command ended with ${code}`;
+  if (typeof code === 'number') return `the command exited with ${code}`;
   if (code === undefined) return error.message;
   return path === undefined ? code : `${code} ${path}`;
 }

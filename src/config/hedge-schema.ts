@@ -11,18 +11,16 @@ export const hedge = z
       .positive()
       .optional()
       .describe(
-        'How long the first deployment may take to begin before a second one is called. Default: the moving p95 of its recent answers of the same kind (streamed or not).',
+        'How long to wait for the first deployment’s response to begin before a second one is called. Default: the moving p95 of its recent responses of the same kind (streamed or not).',
       ),
-    at_least_ms: z.number().int().min(0).default(200).describe('Lower bound of that time.'),
+    at_least_ms: z.number().int().min(0).default(200).describe('Lower bound of that wait.'),
     max_share_percent: percent
       .default(5)
-      .describe(
-        'Upper bound on second attempts, as a percentage of the model’s answers, over ten minutes and all workers.',
-      ),
+      .describe('Most second attempts, as a percentage of the model’s responses, over ten minutes and all workers.'),
     max_extra_cost_percent: percent
       .default(5)
       .describe(
-        'Upper bound on the cost of losing attempts, as a percentage of what the model’s answers have cost in the same ten minutes.',
+        'Highest cost of losing attempts, as a percentage of the cost of the model’s responses in the same ten minutes.',
       ),
     only_on_request: z
       .boolean()
@@ -31,5 +29,5 @@ export const hedge = z
   })
   .optional()
   .describe(
-    'Hedged requests: if the first deployment is slow to begin, a second one is called as well. The first to begin gives the answer; the other call is cancelled and booked. Absent: off.',
+    'Hedged requests: if the first deployment is slow to begin, a second one is called too. The first to begin provides the response; the other call is cancelled, and its cost is recorded. Absent: off.',
   );

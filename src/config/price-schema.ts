@@ -9,43 +9,58 @@ const rates = {
   input: usdPerMillion.describe('USD per million input tokens.'),
   cached_input: usdPerMillion.optional().describe('Default: the input price.'),
   cache_write: usdPerMillion.optional().describe('Default: the input price.'),
-  cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
-  output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
-  output_reasoning: usdPerMillion.optional().describe('Reasoning tokens, where they have a price of their own.'),
-  input_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
+  cache_write_long: usdPerMillion
+    .optional()
+    .describe('Price of writing to a cache that lives one hour. Default: 1.6 × cache_write.'),
+  output: usdPerMillion.describe('USD per million output tokens, including reasoning tokens.'),
+  output_reasoning: usdPerMillion.optional().describe('Reasoning tokens, if they have a separate price.'),
+  input_audio: usdPerMillion
+    .optional()
+    .describe('Absent: audio is priced as text, and the ledger entry lists it as unpriced.'),
   input_image: usdPerMillion.optional().describe('Default: the input price.'),
   input_video: usdPerMillion.optional().describe('Default: the input price.'),
   cached_audio: usdPerMillion.optional().describe('Default: the price of cached input.'),
   cached_image: usdPerMillion.optional().describe('Default: the price of cached input.'),
   cached_video: usdPerMillion.optional().describe('Default: the price of cached input.'),
-  output_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
-  output_image: usdPerMillion.optional().describe('Without it images are priced as text, and the ledger names it.'),
-  output_video: usdPerMillion.optional().describe('Without it video is priced as text, and the ledger names it.'),
+  output_audio: usdPerMillion
+    .optional()
+    .describe('Absent: audio is priced as text, and the ledger entry lists it as unpriced.'),
+  output_image: usdPerMillion
+    .optional()
+    .describe('Absent: images are priced as text, and the ledger entry lists it as unpriced.'),
+  output_video: usdPerMillion
+    .optional()
+    .describe('Absent: video is priced as text, and the ledger entry lists it as unpriced.'),
 };
 
 const priceShape = {
   ...rates,
-  request: usdPerThousand.optional().describe('USD per thousand calls, beside their tokens.'),
+  request: usdPerThousand.optional().describe('USD per thousand calls, in addition to their tokens.'),
   tools: z
     .record(z.string(), usdPerThousand)
     .optional()
-    .describe('USD per thousand calls of tools that the provider runs: web_search, file_search.'),
+    .describe('USD per thousand calls of tools that the provider runs, such as web_search and file_search.'),
   service_tiers: z
     .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
     .optional()
-    .describe('Other service tiers (flex, priority): a factor on every token, or prices of their own.'),
+    .describe('Prices of other service tiers (flex, priority): a factor on every token price, or separate prices.'),
   long_context: z
-    .array(z.strictObject({ above_input_tokens: positive.describe('For the whole request, above so much.'), ...rates }))
+    .array(
+      z.strictObject({
+        above_input_tokens: positive.describe('Applies to the whole request if its prompt is longer than this.'),
+        ...rates,
+      }),
+    )
     .optional()
     .describe('Prices of long prompts.'),
 };
 
 const day = z
   .string()
-  .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)), 'must be a day, YYYY-MM-DD');
+  .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)), 'must be a date, YYYY-MM-DD');
 
 const changes = z
-  .array(z.strictObject({ from: day.describe('First day of it, in UTC.'), ...priceShape }))
+  .array(z.strictObject({ from: day.describe('First day on which these prices apply (UTC).'), ...priceShape }))
   .superRefine((list, context) => {
     for (const [index, { from }] of list.entries()) {
       if (index > 0 && from <= list[index - 1]!.from) {
@@ -57,7 +72,7 @@ const changes = z
 export const price = z
   .strictObject({
     ...priceShape,
-    changes: changes.optional().describe('Prices that replace these completely, each from a given day on.'),
+    changes: changes.optional().describe('Later prices. Each entry replaces the whole price list from a given day on.'),
   })
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 
@@ -66,20 +81,20 @@ export const USAGE_APIS = ['openai', 'anthropic'] as const;
 export type UsageApi = (typeof USAGE_APIS)[number];
 
 export const usageApi = z.strictObject({
-  admin_key: z.string().min(1).describe('The organization’s admin key; not one that calls models.'),
+  admin_key: z.string().min(1).describe('The organization’s admin key; a key for calling models does not work here.'),
   kind: z
     .enum(USAGE_APIS)
     .optional()
-    .describe('Whose usage and cost APIs these are. Default: by the protocols of the provider.'),
+    .describe('Whose usage and cost APIs to use. Default: derived from the protocols of the provider.'),
   base_url: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('Default: that of the provider.'),
+    .describe('Default: the base URL of the provider.'),
   key_ids: z
     .record(z.string(), z.string().min(1))
     .default({})
     .describe(
-      'Id at the provider of each credential’s key (`default` for api_key): only usage of these keys is compared. Absent: that of the whole organization.',
+      'The provider’s id of each credential’s key (`default` for api_key): only usage of these keys is compared. Absent: usage of the whole organization.',
     ),
 });
 

@@ -111,8 +111,7 @@ function redisAddressOf({ redis }: Configuration, environment: Environment): Red
 /** For processes that need Redis. Throws a ConfigurationError that says what to do. */
 export function requireRedis(runtime: Runtime): RedisAddress {
   if (runtime.redisAddress !== null) return runtime.redisAddress;
-  const message =
-    'no Redis is configured: set redis.url or SLUICE_REDIS_URL, or run `sluice start`, which brings its own';
+  const message = 'no Redis is configured: set redis.url or SLUICE_REDIS_URL, or run `sluice start`, which starts one';
   const file = runtime.environment.configPath ?? DEFAULT_CONFIG_PATH;
   throw new ConfigurationError([{ file, line: null, path: 'redis', message }]);
 }

@@ -42,28 +42,30 @@ const limitShape = Object.fromEntries(
 export const limitSettings = z.strictObject(limitShape);
 
 const limits = limitSettings.describe(
-  'A limit that is absent does not apply; what the provider says in its answers is obeyed either way.',
+  'An absent limit does not apply. Limits that the provider announces in its responses are always obeyed.',
 );
 
 const timeouts = z.strictObject({
-  connect_ms: milliseconds.default(5_000).describe('Until the connection is established.'),
+  connect_ms: milliseconds.default(5_000).describe('Time to establish the connection.'),
   first_byte_ms: milliseconds
     .optional()
     .describe(
-      'Longest time from the call to the first event of a stream, or to the status of an unstreamed answer. Absent: for streams 30000 while another deployment can be asked, else 90000; for unstreamed answers 300000 while another can be asked, else no limit of its own.',
+      'Longest time from the call to the first event of a stream, or to the status of an unstreamed response. Absent: for streams 30000 if another deployment can be tried, else 90000; for unstreamed responses 300000 if another can be tried, else only total_ms applies.',
     ),
   idle_ms: milliseconds
     .optional()
     .describe(
-      'Longest silence between two pieces of an answer. Absent: for streams 30000 while another deployment can take over, else 90000; for unstreamed answers no limit of its own.',
+      'Longest silence between two pieces of a response. Absent: for streams 30000 if another deployment can take over, else 90000; for unstreamed responses only total_ms applies.',
     ),
   total_ms: milliseconds.default(600_000).describe('Longest time for one call as a whole.'),
 });
 
 const retries = z.strictObject({
-  max: z.number().int().min(0).max(20).default(2).describe('Retries of one deployment, after its first attempt.'),
-  base_ms: milliseconds.default(500).describe('Backoff: a random time up to base × 2^n.'),
-  max_ms: milliseconds.default(20_000).describe('Longest backoff; a provider’s own retry-after is obeyed in full.'),
+  max: z.number().int().min(0).max(20).default(2).describe('Retries per deployment, after its first attempt.'),
+  base_ms: milliseconds.default(500).describe('Backoff before retry n: a random time up to base × 2^n.'),
+  max_ms: milliseconds
+    .default(20_000)
+    .describe('Longest backoff. A longer retry-after from the provider is still obeyed.'),
 });
 
 const circuit = z
@@ -74,42 +76,48 @@ const circuit = z
     window_ms: milliseconds.default(10_000).describe('The time over which failures are counted.'),
     cooldown_ms: milliseconds
       .default(5_000)
-      .describe('How long it stays out of rotation; doubles with each failed trial.'),
-    max_cooldown_ms: milliseconds.default(15_000).describe('Longest time out of rotation.'),
-    refusal_cooldown_ms: milliseconds.default(60_000).describe('After a rejected key or an exhausted quota.'),
+      .describe('How long the circuit stays open; doubles with each failed trial.'),
+    max_cooldown_ms: milliseconds.default(15_000).describe('Upper bound of that time.'),
+    refusal_cooldown_ms: milliseconds
+      .default(60_000)
+      .describe('How long the circuit stays open after a rejected key or an exhausted quota.'),
   })
-  .describe('When a deployment is taken out of rotation.');
+  .describe('Circuit breaker: when a deployment is taken out of rotation, and for how long.');
 
 const credential = z
   .strictObject({
-    api_key: z.string().min(1).optional().describe('The secret itself, or a variable: ${NAME}.'),
+    api_key: z.string().min(1).optional().describe('The secret itself, or an environment variable: ${NAME}.'),
     file: z
       .string()
       .min(1)
       .optional()
-      .describe('A file that contains it (a secret of Docker or Kubernetes); read again when it changes.'),
+      .describe('A file that contains the secret (as mounted by Docker or Kubernetes); read again when it changes.'),
     command: z
       .array(z.string().min(1))
       .min(1)
       .optional()
-      .describe('A program and its arguments that print it; no shell is involved.'),
+      .describe('A program, with arguments, that prints the secret. It is run without a shell.'),
     refresh_ms: milliseconds
       .default(300_000)
-      .describe('How long the printed secret is used before the command runs again.'),
-    timeout_ms: milliseconds.max(60_000).default(10_000).describe('How long the command may run.'),
-    weight: positive.default(1).describe('Share of the traffic beside the provider’s other credentials.'),
+      .describe('How long a printed secret is used before the command runs again.'),
+    timeout_ms: milliseconds.max(60_000).default(10_000).describe('Longest run time of the command.'),
+    weight: positive.default(1).describe('Share of the traffic relative to the provider’s other credentials.'),
     limits: limits.default({}),
   })
   .refine(({ api_key, file, command }) => [api_key, file, command].filter((one) => one !== undefined).length === 1, {
-    error: 'give one of api_key, file and command',
+    error: 'set exactly one of api_key, file and command',
   });
 
 const provider = z.strictObject({
   preset: z
     .string()
     .optional()
-    .describe('Name of a built-in provider; default: the provider’s own name, if it is one.'),
-  protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('The first is used when a request is translated.'),
+    .describe('Name of a built-in provider. Default: the name of this entry, if there is such a preset.'),
+  protocols: z
+    .array(z.enum(PROTOCOLS))
+    .min(1)
+    .optional()
+    .describe('Protocols that the provider speaks. Translated requests use the first one.'),
   base_url: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -118,73 +126,78 @@ const provider = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Sent in the header that the protocol asks for. Absent: no key is sent.'),
+    .describe('Sent in the header that the protocol defines. Absent: no key is sent.'),
   credentials: named(credential)
     .default({})
     .describe(
-      'Several keys in place of api_key, by name: each has limits, a circuit and a share of its own; one that is refused or exhausted leaves the rotation alone.',
+      'Several keys in place of api_key, by name. Each has its own limits, circuit breaker and weight; if one is refused or exhausted, the others stay in use.',
     ),
-  headers: z.record(z.string(), z.string()).default({}).describe('Sent with every call.'),
+  headers: z.record(z.string(), z.string()).default({}).describe('Headers sent with every call.'),
   send_traceparent: z
     .boolean()
     .default(false)
     .describe(
-      'Calls carry the traceparent of their span where traces are on: for providers that you run yourself and that trace, too.',
+      'Sends the traceparent header if tracing is on. For providers that you run yourself and that record traces too.',
     ),
   credential_header: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be a header name in lower case')
     .optional()
-    .describe('Header that carries the key, where it is not the protocol’s own (Azure: api-key).'),
+    .describe('Header that carries the key, if it differs from the protocol’s (Azure: api-key).'),
   paths: z
     .partialRecord(z.enum(PROTOCOLS), z.string().regex(/^\//, 'must start with "/"'))
     .default({})
-    .describe('Paths by protocol, where they are not the protocol’s own; {model} becomes the deployment’s model.'),
+    .describe('Paths by protocol, if they differ from the protocol’s; {model} is replaced by the deployment’s model.'),
   prefill: z
     .enum(['plain', 'prefix', 'continue', 'never'])
     .optional()
     .describe(
-      'How its models continue a text that they began, for streams that broke off: a closing assistant message (plain), one marked so (prefix: Mistral, DeepSeek), vLLM’s flags (continue). Default: what is known of the model.',
+      'How its models are asked to continue a partial answer after a broken stream: by a final assistant message (plain), by one marked as a prefix (prefix: Mistral, DeepSeek), or by vLLM’s flags (continue). Default: what is known about the model.',
     ),
-  query: z.record(z.string(), z.string()).default({}).describe('Added to every call: api-version and the like.'),
+  query: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Query parameters added to every call, such as api-version.'),
   limits: limits.default({}),
   learn_limits: z
     .boolean()
     .default(true)
-    .describe('Limits that are not configured are learned from what the provider announces in its answers.'),
+    .describe('Learns limits that are not configured from the provider’s response headers.'),
   timeouts: timeouts.prefault({}),
   retries: retries.prefault({}),
   circuit: circuit.prefault({}),
-  stream_usage: z.boolean().optional().describe('False for providers that refuse stream_options.'),
+  stream_usage: z.boolean().optional().describe('Set to false for providers that refuse stream_options.'),
   strict_messages: z
     .boolean()
     .optional()
     .describe(
-      'True for providers that refuse members of messages that they do not know (reasoning_content, annotations): such members of earlier answers are left out. Default: true for Mistral, Groq and Cerebras.',
+      'Set to true for providers that refuse unknown members in messages (reasoning_content, annotations): such members of earlier answers are then left out. Default: true for Mistral, Groq and Cerebras.',
     ),
-  price_id: z.string().optional().describe('The provider’s name in the price package.'),
-  slots: positive.optional().describe('Requests one worker process works on at once; default: workers.slots.'),
-  usage_api: usageApi.optional().describe('Where `sluice reconcile` reads what the provider has billed.'),
+  price_id: z.string().optional().describe('The provider’s name in the price package (@pydantic/genai-prices).'),
+  slots: positive
+    .optional()
+    .describe('Requests that one worker process handles at the same time. Default: workers.slots.'),
+  usage_api: usageApi.optional().describe('Where `sluice reconcile` reads the provider’s usage and costs.'),
 });
 
 const deployment = z.strictObject({
   id: z.string().min(1).optional().describe('Default: provider/model.'),
-  provider: name.describe('Name of a provider above.'),
-  model: z.string().min(1).describe('The provider’s own model id; "*" under a wildcard model.'),
+  provider: name.describe('Name of an entry in providers.'),
+  model: z.string().min(1).describe('The provider’s model id; "*" in a wildcard model.'),
   tier: positive.default(1).describe('Lower tiers are tried first.'),
   weight: positive.default(1).describe('Share of the traffic within a tier.'),
   limits: limits.default({}),
   first_token_ms: milliseconds
     .optional()
     .describe(
-      'A stream that shows nothing of its answer within this goes to the next deployment, where there is one. Default: no such limit.',
+      'If a stream has no content within this time, the next deployment is tried, if there is one. Default: no such limit.',
     ),
   price: price.optional(),
   batch: z
     .enum(['native'])
     .optional()
-    .describe('native: lines of batches go through the provider’s own batch API. Absent: as ordinary calls.'),
-  price_batch: price.optional().describe('What the provider’s own batches cost. Default: half the price.'),
+    .describe('native: batch lines go through the provider’s own batch API. Absent: each line is an ordinary call.'),
+  price_batch: price.optional().describe('Prices in the provider’s own batch API. Default: half of price.'),
 });
 
 const model = z.strictObject({
@@ -193,26 +206,26 @@ const model = z.strictObject({
     .enum(STRATEGY_NAMES)
     .default('tiered')
     .describe(
-      'Which deployment is asked first. tiered: lower tiers first, by weight within one; weighted: by weight over all tiers; lowest_price, least_busy, lowest_latency (time to first token), highest_throughput, most_quota_left: within each tier.',
+      'Which deployment is tried first. tiered: lower tiers first, by weight within a tier; weighted: by weight, regardless of tier; lowest_price, least_busy, lowest_latency (time to first token), highest_throughput, most_quota_left: lower tiers first, by this criterion within a tier.',
     ),
-  fallbacks: z.array(z.string().min(1)).default([]).describe('Other models, after every deployment of this one.'),
+  fallbacks: z.array(z.string().min(1)).default([]).describe('Models to try after every deployment of this one.'),
   on_content_filter: z
     .array(z.string().min(1))
     .default([])
-    .describe('Models to ask when a provider’s filter refuses the prompt. Default: the refusal is the answer.'),
+    .describe(
+      'Models to try when a provider’s content filter refuses the prompt. Default: the client gets the refusal.',
+    ),
   on_context_length: z
     .array(z.string().min(1))
     .default([])
-    .describe(
-      'Larger models to ask when the prompt is too long for this one. Default: the client is told that it is too long.',
-    ),
+    .describe('Larger models to try when the prompt is too long for this one. Default: the client gets an error.'),
   prompt_cache: z
     .strictObject({
       by: z
         .enum(['conversation', 'prefix'])
         .default('conversation')
         .describe(
-          'Which requests go to the same deployment and credential, so that they find its prompt cache: the turns of a conversation, or all requests whose prompts begin with the same 4096 characters (tools and system prompt first).',
+          'Sends related requests to the same deployment and credential, so that its prompt cache is used. They are the turns of a conversation, or all requests whose prompts begin with the same 4096 characters (tools and system prompt first).',
         ),
       wait_ms: z
         .number()
@@ -220,7 +233,9 @@ const model = z.strictObject({
         .min(0)
         .max(10_000)
         .default(1_000)
-        .describe('by: prefix: followers wait so long at most for the first answer to begin; 0 does not wait.'),
+        .describe(
+          'With by: prefix, how long later requests wait at most for the response to the first one to begin; 0: they do not wait.',
+        ),
     })
     .prefault({}),
   wait_up_to_ms: z
@@ -229,36 +244,41 @@ const model = z.strictObject({
     .min(0)
     .default(2_000)
     .describe(
-      'A provider whose retry-after is no longer than this is waited for, before the next deployment is asked.',
+      'If a provider’s retry-after is at most this long, Sluice waits for it instead of trying the next deployment.',
     ),
   hedge,
   output_tokens: positive
     .default(1_000)
-    .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),
+    .describe('Output tokens assumed for token limits and budgets if a request has no max_tokens.'),
 });
 
 const workers = z.strictObject({
-  slots: positive.default(512).describe('Interactive requests that one process works on at once, per provider.'),
+  slots: positive
+    .default(512)
+    .describe('Interactive requests that one process handles at the same time, per provider.'),
   batch_slots: positive
     .default(512)
     .describe(
-      'The most that the batch lane works on at once per process and provider; fewer while the event loop is busy.',
+      'Most batch-lane requests at the same time, per process and provider; fewer while the event loop is busy.',
     ),
-  max_answer_bytes: positive.default(64 * 1024 * 1024).describe('Larger answers of a provider are cut off and fail.'),
+  max_answer_bytes: positive
+    .default(64 * 1024 * 1024)
+    .describe('Larger provider responses are cut off, and the attempt fails.'),
 });
 
 const storage = z.strictObject({
   finished_ms: milliseconds
     .default(3_600_000)
-    .describe('How long a finished stream, or an answer that has not been fetched yet, stays readable in Redis.'),
-  idempotency_ms: milliseconds
-    .default(86_400_000)
-    .describe('How long an Idempotency-Key is remembered, and its answer kept.'),
+    .describe('How long a finished stream, or a response that has not been fetched yet, stays in Redis.'),
+  idempotency_ms: milliseconds.default(86_400_000).describe('How long an Idempotency-Key and its response are kept.'),
   store_responses: z
     .boolean()
     .default(true)
-    .describe('The default of store for requests to /v1/responses. true: they are kept, as at OpenAI.'),
-  responses_days: positive.max(3_650).default(30).describe('How long responses are kept. Conversations stay.'),
+    .describe('Default of the store parameter of /v1/responses. true: responses are kept, as at OpenAI.'),
+  responses_days: positive
+    .max(3_650)
+    .default(30)
+    .describe('How long responses are kept. Conversations are kept until they are deleted.'),
 });
 
 export const configurationSchema = z.strictObject({

@@ -75,7 +75,7 @@ export function withoutSecrets(text: string): string {
   if (/^sqlite:/.test(text)) return text;
   const url = URL.parse(text);
   // An "@" after the host is part of a password that was not percent-encoded.
-  if (url === null || /@/.test(url.pathname + url.hash)) return '(an address that is not a URL)';
+  if (url === null || /@/.test(url.pathname + url.hash)) return '(not a valid URL)';
   if (url.password !== '') url.password = '***';
   for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.set(name, '***');
   return url.toString();
@@ -89,7 +89,7 @@ export function requireStrongKeys({ apiKey, adminKey }: Environment): void {
   const faults: string[] = [];
   for (const [name, secret] of Object.entries({ SLUICE_API_KEY: apiKey, SLUICE_ADMIN_KEY: adminKey })) {
     if (secret !== undefined && secret.length < SHORTEST_KEY) {
-      faults.push(`${name} is too short: take at least ${SHORTEST_KEY} characters (openssl rand -hex 24)`);
+      faults.push(`${name} is too short: use at least ${SHORTEST_KEY} characters (openssl rand -hex 24)`);
     }
   }
   if (apiKey !== undefined && apiKey === adminKey) faults.push('SLUICE_API_KEY and SLUICE_ADMIN_KEY must differ');

@@ -7,9 +7,9 @@ const name = z.string().min(1).max(200);
 const names = z.array(name).max(1_000).default([]);
 
 const match = z.strictObject({
-  groups: names.describe('Values of the claim that roles_claim names.'),
-  emails: names.describe('Email addresses; only those that the issuer has verified count.'),
-  domains: names.describe('Everyone with a verified address in this domain, such as example.com.'),
+  groups: names.describe('Values of the claim named by roles_claim.'),
+  emails: names.describe('Email addresses; only addresses that the issuer has verified count.'),
+  domains: names.describe('Domains such as example.com: everyone with a verified address there.'),
 });
 
 /** Multi-tenant endpoints of Entra ID. Refused, because the owner of any tenant could give roles to its users. */
@@ -22,37 +22,39 @@ const issuer = z
   })
   .refine((text) => !SHARED_TENANT.test(text), {
     message:
-      'must name your tenant, as https://login.microsoftonline.com/TENANT-ID/v2.0: other tenants name their own roles',
+      'must name your tenant, such as https://login.microsoftonline.com/TENANT-ID/v2.0: other tenants could choose their own roles',
   });
 
 const oidc = z
   .strictObject({
-    name: z.string().min(1).max(40).default('single sign-on').describe('Name on the sign-in button: Sign in with …'),
+    name: z.string().min(1).max(40).default('single sign-on').describe('Name on the sign-in button (Sign in with …).'),
     issuer: issuer.describe(
-      'The issuer exactly as the provider writes it; its discovery document is below this address.',
+      'The issuer URL, exactly as the provider writes it. Its discovery document is found under this URL.',
     ),
     client_id: name,
-    client_secret: z.string().min(1).optional().describe('Absent: a public client, which only PKCE protects.'),
+    client_secret: z.string().min(1).optional().describe('Absent: a public client, protected only by PKCE.'),
     client_secret_file: z.string().min(1).optional().describe('A file with the secret, read at every sign-in.'),
     client_authentication: z
       .enum(['client_secret_basic', 'client_secret_post'])
       .optional()
-      .describe('How the secret is sent. Default: in the body where the provider takes it there, else in a header.'),
+      .describe('How the secret is sent. Default: in the body if the provider supports it, else in a header.'),
     scopes: z.array(name).max(50).default(['openid', 'email', 'profile']),
     roles_claim: name
       .default('groups')
-      .describe('The claim that groups are in: a name, or a path as realm_access.roles. A text or a list of texts.'),
+      .describe(
+        'The claim with the groups: a name, or a path such as realm_access.roles. Its value is a string or a list of strings.',
+      ),
     roles: z
       .strictObject({ 'read-only': match.optional(), operator: match.optional(), owner: match.optional() })
       .default({})
-      .describe('Who may do what: the highest role that matches. Anyone without one is refused.'),
+      .describe('Who gets which role. The highest matching role applies; without one, sign-in is refused.'),
     public_url: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .describe('How browsers reach the console, without a path. Default: as the browser says in its Host header.'),
+      .describe('URL at which browsers reach the console, without a path. Default: taken from the Host header.'),
   })
   .refine((value) => value.client_secret === undefined || value.client_secret_file === undefined, {
-    message: 'give one of client_secret and client_secret_file',
+    message: 'set only one of client_secret and client_secret_file',
     path: ['client_secret_file'],
   });
 
@@ -61,16 +63,16 @@ export const signIn = z
     session_ms: milliseconds
       .max(7 * 24 * HOUR_MS)
       .default(12 * HOUR_MS)
-      .describe('A session of the console ends after this.'),
+      .describe('Longest duration of a console session.'),
     idle_ms: milliseconds
       .max(7 * 24 * HOUR_MS)
       .default(HOUR_MS)
-      .describe('It ends earlier if it has not been used for this long.'),
+      .describe('A session ends earlier if it has not been used for this long.'),
     oidc: oidc
       .optional()
-      .describe('People sign in to the console through an OpenID Connect provider; the admin key still works.'),
+      .describe('Sign-in to the console through an OpenID Connect provider. The admin key keeps working.'),
   })
-  .describe('Who signs in to the console.');
+  .describe('Sign-in to the console.');
 
 export type SignInSettings = z.output<typeof signIn>;
 export type OidcSettings = NonNullable<SignInSettings['oidc']>;

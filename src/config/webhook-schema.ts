@@ -24,7 +24,7 @@ export const webhookSecret = z.string().refine(
 export const webhookUrl = z
   .url({ protocol: /^https?$/ })
   .max(2_000)
-  .refine((text) => hasNoUserInfo(text), { message: 'must not carry a user name or a password' });
+  .refine((text) => hasNoUserInfo(text), { message: 'must not contain a user name or a password' });
 
 /** `batch.completed`, `batch.*`, `*`. */
 export const webhookEvents = z
@@ -44,36 +44,44 @@ export const webhooks = z.strictObject({
     .array(
       z.strictObject({
         url: webhookUrl.describe('Where events are posted.'),
-        secret: webhookSecret.describe('Signs them: whsec_ and base64 of 24 to 64 bytes.'),
+        secret: webhookSecret.describe('Key for signatures: whsec_ and the base64 of 24 to 64 bytes.'),
         events: webhookEvents
           .default([...DEFAULT_WEBHOOK_EVENTS])
           .describe('Event types; a * at the end matches everything after it.'),
-        key: z.string().min(1).optional().describe('Id of a client key: its events only. Absent: events of all keys.'),
+        key: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Id of a client key: only its events are sent. Absent: events of all keys.'),
       }),
     )
     .default([])
-    .describe('Receivers. More can be registered by /admin/webhooks.'),
+    .describe('Receivers. More can be registered with /admin/webhooks.'),
   allowed_networks: z
     .array(network)
     .default([])
     .describe('Private networks or addresses that events may be sent to, such as 10.1.0.0/16.'),
-  allow_http: z.boolean().default(false).describe('Receivers without TLS: anyone on the way can read the events.'),
+  allow_http: z
+    .boolean()
+    .default(false)
+    .describe('Allows receivers without TLS; the events can then be read on the network.'),
   allowed_ports: z
     .array(z.number().int().min(1).max(65_535))
     .default([])
-    .describe('Ports of receivers beside 443. Addresses within allowed_networks may have any, and need no TLS.'),
-  timeout_ms: positive.max(120_000).default(15_000).describe('Longest time for one attempt as a whole.'),
+    .describe(
+      'Allowed ports of receivers in addition to 443. Addresses in allowed_networks may use any port, and need no TLS.',
+    ),
+  timeout_ms: positive.max(120_000).default(15_000).describe('Longest time for one delivery attempt.'),
   attempts: positive
     .max(50)
     .default(11)
-    .describe('Attempts after which a delivery has failed; it can be replayed by hand.'),
+    .describe('Attempts before a delivery counts as failed; it can be replayed manually.'),
   first_retry_ms: positive
     .default(5_000)
-    .describe('Wait after the first failure; it triples each time, up to ten hours. The defaults span a day.'),
-  concurrency: positive
-    .max(1_000)
-    .default(32)
-    .describe('Deliveries under way at once per process; at most four per receiver.'),
+    .describe(
+      'Wait after the first failure; it triples each time, up to ten hours. With the defaults, attempts span a day.',
+    ),
+  concurrency: positive.max(1_000).default(32).describe('Deliveries in flight per process; at most four per receiver.'),
   keep_days: positive.max(3_650).default(30).describe('How long finished deliveries and their events are kept.'),
 });
 

@@ -51,13 +51,13 @@ export function readDeployment(reading: Reading, entry: Fields, index: number): 
   const modelName = textOf(entry.model_name);
   const called = reading.text(params.model, `${place}.litellm_params.model`);
   if (modelName === undefined || called === undefined) {
-    reading.note('left out: it needs model_name and litellm_params.model', place);
+    reading.note('skipped: model_name and litellm_params.model are required', place);
     return undefined;
   }
   const { slug, model } = splitModel(called, params);
   const known = knownProvider(slug);
   if (known === null) {
-    reading.note(`left out: provider "${slug}" speaks a protocol of its own`, place);
+    reading.note(`skipped: Sluice does not support the protocol of provider "${slug}"`, place);
     return undefined;
   }
   const provider = providerOf(reading, known, params, place);
@@ -89,7 +89,7 @@ function providerOf(reading: Reading, known: KnownProvider, params: Fields, plac
   const isAddressNeeded =
     known.name === 'azure' || (known.settings.preset === undefined && known.settings.base_url === undefined);
   if (baseUrl === undefined && isAddressNeeded) {
-    reading.note('left out: its address (api_base) is missing', place);
+    reading.note('skipped: api_base is missing', place);
     return undefined;
   }
   const given = params.api_key ?? (known.keyVariable === undefined ? undefined : `os.environ/${known.keyVariable}`);
@@ -173,7 +173,10 @@ function priceOf(fields: Fields): Price | undefined {
 function noteBaseModel({ note }: Reading, { model_info: info, litellm_params: own }: Fields, place: string): void {
   const isPriced = priceOf({ ...fieldsOf(info), ...fieldsOf(own) }) !== undefined;
   if (isPriced || fieldsOf(info).base_model === undefined) return;
-  note('base_model is not carried: give the deployment a price, unless its name is the model’s', `${place}.model_info`);
+  note(
+    'base_model is not imported: set a price on the deployment, unless its name is the name of the model',
+    `${place}.model_info`,
+  );
 }
 
 const CARRIED = new Set([
@@ -199,7 +202,7 @@ const CARRIED = new Set([
 
 function noteUnknown({ note }: Reading, params: Fields, place: string): void {
   for (const name of Object.keys(params)) {
-    if (!CARRIED.has(name)) note(`${name} is not imported: requests have it themselves`, `${place}.litellm_params`);
+    if (!CARRIED.has(name)) note(`${name} is not imported: set it in each request`, `${place}.litellm_params`);
   }
   if (params.mock_response !== undefined) note('mock_response is not imported: see docs/simulator.md', place);
 }

@@ -104,7 +104,7 @@ function strategyOf({ routing_strategy: wanted }: Fields, { note }: Reading): St
   const name = textOf(wanted);
   if (name === undefined) return undefined;
   const strategy = STRATEGIES[name];
-  if (strategy === undefined) note(`no strategy of ours is like "${name}"`, 'router_settings.routing_strategy');
+  if (strategy === undefined) note(`Sluice has no strategy like "${name}"`, 'router_settings.routing_strategy');
   return strategy === 'tiered' ? undefined : strategy;
 }
 
@@ -143,7 +143,7 @@ function addAliases(models: Models, { model_group_alias: aliases }: Fields, { no
     const name = textOf(target) ?? textOf(fieldsOf(target).model) ?? '';
     const model = Object.hasOwn(models, name) ? models[name] : undefined;
     if (model === undefined) {
-      note('names no model of the list', `router_settings.model_group_alias.${alias}`);
+      note('names a model that is not in model_list', `router_settings.model_group_alias.${alias}`);
       return [];
     }
     models[alias] = structuredClone(model);
@@ -172,9 +172,9 @@ function addFallbacks(models: Models, settings: Settings, { note }: Reading): vo
         for (const [name, others] of Object.entries(fieldsOf(entry))) {
           const place = `${section}_settings.${theirs}`;
           const known = listOf(others).filter((other): other is string => isModel(models, other));
-          if (models[name] === undefined) note(`"${name}" is no model of the list`, place);
+          if (models[name] === undefined) note(`"${name}" is not in model_list`, place);
           else models[name][ours] = [...new Set([...(models[name][ours] ?? []), ...known])];
-          if (known.length < listOf(others).length) note('fallbacks that are no models of the list', place);
+          if (known.length < listOf(others).length) note('fallbacks that are not in model_list', place);
         }
       }
     }
@@ -215,11 +215,11 @@ const SILENT = {
 
 /** Advice for settings that belong elsewhere in Sluice. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/^master_key$/, 'keys are made by `sluice keys create`; SLUICE_API_KEY and SLUICE_ADMIN_KEY set them from outside'],
-  [/^database_url$/, 'LiteLLM’s tables are its own: set database.url or SLUICE_DATABASE_URL'],
+  [/^master_key$/, 'create keys with `sluice keys create`, or set SLUICE_API_KEY and SLUICE_ADMIN_KEY'],
+  [/^database_url$/, 'Sluice needs a database of its own: set database.url or SLUICE_DATABASE_URL'],
   [
     /^redis_|^cache$|^cache_params$/,
-    'answers are not cached; Redis keeps the queue: set redis.url or SLUICE_REDIS_URL',
+    'Sluice does not cache responses; for its queues, set redis.url or SLUICE_REDIS_URL',
   ],
   [/callbacks?$/, 'see docs/metrics.md and the webhooks'],
   [/^(max_parallel_requests|global_max_parallel_requests)$/, 'limit providers or keys: limits.concurrency'],

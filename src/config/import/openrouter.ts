@@ -48,8 +48,7 @@ function fromRequest(fields: Fields): Imported {
   );
   if (others.length > 0) models[first] = { ...models[first], fallbacks: others };
   const notes = Object.keys(fieldsOf(fields.provider)).map(
-    (name) =>
-      `provider.${name}: not imported: it chooses among OpenRouter's providers; requests can have it themselves`,
+    (name) => `provider.${name}: not imported: it selects among OpenRouter's providers; it can be set in each request`,
   );
   const carried = new Set(['model', 'models', 'provider', 'messages', 'stream', 'route']);
   const rest = Object.keys(fields).filter((name) => !carried.has(name));

@@ -79,7 +79,9 @@ function walk(walker: Walker, fields: Fields, above: Inherited, { tier, weight, 
   const isShared = mode === 'loadbalance';
   const shared = isShared ? (tier ?? walker.nextTier++) : tier;
   if (tier !== null && !isShared && targets.length > 1) {
-    walker.note(`${place}: fallbacks of one target of a load balancer are balanced with the others`);
+    walker.note(
+      `${place}: the fallbacks of one target of a load balancer become targets of the load balancer themselves`,
+    );
   }
   return targets.flatMap((target, index) => {
     const share = isShared ? Math.max(1, Math.round((countOf(target.weight) ?? 1) * 100)) : weight;
@@ -96,7 +98,7 @@ function readTarget(walker: Walker, fields: Fields, place: string): Pick<Target,
   const known = told === undefined ? null : knownProvider(told);
   if (known === null) {
     walker.note(
-      `${place}: left out: ${told === undefined ? 'it names no provider' : `no protocol is known of "${told}"`}`,
+      `${place}: skipped: ${told === undefined ? 'it names no provider' : `the protocol of "${told}" is not known`}`,
     );
     return null;
   }
@@ -131,9 +133,9 @@ const LEFT_OUT = [
 function noteLeftOut({ note }: Walker, fields: Fields, place: string): void {
   for (const name of LEFT_OUT) if (fields[name] !== undefined) note(`${place}.${name}: not imported`);
   if (fieldsOf(fields.strategy).on_status_codes !== undefined) {
-    note(`${place}.strategy.on_status_codes: not imported; what is tried again is in docs/failures.md`);
+    note(`${place}.strategy.on_status_codes: not imported; docs/failures.md says which failures are retried`);
   }
   const { model: _, ...others } = camelless(fieldsOf(fields.override_params));
   for (const name of Object.keys(others))
-    note(`${place}.override_params.${name}: not imported: requests have it themselves`);
+    note(`${place}.override_params.${name}: not imported: set it in each request`);
 }

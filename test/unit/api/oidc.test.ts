@@ -277,7 +277,7 @@ describe('roles', () => {
 test.each([
   [{ issuer: 'http://login.example.com' }, 'must be https'],
   [{ issuer: 'https://login.microsoftonline.com/common/v2.0' }, 'must name your tenant'],
-  [{ client_secret_file: '/run/secrets/oidc' }, 'give one of'],
+  [{ client_secret_file: '/run/secrets/oidc' }, 'set only one of'],
 ])('a configuration with %o is refused', (change, message) => {
   expect(() => settingsWith(change)).toThrow(message);
 });

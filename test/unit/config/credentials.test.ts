@@ -35,7 +35,7 @@ test('a secret comes from exactly one place', () => {
   expect(parse({ 'Not a name': { api_key: 'a' } }).success).toBe(false);
   const both = parse({ one: { api_key: 'a' } }, { api_key: 'b' }).data!;
   expect(checkReferences(both)).toEqual([
-    { path: 'providers.acme.credentials', message: expect.stringContaining('either') },
+    { path: 'providers.acme.credentials', message: expect.stringContaining('not both') },
   ]);
 });
 
@@ -66,7 +66,7 @@ test('a command has a bounded time, and what it printed is told to nobody', asyn
   expect(good.credential.secret()).toBe('printed-secret-1');
   const bad = credentialOf({ command: program('console.log("printed-secret-1"); process.exit(3)') });
   await bad.credential.renew();
-  expect(bad.troubles).toEqual([expect.stringMatching(/ended with 3$/)]);
+  expect(bad.troubles).toEqual([expect.stringMatching(/exited with 3$/)]);
   const slow = credentialOf({ command: program('setTimeout(() => {}, 60000)'), timeout_ms: 300 });
   await slow.credential.renew();
   expect(slow.troubles).toEqual([expect.stringMatching(/took too long$/)]);

@@ -28,5 +28,5 @@ test('names are free, settings are not', () => {
 
 test('every setting of the page has a type, those of a section that may be false among them', () => {
   expect(configurationPage()).not.toContain('undefined');
-  expect(configurationPage()).toContain('| `server.websockets.connections_per_key` | whole number |');
+  expect(configurationPage()).toContain('| `server.websockets.connections_per_key` | integer |');
 });

@@ -127,7 +127,7 @@ describe('LiteLLM', () => {
       'master_key',
       'redis_host',
       'max_tokens',
-      'no models of the list',
+      'fallbacks that are not in model_list',
     ]) {
       expect(named).toContain(part);
     }
@@ -209,7 +209,7 @@ test('LiteLLM’s extra_headers may refer to the environment; a base_model witho
   expect(notes).toEqual(
     expect.arrayContaining([
       expect.stringContaining('extra_headers.x-none'),
-      expect.stringContaining('model_info: base_model is not carried'),
+      expect.stringContaining('model_info: base_model is not imported'),
     ]),
   );
 });

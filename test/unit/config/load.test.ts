@@ -101,7 +101,7 @@ describe('references that lead nowhere', () => {
     [
       'a provider that is no preset and has no address',
       'providers: { acme: { protocols: [openai-chat] } }',
-      'providers.acme.base_url: missing: the provider has no preset',
+      'providers.acme.base_url: missing: set it, or name a preset',
     ],
     [
       'a fallback to an unknown model',
@@ -121,17 +121,17 @@ describe('references that lead nowhere', () => {
     [
       'a preset of such a name',
       'providers: { constructor: { protocols: [openai-chat] } }',
-      'providers.constructor.base_url: missing: the provider has no preset',
+      'providers.constructor.base_url: missing: set it, or name a preset',
     ],
     [
       'one id for two different deployments',
       'providers: { openai: {} }\nmodels: { a: { deployments: [{ provider: openai, model: m }, { provider: openai, model: m, limits: { rpm: 1 } }] } }',
-      'models.a.deployments.1: two different deployments are called "openai/m": give one an id',
+      'models.a.deployments.1: two different deployments are called "openai/m": set a different id on one of them',
     ],
     [
       'a wildcard deployment under a plain name',
       'providers: { openai: {} }\nmodels: { a: { deployments: [{ provider: openai, model: "*" }] } }',
-      'models.a.deployments.0.model: a wildcard needs a wildcard in the model’s name',
+      'models.a.deployments.0.model: a wildcard is only allowed if the model’s name has one',
     ],
   ])('%s', (_name, text, expected) => {
     expect(references(text)).toEqual([expected]);

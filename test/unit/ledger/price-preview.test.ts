@@ -172,7 +172,7 @@ describe('a price that changes on a day', () => {
   });
 
   test.each([
-    [[{ from: '2026-13-01', input: 1, output: 1 }], 'must be a day'],
+    [[{ from: '2026-13-01', input: 1, output: 1 }], 'must be a date'],
     [[changes[1]!, changes[0]!], 'must be later'],
     [[{ input: 1, output: 1 }], 'expected string'],
   ])('is refused where its days are wrong (%#)', (wrong, reason) => {
