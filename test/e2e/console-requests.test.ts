@@ -43,6 +43,27 @@ test('a failover is seen in the waterfall: the attempt that failed, the one that
   await answered.click();
   await page.getByText('tokens per second').waitFor();
   await page.getByText('answered by secondary').waitFor();
+
+  // All of it came with the first byte: there is no time in between to count tokens over.
+  const whole = await ask(broker.url, { prompt: 'A question', model: 'pair' });
+  await the.go(`/requests/${whole.headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Attempt 1 · primary.*ok/ }).click();
+  await page.getByText('tokens per second, over the whole call').waitFor();
+});
+
+test('an attempt that is opened before its entry is in the books is completed without a reload', async () => {
+  const { headers } = await ask(broker.url, { prompt: 'A question', model: 'pair', stream: true });
+  let isHeldBack = true;
+  await page.route('**/admin/requests/req_*', async (route) => {
+    const answer = await route.fetch();
+    const request = (await answer.json()) as { attempts: object[] };
+    await route.fulfill({ response: answer, json: isHeldBack ? { ...request, attempts: [] } : request });
+  });
+  await the.go(`/requests/${headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Attempt 1 · primary.*ok/ }).click();
+  await page.getByText('A call to a provider whose entry in the books is not written yet.').waitFor();
+  isHeldBack = false;
+  await page.getByText('tokens per second').waitFor();
 });
 
 test('the waterfall says how an answer grew, who was not asked and why, where a broken answer was taken up', async () => {

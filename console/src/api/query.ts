@@ -15,15 +15,15 @@ export const queries = new QueryClient({
 });
 queries.mount();
 
-interface Options {
-  /** Refresh interval while the page is visible. */
-  everyMs?: number;
+interface Options<T> {
+  /** Refresh interval while the page is visible. A function must be a constant; it returns false when the data is final. */
+  everyMs?: number | ((data: T | undefined) => number | false);
   isOff?: boolean;
 }
 
 export type Result<T> = Pick<QueryObserverResult<T>, 'data' | 'error' | 'isPending' | 'refetch'>;
 
-export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = false }: Options = {}): Result<T> {
+export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = false }: Options<T> = {}): Result<T> {
   const name = JSON.stringify([path, query]);
   const observer = useMemo(
     () =>
@@ -31,7 +31,7 @@ export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = 
         queryKey: [path, query],
         queryFn: () => get<T>(path, query),
         enabled: !isOff,
-        ...(everyMs === undefined ? {} : { refetchInterval: everyMs }),
+        refetchInterval: typeof everyMs === 'function' ? ({ state }) => everyMs(state.data) : (everyMs ?? false),
       }),
     [name, everyMs, isOff],
   );

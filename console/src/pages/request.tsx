@@ -1,9 +1,10 @@
 // One request: waterfall, cost, answer, actions.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso';
 import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
+import { isRunning, untilFinal } from '../api/request.ts';
 import type { ApiKey, RequestDetail } from '../api/types.ts';
 import { Action, Button } from '../parts/actions.tsx';
 import { serverNow } from '../parts/clock.ts';
@@ -30,23 +31,12 @@ import { canReplay, Elsewhere, ReplayDialog, Replays } from '../waterfall/what-i
 export default function RequestPage() {
   const { params } = useRoute();
   const id = params.id ?? '';
-  const [everyMs, setEvery] = useState<number | undefined>(1_000);
-  const found = useQuery<RequestDetail>(
-    `/requests/${encodeURIComponent(id)}`,
-    {},
-    everyMs === undefined ? {} : { everyMs },
-  );
-  const isOpen = found.data === undefined || isRunning(found.data);
-  useEffect(() => setEvery(isOpen ? 1_000 : undefined), [isOpen]);
+  const found = useQuery<RequestDetail>(`/requests/${encodeURIComponent(id)}`, {}, { everyMs: untilFinal });
   return (
     <Page title="Request" more={found.data === undefined ? null : <Actions request={found.data} />}>
       <Loaded of={found}>{(request) => <Request request={request} />}</Loaded>
     </Page>
   );
-}
-
-function isRunning({ status, finished_at: end }: RequestDetail): boolean {
-  return ['queued', 'running', 'cancelling'].includes(status) || end === null;
 }
 
 function Request({ request }: { request: RequestDetail }) {
@@ -190,7 +180,7 @@ function Actions({ request }: { request: RequestDetail }) {
   const [isReplaying, setReplaying] = useState(false);
   return (
     <>
-      {isRunning(request) && request.finished_at === null ? (
+      {isRunning(request) ? (
         <Action
           kind="danger"
           needs="operator"

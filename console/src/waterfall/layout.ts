@@ -62,6 +62,9 @@ const COLOURS: Record<PartKind, string> = {
   other: '--shape-other',
 };
 
+/** The id of the row of what runs now. */
+export const NOW = 'now';
+
 /** Shorter hand-overs are not shown. */
 const SHOWN_OTHER_MS = 5;
 
@@ -81,7 +84,7 @@ export function layOut(request: RequestDetail, nowMs: number, samples: readonly 
     .map((part, index): Row => {
       const attempt = part.attempt === undefined ? null : (byNumber.get(part.attempt) ?? null);
       return {
-        id: `${index}-${part.kind}`,
+        id: part.attempt === undefined ? `${index}-${part.kind}` : `attempt-${part.attempt}`,
         label: labelOf(part),
         why: whyOf(part),
         pieces: piecesOf(part, place, attempt),
@@ -186,7 +189,7 @@ function openRow(
   const isQueued = status === 'queued';
   const came = frames > 0 ? `${frames} frames came so far` : null;
   return {
-    id: 'now',
+    id: NOW,
     label: isQueued ? 'Waits now' : 'Runs now',
     why: queue?.waits_for ?? came ?? queue?.provider ?? null,
     pieces: isQueued

@@ -3,13 +3,13 @@ import { useState } from 'preact/hooks';
 import type { Attempt, RequestDetail, TimelinePart } from '../api/types.ts';
 import { count, duration, isFailed, usd, words } from '../parts/format.ts';
 import { Badge, Outcome, type Pair, Pairs } from '../parts/panel.tsx';
-import { growthOf, layOut, type Point, type Row, type Sample } from './layout.ts';
+import { growthOf, layOut, NOW, type Point, type Row, type Sample } from './layout.ts';
 
 interface RowProps {
   row: Row;
   isOpen: boolean;
   onToggle: () => void;
-  costs: RequestDetail['cost_parts'];
+  request: RequestDetail;
 }
 
 interface WaterfallProps {
@@ -21,7 +21,9 @@ interface WaterfallProps {
 
 export function WaterfallView({ request, nowMs, samples = [] }: WaterfallProps) {
   const { rows, ticks, shares } = layOut(request, nowMs, samples);
-  const [open, setOpen] = useState<string | null>(null);
+  const [opened, setOpen] = useState<string | null>(null);
+  // What ran when it was opened has ended since: the last row is that phase.
+  const open = opened === NOW && rows.every(({ id }) => id !== NOW) ? (rows.at(-1)?.id ?? null) : opened;
   return (
     <div class="form">
       <div class="ribbon" aria-hidden="true">
@@ -54,7 +56,7 @@ export function WaterfallView({ request, nowMs, samples = [] }: WaterfallProps) 
             key={row.id}
             row={row}
             isOpen={open === row.id}
-            costs={request.cost_parts}
+            request={request}
             onToggle={() => setOpen(open === row.id ? null : row.id)}
           />
         ))}
@@ -63,7 +65,7 @@ export function WaterfallView({ request, nowMs, samples = [] }: WaterfallProps) 
   );
 }
 
-function RowView({ row, isOpen, onToggle, costs }: RowProps) {
+function RowView({ row, isOpen, onToggle, request }: RowProps) {
   const { label, why, pieces, marks, tookMs, attempt, kind } = row;
   const isBad = kind === 'attempt' && isFailed(row.part?.outcome);
   return (
@@ -94,7 +96,7 @@ function RowView({ row, isOpen, onToggle, costs }: RowProps) {
           {attempt === null ? (
             <PartDetail row={row} />
           ) : (
-            <AttemptDetail attempt={attempt} part={row.part} costs={costs} />
+            <AttemptDetail attempt={attempt} part={row.part} request={request} />
           )}
         </div>
       ) : null}
@@ -134,23 +136,21 @@ function PartDetail({ row: { kind, why, tookMs } }: { row: Row }) {
 interface AttemptProps {
   attempt: Attempt;
   part: TimelinePart | null;
-  costs: RequestDetail['cost_parts'];
+  request: RequestDetail;
 }
 
-function AttemptDetail({ attempt, part, costs }: AttemptProps) {
+function AttemptDetail({ attempt, part, request }: AttemptProps) {
   const { usage, first_byte_ms: firstMs } = attempt;
   const ms = attempt.duration_ms ?? 0;
-  const streamMs = firstMs === null ? 0 : ms - firstMs;
-  const speed = streamMs > 0 && usage.output_tokens > 0 ? (usage.output_tokens / streamMs) * 1_000 : null;
   const pairs: Pair[] = [
     ['Outcome', <Outcome key="outcome" code={attempt.outcome} />],
     ['Asked', `${attempt.model} at ${attempt.provider}`],
     ['First byte', firstMs === null ? 'none came' : duration(firstMs)],
     ['Whole call', duration(ms)],
-    ['Output speed', speed === null ? '–' : `${speed.toFixed(1)} tokens per second`],
+    ['Output speed', speedOf(attempt, request.stream)],
     ['Input', `${count(usage.input_tokens)} tokens, ${count(usage.cached_input_tokens)} of them from a cache`],
     ['Output', `${count(usage.output_tokens)} tokens, ${count(usage.reasoning_tokens)} of them thoughts`],
-    ['Cost', <CostOf key="cost" attempt={attempt} costs={costs} />],
+    ['Cost', <CostOf key="cost" attempt={attempt} costs={request.cost_parts} />],
   ];
   if (part?.frames !== undefined) pairs.push(['Frames sent', count(part.frames)]);
   if (part?.rescue !== undefined) pairs.push(['Rescue', RESCUED[part.rescue]]);
@@ -163,6 +163,18 @@ function AttemptDetail({ attempt, part, costs }: AttemptProps) {
       {part === null || firstMs === null ? null : <Growth attempt={attempt} part={part} firstMs={firstMs} />}
     </div>
   );
+}
+
+/**
+ * A whole answer has no time between its first byte and its end, and neither has a stream that came in one piece: their speed
+ * is that of the whole call.
+ */
+function speedOf({ usage, first_byte_ms: firstMs, duration_ms: durationMs }: Attempt, isStream: boolean): string {
+  if (usage.output_tokens === 0) return '–';
+  const ms = Math.max(1, durationMs ?? 0);
+  const streamMs = isStream && firstMs !== null ? ms - firstMs : 0;
+  const speed = (usage.output_tokens / (streamMs > 0 ? streamMs : ms)) * 1_000;
+  return `${speed.toFixed(1)} tokens per second${streamMs > 0 ? '' : ', over the whole call'}`;
 }
 
 const RESCUED = {
@@ -196,7 +208,12 @@ function Growth({ attempt, part, firstMs }: { attempt: Attempt; part: TimelinePa
   );
 }
 
-function CostOf({ attempt: { attempt, cost, settlement, unpriced }, costs }: Omit<AttemptProps, 'part'>) {
+interface CostProps {
+  attempt: Attempt;
+  costs: RequestDetail['cost_parts'];
+}
+
+function CostOf({ attempt: { attempt, cost, settlement, unpriced }, costs }: CostProps) {
   const parts = costs.find((one) => one.attempt === attempt)?.parts ?? [];
   return (
     <>

@@ -4,6 +4,7 @@
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
+import { untilFinal } from '../api/request.ts';
 import type { Provider, RequestDetail } from '../api/types.ts';
 import { Button, Dialog, tell } from '../parts/actions.tsx';
 import { serverNow } from '../parts/clock.ts';
@@ -111,7 +112,7 @@ export function Replays({ request }: { request: RequestDetail }) {
 }
 
 function ReplayRow({ id }: { id: string }) {
-  const { data } = useQuery<RequestDetail>(`/requests/${id}`, {}, { everyMs: 3_000 });
+  const { data } = useQuery<RequestDetail>(`/requests/${id}`, {}, { everyMs: untilFinal });
   return data === undefined ? null : <ComparedRow request={data} />;
 }
 

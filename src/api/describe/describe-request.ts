@@ -31,8 +31,9 @@ export async function describeRequest(
 ): Promise<object | null> {
   const view = await context.store.read(requestId).catch(rethrow);
   const isDone = view === null || view.state === 'done';
-  const [history, attempts, answer, links] = await Promise.all([
-    isDone ? findRequest(context.database, requestId) : null,
+  // First, because it is written last: a response that names the end has the attempts before it.
+  const history = isDone ? await findRequest(context.database, requestId) : null;
+  const [attempts, answer, links] = await Promise.all([
     listAttempts(context.database, requestId),
     view?.state === 'done' ? readShown(context, requestId) : null,
     isDone ? context.deadLetters.linksOf(requestId) : { replayOf: view.spec.replayOf ?? null, replays: [] },

@@ -1,5 +1,6 @@
 // Where the parts of a request's life stand in its waterfall.
 import { expect, test } from 'vitest';
+import { isFinal } from '../../../console/src/api/request.ts';
 import type { Attempt, RequestDetail, TimelinePart } from '../../../console/src/api/types.ts';
 import { growthOf, layOut } from '../../../console/src/waterfall/layout.ts';
 
@@ -78,4 +79,38 @@ test.each([
 test('where a broken answer is taken up is marked', () => {
   const [, row] = layOut(request([QUEUE, { ...CALL, rescue: 'continued' }], [attempt()]), 0).rows;
   expect(row).toMatchObject({ why: 'ok, went on with the answer', marks: [{ at: 0.1, kind: 'rescue' }] });
+});
+
+test('a request is read again until its last attempt is in the books', () => {
+  const ended = (change: Partial<RequestDetail>) =>
+    ({
+      ...request([QUEUE, CALL], [attempt()]),
+      finished_at: START / 1_000,
+      error: null,
+      dead_letter: null,
+      ...change,
+    }) as RequestDetail;
+  expect(isFinal(ended({}), START)).toBe(true);
+  expect(isFinal(ended({ finished_at: null }), START)).toBe(false);
+  expect(isFinal(ended({ attempts: [] }), START)).toBe(false);
+  // An entry that the ledger has refused never comes.
+  expect(isFinal(ended({ attempts: [] }), START + 300_000)).toBe(true);
+});
+
+test('a failed request is read again until its dead letter can be there', () => {
+  const failed = {
+    ...request([QUEUE, CALL], [attempt({ outcome: 'upstream_error' })]),
+    finished_at: START / 1_000,
+    error: { code: 'upstream_error', message: null },
+    dead_letter: null,
+  } as unknown as RequestDetail;
+  expect(isFinal(failed, START + 1_000)).toBe(false);
+  expect(isFinal(failed, START + 6_000)).toBe(true);
+  expect(isFinal({ ...failed, dead_letter: { body: 'none', message: '' } } as RequestDetail, START + 1_000)).toBe(true);
+});
+
+test('the row of an attempt keeps its name when another phase is found before it', () => {
+  const [before] = layOut(request([CALL], [attempt()]), 0).rows;
+  const after = layOut(request([QUEUE, CALL], [attempt()]), 0).rows.at(-1);
+  expect(after!.id).toBe(before!.id);
 });

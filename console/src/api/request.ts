@@ -1,0 +1,28 @@
+// One request, read again until nothing about it can change. Its end, its attempts and its dead letter are written one after
+// another, so a response that names the end may still lack the others.
+import { serverNow } from '../parts/clock.ts';
+import type { RequestDetail } from './types.ts';
+
+const EVERY_MS = 1_000;
+/** How long a failed request may take to become a dead letter; whether it does depends on the configuration. */
+const DEAD_LETTER_MS = 5_000;
+/** After this an attempt's entry is not expected any more: the ledger has refused it. */
+const ENTRY_MS = 120_000;
+
+/** The refresh interval of a query for a request. */
+export function untilFinal(request: RequestDetail | undefined): number | false {
+  return request !== undefined && isFinal(request, serverNow()) ? false : EVERY_MS;
+}
+
+export function isRunning({ status }: RequestDetail): boolean {
+  return ['queued', 'running', 'cancelling'].includes(status);
+}
+
+export function isFinal(request: RequestDetail, nowMs: number): boolean {
+  const { finished_at: finishedAt, timeline, attempts, error, dead_letter: letter } = request;
+  if (finishedAt === null) return false;
+  const sinceMs = nowMs - finishedAt * 1_000;
+  if (error != null && letter === null && sinceMs < DEAD_LETTER_MS) return false;
+  const known = new Set(attempts.map(({ attempt }) => attempt));
+  return timeline.every(({ attempt }) => attempt === undefined || known.has(attempt)) || sinceMs > ENTRY_MS;
+}
