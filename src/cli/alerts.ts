@@ -9,6 +9,7 @@ import { formatTable, print } from './terminal.ts';
 interface AlertOptions extends AdminOptions {
   type?: AlertType;
   limit: number;
+  current?: boolean;
   json: boolean;
 }
 
@@ -18,21 +19,31 @@ export function alertsCommand(environment: () => Environment): Command {
       'budgets and balances at a threshold, keys that expire, refused credentials, unusual spending, bills that differ; newest first',
     )
     .addOption(new Option('--type <type>', 'only these').choices(ALERT_TYPES))
+    .option('--current', 'only those that last')
     .option('--limit <count>', 'at most', wholeNumber, 50);
   return adminArguments(command).action((options: AlertOptions) => show(environment(), options));
 }
 
-async function show(environment: Environment, { type, limit, ...options }: AlertOptions): Promise<void> {
-  const query = { limit, ...(type === undefined ? {} : { type }) };
+async function show(environment: Environment, { type, limit, current, ...options }: AlertOptions): Promise<void> {
+  const query = {
+    limit,
+    ...(type === undefined ? {} : { type }),
+    ...(current === true ? { state: 'current' as const } : {}),
+  };
   const { data } = await dataOf(createAdminClient(options, environment).GET('/admin/alerts', { params: { query } }));
   if (options.json) return print(JSON.stringify(data));
   if (data.length === 0) return print('There was nothing to tell.');
-  const rows = data.map(({ created_at: at, type: what, data: payload }) => [
-    at.slice(0, 19).replace('T', ' '),
+  const rows = data.map(({ created_at: at, ended_at: end, type: what, data: payload }) => [
+    shortTime(at),
+    end === null ? 'lasts' : shortTime(end),
     what,
     sentenceOf(what, payload as Record<string, unknown>),
   ]);
-  print(formatTable(['TOLD (UTC)', 'ALERT', 'ABOUT'], rows));
+  print(formatTable(['TOLD (UTC)', 'OVER (UTC)', 'ALERT', 'ABOUT'], rows));
+}
+
+function shortTime(time: string): string {
+  return time.slice(0, 19).replace('T', ' ');
 }
 
 function sentenceOf(type: AlertType, data: Record<string, unknown>): string {

@@ -428,7 +428,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alerts about money, newest first: budgets that fill, unusual spending, bills that differ */
+        /** Alerts, newest first: budgets and balances at a threshold, expiries, refused credentials, unusual spending, bills that differ */
         get: operations["listAlerts"];
         put?: never;
         post?: never;
@@ -1002,6 +1002,8 @@ export interface components {
                  * @description UTC.
                  */
                 created_at: string;
+                /** @description Null while it lasts. */
+                ended_at: string | null;
                 /** @description As webhooks have it (docs/webhooks.md). */
                 data: {
                     [key: string]: unknown;
@@ -3665,6 +3667,7 @@ export interface operations {
                 limit?: number;
                 type?: "budget.threshold_reached" | "credits.low" | "account.expiring" | "provider.credential_refused" | "spend.anomaly" | "reconciliation.differs" | "alert.resolved";
                 before?: string;
+                state?: "current" | "over";
             };
             header?: never;
             path?: never;

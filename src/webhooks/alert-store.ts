@@ -1,7 +1,10 @@
 // Alerts in SQL. Each is reported once, over the whole fleet and across restarts: its row and its webhook event are written in
 // one transaction, and a constraint refuses a second row for the same thing.
+import type { ExpressionBuilder, Selectable } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
 import { asNumber, type Database } from '../storage/database.ts';
+import type { Tables } from '../storage/tables.ts';
+import type { AlertsTable } from '../storage/webhook-tables.ts';
 
 export const ALERT_TYPES = [
   'budget.threshold_reached',
@@ -29,7 +32,18 @@ export interface Alert {
   id: string;
   type: AlertType;
   createdAtMs: number;
+  /** Null while it lasts. A notice that another alert is resolved ends when it begins. */
+  endedAtMs: number | null;
   payload: object;
+}
+
+export interface AlertQuery {
+  limit: number;
+  type?: AlertType | undefined;
+  /** Id of an alert: those older than it. */
+  before?: string | undefined;
+  /** `current`: those that last. `over`: those that have ended. Both leave out the notices that say so. */
+  state?: 'current' | 'over' | undefined;
 }
 
 export interface AlertStore {
@@ -41,14 +55,17 @@ export interface AlertStore {
    * Marks an alert as resolved, so that it can be raised again, and reports that once unless `isQuiet`. False if it was not open.
    */
   resolve(once: string, nowMs: number, isQuiet?: boolean): Promise<boolean>;
-  /** Newest first. @param before id of an alert: those older than it. */
-  list(query: { limit: number; type?: AlertType | undefined; before?: string | undefined }): Promise<Alert[]>;
+  /** Newest first. */
+  list(query: AlertQuery, nowMs: number): Promise<Alert[]>;
   prune(nowMs: number): Promise<void>;
 }
 
 /** `once` of a resolved alert ends with this and its id. */
 const RESOLVED = '#resolved:';
 const RESOLVED_KEPT_MS = 100 * 86_400_000;
+const HOUR_MS = 3_600_000;
+/** The next day's bill is compared after this time. */
+const BILL_MS = 24 * HOUR_MS;
 
 async function insert(transaction: Database, alert: NewAlert): Promise<boolean> {
   const { type, once, keyId = '', payload, expiresAtMs } = alert;
@@ -66,6 +83,35 @@ async function insert(transaction: Database, alert: NewAlert): Promise<boolean> 
     .values({ id: `evt_${id}`, type, key_id: keyId, subject_id: id, created_at_ms: now, payload: text })
     .execute();
   return true;
+}
+
+function hourOf(unixMs: number): number {
+  return Math.floor(unixMs / HOUR_MS) * HOUR_MS;
+}
+
+/** Unusual spending is about the hour in which it was found, a bill about one day; all others last until they are resolved. */
+function isCurrent(where: ExpressionBuilder<Tables, 'alerts'>, nowMs: number) {
+  return where.and([
+    where('once', 'not like', `%${RESOLVED}%`),
+    where.or([where('type', '<>', 'spend.anomaly'), where('created_at', '>=', hourOf(nowMs))]),
+    where.or([where('type', '<>', 'reconciliation.differs'), where('created_at', '>', nowMs - BILL_MS)]),
+  ]);
+}
+
+type AlertRow = Pick<Selectable<AlertsTable>, 'type' | 'once' | 'created_at' | 'expires_at'>;
+
+/** As `isCurrent` has it. */
+function endOf({ type, once, created_at, expires_at }: AlertRow, nowMs: number): number | null {
+  const createdAtMs = asNumber(created_at);
+  if (type === 'alert.resolved') return createdAtMs;
+  if (once.includes(RESOLVED)) return asNumber(expires_at!) - RESOLVED_KEPT_MS;
+  const ends =
+    type === 'spend.anomaly'
+      ? hourOf(createdAtMs) + HOUR_MS
+      : type === 'reconciliation.differs'
+        ? createdAtMs + BILL_MS
+        : Number.POSITIVE_INFINITY;
+  return ends <= nowMs ? ends : null;
 }
 
 export function createAlertStore(database: Database): AlertStore {
@@ -109,15 +155,21 @@ export function createAlertStore(database: Database): AlertStore {
           expiresAtMs: nowMs + RESOLVED_KEPT_MS,
         });
       }),
-    async list({ limit, type, before }) {
-      let query = database.selectFrom('alerts').select(['id', 'type', 'created_at', 'payload']);
+    async list({ limit, type, before, state }, nowMs) {
+      let query = database.selectFrom('alerts').select(['id', 'type', 'once', 'created_at', 'expires_at', 'payload']);
       if (type !== undefined) query = query.where('type', '=', type);
       if (before !== undefined) query = query.where('id', '<', before);
+      if (state !== undefined) {
+        query = query
+          .where('type', '<>', 'alert.resolved')
+          .where((where) => (state === 'current' ? isCurrent(where, nowMs) : where.not(isCurrent(where, nowMs))));
+      }
       const rows = await query.orderBy('id', 'desc').limit(limit).execute();
       return rows.map((row) => ({
         id: row.id,
         type: row.type as AlertType,
         createdAtMs: asNumber(row.created_at),
+        endedAtMs: endOf(row, nowMs),
         payload: JSON.parse(row.payload) as object,
       }));
     },

@@ -1,6 +1,6 @@
 // Checks budgets, spending and bills periodically, and raises alerts. One process of the fleet checks at a time, by a lock in
 // Redis; that each alert is sent once is guaranteed by the store (src/webhooks/alert-store.ts), not by this lock.
-import { reachedThresholds } from '#src/accounts/budget-thresholds.ts';
+import { type ReachedThreshold, reachedThresholds } from '#src/accounts/budget-thresholds.ts';
 import type { AlertSettings } from '#src/config/alert-schema.ts';
 import type { Runtime } from '#src/config/runtime.ts';
 import { formatUsd, parseUsd } from '#src/contracts/money.ts';
@@ -9,7 +9,7 @@ import type { Database } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
-import { createAlertStore, type NewAlert } from '#src/webhooks/alert-store.ts';
+import { type AlertStore, createAlertStore, type NewAlert } from '#src/webhooks/alert-store.ts';
 import { watchAccounts } from './watch-accounts.ts';
 
 export interface MoneyWatchOptions {
@@ -70,7 +70,7 @@ export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void
   };
   return async () => {
     const now = Date.now();
-    await watchBudgets(options, now, raise);
+    await watchBudgets(options, store, now, raise);
     await watchAccounts({ options, store, raise, nowMs: now });
     if (alerts.spend.enabled) {
       for (const anomaly of await anomalies.find(now)) await raise(anomalyAlert(anomaly, now));
@@ -82,29 +82,64 @@ export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void
 
 type Raise = (alert: NewAlert) => Promise<void>;
 
-async function watchBudgets(options: MoneyWatchOptions, now: number, raise: Raise): Promise<void> {
+/** Of each budget one alert lasts, that of the highest threshold, until its period is over or the budget is changed. */
+async function watchBudgets(options: MoneyWatchOptions, store: AlertStore, now: number, raise: Raise): Promise<void> {
   const { budget_percent: percents } = options.runtime.configuration.alerts;
-  if (percents.length === 0) return;
-  for await (const { budget, name, percent, spent } of reachedThresholds(options, percents, now)) {
-    const { account, owner, period, since, limit } = budget;
-    await raise({
-      type: 'budget.threshold_reached',
-      // A changed budget has new thresholds.
-      once: `budget:${account}:${limit}:${percent}`,
-      ...(owner.kind === 'key' ? { keyId: owner.id } : {}),
-      ...(since === null ? {} : { expiresAtMs: now + KEPT_MS }),
-      payload: {
-        account: owner.id,
-        account_kind: owner.kind,
-        account_name: name,
-        period,
-        period_start: since,
-        percent,
-        budget_usd: formatUsd(BigInt(limit)),
-        spent_usd: formatUsd(spent),
-      },
-    });
+  const told = await toldBudgets(store);
+  const close = async (subject: string, levels: readonly number[]) => {
+    for (const level of levels) await store.resolve(`${subject}:${level}`, now, true);
+  };
+  for await (const reached of reachedThresholds(options, percents, now)) {
+    const subject = subjectOf(reached);
+    const levels = told.get(subject) ?? [];
+    told.delete(subject);
+    const highest = Math.max(reached.percent, ...levels);
+    await close(
+      subject,
+      levels.filter((level) => level < highest),
+    );
+    if (!levels.includes(highest)) await raise(budgetAlert(reached, now));
   }
+  for (const [subject, levels] of told) await close(subject, levels);
+}
+
+const BUDGET = 'budget.threshold_reached' as const;
+
+/** The thresholds that alerts which last are about, by budget. */
+async function toldBudgets(store: AlertStore): Promise<Map<string, number[]>> {
+  const told = new Map<string, number[]>();
+  for (const once of await store.open(BUDGET)) {
+    const end = once.lastIndexOf(':');
+    const subject = once.slice(0, end);
+    told.set(subject, [...(told.get(subject) ?? []), Number(once.slice(end + 1))]);
+  }
+  return told;
+}
+
+/** With its limit: a budget that is changed has thresholds of its own. */
+function subjectOf({ budget: { account, limit } }: ReachedThreshold): string {
+  return `budget:${account}:${limit}`;
+}
+
+function budgetAlert(reached: ReachedThreshold, now: number): NewAlert {
+  const { budget, name, percent, spent } = reached;
+  const { owner, period, since, limit } = budget;
+  return {
+    type: BUDGET,
+    once: `${subjectOf(reached)}:${percent}`,
+    ...(owner.kind === 'key' ? { keyId: owner.id } : {}),
+    ...(since === null ? {} : { expiresAtMs: now + KEPT_MS }),
+    payload: {
+      account: owner.id,
+      account_kind: owner.kind,
+      account_name: name,
+      period,
+      period_start: since,
+      percent,
+      budget_usd: formatUsd(BigInt(limit)),
+      spent_usd: formatUsd(spent),
+    },
+  };
 }
 
 type FoundAnomaly = Awaited<ReturnType<ReturnType<typeof createAnomalyWatch>['find']>>[number];

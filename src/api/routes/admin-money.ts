@@ -27,6 +27,10 @@ export const alertQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_ALERTS).default(50),
   type: z.enum(ALERT_TYPES).optional(),
   before: z.string().max(100).optional().describe('Id of an alert: those that are older.'),
+  state: z
+    .enum(['current', 'over'])
+    .optional()
+    .describe('Those that last, or those that have ended; both without `alert.resolved`.'),
 });
 
 export function registerAdminMoney(admin: FastifyInstance, context: ApiContext): void {
@@ -35,12 +39,14 @@ export function registerAdminMoney(admin: FastifyInstance, context: ApiContext):
   );
 
   admin.get('/alerts', async ({ query }) => {
-    const { limit, type, before } = checkInput(alertQuery, query);
-    const found = await createAlertStore(context.database).list({ limit: limit + 1, type, before });
+    const { limit, type, before, state } = checkInput(alertQuery, query);
+    const store = createAlertStore(context.database);
+    const found = await store.list({ limit: limit + 1, type, before, state }, Date.now());
     const data = found.slice(0, limit).map((alert) => ({
       id: alert.id,
       type: alert.type,
       created_at: new Date(alert.createdAtMs).toISOString(),
+      ended_at: alert.endedAtMs === null ? null : new Date(alert.endedAtMs).toISOString(),
       data: alert.payload,
     }));
     return { object: 'list', data, has_more: found.length > limit };

@@ -51,7 +51,7 @@ describeOnEach(ENGINES, ({ url }) => {
 
   /** Oldest first. */
   const told = async () =>
-    (await createAlertStore(database).list({ limit: 100 }))
+    (await createAlertStore(database).list({ limit: 100 }, Date.now()))
       .map(({ type, payload }): Record<string, unknown> => ({ type, ...payload }))
       .reverse();
   const events = async () =>

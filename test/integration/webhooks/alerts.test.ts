@@ -60,7 +60,10 @@ describeOnEach(ENGINES, ({ url }) => {
   }
 
   const told = async () =>
-    (await createAlertStore(database).list({ limit: 100 })).map(({ type, payload }) => ({ type, ...payload }));
+    (await createAlertStore(database).list({ limit: 100 }, Date.now())).map(({ type, payload }) => ({
+      type,
+      ...payload,
+    }));
   const spend = (account: string, usd: string) =>
     redis.client.hset(keyspace.budget(account), 'spent', parseUsd(usd).toString());
   const month = () => `month:${new Date().toISOString().slice(0, 7)}-01`;
@@ -97,6 +100,57 @@ describeOnEach(ENGINES, ({ url }) => {
       { type: 'budget.threshold_reached', key_id: key.id },
       { type: 'budget.threshold_reached', key_id: key.id },
     ]);
+  });
+
+  test('of a budget the highest threshold lasts, until the budget is changed or its period is over', async () => {
+    const store = createAlertStore(database);
+    const states = async (state: 'current' | 'over', nowMs = Date.now()) =>
+      (await store.list({ limit: 100, state }, nowMs)).map(({ payload, endedAtMs }) => [
+        (payload as { percent?: number }).percent,
+        endedAtMs === null ? null : 'ended',
+      ]);
+    const keys = createKeyStore(database);
+    const budgets = { month: parseUsd('10').toString() };
+    const { key } = await keys.create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
+    await spend(`${key.id}:${month()}`, '5');
+    await look();
+    expect(await states('current')).toEqual([[50, null]]);
+    await spend(`${key.id}:${month()}`, '8');
+    await look();
+    expect(await states('current')).toEqual([[80, null]]);
+    expect(await states('over')).toEqual([[50, 'ended']]);
+    // A correction of what was spent: the threshold was reached nevertheless, and is not told again.
+    await spend(`${key.id}:${month()}`, '7');
+    await look();
+    await spend(`${key.id}:${month()}`, '8');
+    await look();
+    expect(await states('current')).toEqual([[80, null]]);
+    await keys.update(key.id, { ...DEFAULT_KEY_SETTINGS, budgets: { month: parseUsd('100').toString() } });
+    await look();
+    expect(await states('current')).toEqual([]);
+    expect(await told()).toHaveLength(2);
+  });
+
+  test('unusual spending lasts for its hour, a bill until the next one is compared; a notice of an end is no alert', async () => {
+    const store = createAlertStore(database);
+    const now = Date.now();
+    await store.raise({ type: 'spend.anomaly', once: 'a', payload: {} });
+    await store.raise({ type: 'reconciliation.differs', once: 'b', payload: {} });
+    await store.raise({ type: 'provider.credential_refused', once: 'c', payload: {} });
+    const types = async (state: 'current' | 'over', nowMs: number) =>
+      (await store.list({ limit: 100, state }, nowMs)).map(({ type }) => type).sort();
+    expect(await types('current', now)).toEqual([
+      'provider.credential_refused',
+      'reconciliation.differs',
+      'spend.anomaly',
+    ]);
+    expect(await types('over', now + HOUR_MS)).toEqual(['spend.anomaly']);
+    expect(await types('over', now + DAY_MS + 60_000)).toEqual(['reconciliation.differs', 'spend.anomaly']);
+    await store.resolve('c', now);
+    expect(await types('current', now + DAY_MS + 60_000)).toEqual([]);
+    const all = await store.list({ limit: 100 }, now + DAY_MS + 60_000);
+    expect(all.map(({ type }) => type)).toContain('alert.resolved');
+    expect(all.find(({ type }) => type === 'provider.credential_refused')!.endedAtMs).toBe(now);
   });
 
   test('a project’s budget, by receivers of all keys only; one that was changed is told of again', async () => {

@@ -73,7 +73,8 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
   {
     routes: ['GET /admin/alerts'],
     id: 'listAlerts',
-    summary: 'Alerts about money, newest first: budgets that fill, unusual spending, bills that differ',
+    summary:
+      'Alerts, newest first: budgets and balances at a threshold, expiries, refused credentials, unusual spending, bills that differ',
     query: alertQuery,
     answers: ok(
       named(
@@ -85,6 +86,7 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
               id: z.string(),
               type: z.enum(ALERT_TYPES),
               created_at: time,
+              ended_at: time.nullable().describe('Null while it lasts.'),
               data: z.looseObject({}).describe('As webhooks have it (docs/webhooks.md).'),
             }),
           ),
