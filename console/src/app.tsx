@@ -3,14 +3,15 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
 import { resumeSession, signOut, whenSignedOut, whoIsIn } from './api/client.ts';
-import { queries } from './api/query.ts';
+import { CURRENT_ALERTS, queries, useQuery } from './api/query.ts';
 import { Toasts } from './parts/actions.tsx';
-import { Empty, Trouble } from './parts/panel.tsx';
+import { Badge, Empty, Trouble } from './parts/panel.tsx';
 import { toggleTheme, useTheme } from './parts/theme.ts';
 import { SignIn } from './sign-in.tsx';
 
 const PAGES = [
   { path: '/console', title: 'Now', page: lazy(() => import('./pages/now.tsx')) },
+  { path: '/console/alerts', title: 'Alerts', page: lazy(() => import('./pages/alerts.tsx')) },
   { path: '/console/requests', title: 'Requests', page: lazy(() => import('./pages/requests.tsx')) },
   { path: '/console/providers', title: 'Providers', page: lazy(() => import('./pages/providers.tsx')) },
   { path: '/console/batches', title: 'Batches', page: lazy(() => import('./pages/batches.tsx')) },
@@ -97,6 +98,7 @@ function Side({ path }: { path: string }) {
         {PAGES.map((page) => (
           <a key={page.path} href={page.path} {...(isAt(path, page.path) ? { 'aria-current': 'page' as const } : {})}>
             {page.title}
+            {page.title === 'Alerts' ? <CurrentAlerts /> : null}
           </a>
         ))}
       </nav>
@@ -112,6 +114,21 @@ function Side({ path }: { path: string }) {
         </button>
       </div>
     </div>
+  );
+}
+
+/** How many alerts last. */
+function CurrentAlerts() {
+  const current = useQuery<{ data: object[]; has_more: boolean }>(...CURRENT_ALERTS).data;
+  if (current === undefined || current.data.length === 0) return null;
+  return (
+    <>
+      {' '}
+      <Badge tone="bad">
+        {current.data.length}
+        {current.has_more ? '+' : ''}
+      </Badge>
+    </>
   );
 }
 

@@ -17,12 +17,20 @@ beforeEach(() => {
   ({ page, broker } = the);
 });
 
-const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/keys', '/dead-letters', '/webhooks'];
-PAGES.push('/playground', '/simulator', '/operators', '/audit', '/settings');
-PAGES.push('/accounts', '/playground', '/simulator', '/operators', '/audit', '/settings');
+const PAGES = ['', '/alerts', '/requests', '/providers', '/batches', '/money', '/accounts', '/keys', '/dead-letters'];
+PAGES.push('/webhooks', '/playground', '/simulator', '/operators', '/audit', '/settings');
+const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 test('axe finds no fault on any page, light or dark; the focus is seen; none is wider than a small screen', async () => {
   const { headers } = await ask(broker.url, { prompt: 'Hello [[sim on=primary fault=503]]', model: 'pair' });
+  // A row in each table, with all that can be done.
+  await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'lost' });
+  const { id } = await broker.createKey(
+    'a key whose name is so long that it fills a row of its table on a small screen',
+  );
+  await admin(broker, 'PATCH', `/keys/${id}`, { budgets: { day: 0.0002 }, limits: { rpm: 1_000, concurrency: 8 } });
+  await admin(broker, 'POST', '/accounts', { kind: 'organisation', name: 'small', credits: {} });
+  await admin(broker, 'POST', '/webhooks', { url: 'https://receiver.example/with/a/long/path?and=a&long=query' });
   const found: string[] = [];
   for (const path of [...PAGES, `/requests/${headers['x-request-id']}`]) {
     await page.setViewportSize({ width: 1280, height: 900 });
@@ -30,16 +38,25 @@ test('axe finds no fault on any page, light or dark; the focus is seen; none is 
     await the.go(path);
     await page.locator('main .page').waitFor();
     await page.getByText('Loading …').first().waitFor({ state: 'detached' });
-    found.push(...(await faultsOf(path, ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])));
+    found.push(...(await faultsOf(path, WCAG)));
     found.push(...(await unseenFocus(path)));
     await page.emulateMedia({ colorScheme: 'dark' });
     found.push(...(await faultsOf(`${path} in dark`, ['color-contrast'])));
     await page.setViewportSize({ width: 320, height: 640 });
     const wide = Number(await page.evaluate('document.documentElement.scrollWidth'));
     if (wide > 320) found.push(`${path || '/'} is ${wide} px wide on a screen of 320`);
+    const hidden = (await page.evaluate(OUT_OF_SIGHT)) as string[];
+    found.push(...hidden.map((text) => `${path || '/'}: '${text}' is out of sight on a screen of 320`));
+    found.push(...(await faultsOf(`${path} at 320`, WCAG)));
   }
   expect(found).toEqual([]);
 }, 120_000);
+
+/** Controls that are reached by scrolling sideways only. The table of requests is a list of links, which its first column has. */
+const OUT_OF_SIGHT = `[...document.querySelectorAll('main :is(button, input, select, textarea, a)')]
+  .filter((one) => one.checkVisibility() && one.closest('dialog') === null)
+  .filter((one) => one.getBoundingClientRect().right > 320.5 || one.getBoundingClientRect().left < -0.5)
+  .map((one) => (one.textContent || one.getAttribute('aria-label') || one.tagName).slice(0, 40))`;
 
 /** Through the page's own first parts. */
 async function unseenFocus(path: string): Promise<string[]> {
@@ -127,7 +144,7 @@ test('every dialog has a name, keeps the focus, has no fault in light or dark, f
     await dialog.waitFor();
     if (((await dialog.getAttribute('aria-label')) ?? '') === '') found.push(`${path} ${name}: no name`);
     for (const summary of await dialog.locator('summary').all()) await summary.click();
-    found.push(...(await faultsOf(`${path} ${name}`, ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])));
+    found.push(...(await faultsOf(`${path} ${name}`, WCAG)));
     found.push(...(await escapesOf(`${path} ${name}`)));
     await page.emulateMedia({ colorScheme: 'dark' });
     found.push(...(await faultsOf(`${path} ${name} in dark`, ['color-contrast'])));

@@ -43,6 +43,37 @@ test('a budget that runs out is seen, and seen coming', async () => {
   await page.getByText('nothing before').waitFor();
 });
 
+test('an alert is seen in the menu, leads to its cause, and is over when that is mended', async () => {
+  const { id, secret } = await broker.createKey('<b>alarming</b>');
+  await admin(broker, 'PATCH', `/keys/${id}`, { budgets: { day: 0.00025 } });
+  await ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret, more: { max_tokens: 12 } });
+  await waitFor('the alert', async () => {
+    const { json } = await admin<{ data: { data: { account?: string } }[] }>(broker, 'GET', '/alerts?state=current');
+    return json.data.find(({ data }) => data.account === id);
+  });
+  await the.go('/money');
+  await page.getByRole('link', { name: /^Alerts \d/ }).click();
+  const lasting = page
+    .getByRole('region', { name: 'Current' })
+    .first()
+    .getByRole('row', { name: /<b>alarming<\/b>/ });
+  await lasting.getByText(/% of \$0\.00025 \(day from/).waitFor();
+  await lasting.getByRole('link', { name: 'Keys' }).click();
+  await the.heading('Keys');
+  await admin(broker, 'PATCH', `/keys/${id}`, { budgets: { day: 1 } });
+  await waitFor('its end', async () => {
+    const { json } = await admin<{ data: { data: { account?: string } }[] }>(broker, 'GET', '/alerts?state=over');
+    return json.data.find(({ data }) => data.account === id);
+  });
+  await the.go('/alerts');
+  await page
+    .getByRole('region', { name: 'Over' })
+    .first()
+    .getByRole('row', { name: /alarming/ })
+    .waitFor();
+  expect(await lasting.count()).toBe(0);
+});
+
 test('keys: made, shown once, revoked', async () => {
   await the.go('/keys');
   await page.getByRole('button', { name: 'New key …' }).click();

@@ -69,7 +69,13 @@ async function startOver(providers: Providers): Promise<TestBroker> {
   const { api_key: _, ...secondary } = provider(providers.secondary);
   const accounts = { ...base.providers, secondary: { ...secondary, credentials } };
   return startBroker({
-    configuration: { ...base, providers: accounts, models, dead_letters: { bodies: 'plain' } },
+    configuration: {
+      ...base,
+      providers: accounts,
+      models,
+      dead_letters: { bodies: 'plain' },
+      alerts: { check_ms: 1_000 },
+    },
     batches: 1,
   });
 }

@@ -43,6 +43,9 @@ export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = 
   return result;
 }
 
+/** The query for alerts that last, which the menu and their page share. */
+export const CURRENT_ALERTS = ['/alerts', { state: 'current', limit: 100 }, { everyMs: 15_000 }] as const;
+
 /** Refreshes all visible queries under these paths. */
 export function refresh(...paths: string[]): void {
   void queries.invalidateQueries({

@@ -19,10 +19,15 @@ export function isRunning({ status }: RequestDetail): boolean {
 }
 
 export function isFinal(request: RequestDetail, nowMs: number): boolean {
-  const { finished_at: finishedAt, timeline, attempts, error, dead_letter: letter } = request;
+  const { finished_at: finishedAt, error, dead_letter: letter } = request;
   if (finishedAt === null) return false;
   const sinceMs = nowMs - finishedAt * 1_000;
   if (error != null && letter === null && sinceMs < DEAD_LETTER_MS) return false;
+  return hasAttempts(request) || sinceMs > ENTRY_MS;
+}
+
+/** Whether the ledger has all attempts of its timeline. */
+export function hasAttempts({ timeline, attempts }: RequestDetail): boolean {
   const known = new Set(attempts.map(({ attempt }) => attempt));
-  return timeline.every(({ attempt }) => attempt === undefined || known.has(attempt)) || sinceMs > ENTRY_MS;
+  return timeline.every(({ attempt }) => attempt === undefined || known.has(attempt));
 }

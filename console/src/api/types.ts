@@ -33,6 +33,7 @@ export type ApiKey = Schemas['Key'];
 export type Account = Schemas['Account'];
 export type Statement = Schemas['Statement'];
 export type AdminKey = Schemas['AdminKey'];
+export type Alert = Schemas['AlertList']['data'][number];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Batch = Schemas['AnyBatch'];
 export type UsageRow = Schemas['UsageReport']['data'][number];

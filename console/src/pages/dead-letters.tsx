@@ -7,7 +7,19 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { DeadLetter, Page as FoundPage } from '../api/types.ts';
 import { Action, Button, Dialog, tell } from '../parts/actions.tsx';
 import { time, usd } from '../parts/format.ts';
-import { Badge, type Choice, Empty, Loaded, Outcome, Page, Panel, RequestLink, Select, Text } from '../parts/panel.tsx';
+import {
+  Badge,
+  type Choice,
+  Empty,
+  Loaded,
+  Outcome,
+  Page,
+  Panel,
+  RequestLink,
+  Select,
+  Table,
+  Text,
+} from '../parts/panel.tsx';
 import { ReplayDialog } from '../waterfall/what-if.tsx';
 
 type Filter = Record<string, string>;
@@ -75,60 +87,47 @@ export default function DeadLettersPage() {
 function Letters({ letters }: { letters: readonly DeadLetter[] }) {
   const [replaying, setReplaying] = useState<string | null>(null);
   return (
-    <div class="scroll" tabIndex={0}>
-      <table class="plain">
-        <thead>
-          <tr>
-            <th>Failed</th>
-            <th>Request</th>
-            <th>Why</th>
-            <th>Model</th>
-            <th>Provider</th>
-            <th class="end">Cost</th>
-            <th />
+    <>
+      <Table label="Dead letters" heads={['Failed', 'Request', 'Why', 'Model', 'Provider', ['Cost', 'end'], '']}>
+        {letters.map((letter) => (
+          <tr key={letter.id}>
+            <td class="number">{time(letter.failed_at)}</td>
+            <td>
+              <RequestLink id={letter.id} />
+            </td>
+            <td>
+              <Outcome code={letter.error.code} />
+              <div class="muted">{letter.error.message}</div>
+            </td>
+            <td>{letter.model}</td>
+            <td>{letter.provider ?? '–'}</td>
+            <td class="end">{usd(letter.cost_usd)}</td>
+            <td class="end">
+              {letter.replays.length > 0 ? <Badge tone="good">replayed</Badge> : null}{' '}
+              {letter.body === 'none' ? (
+                <Badge title="dead_letters.bodies">body not kept</Badge>
+              ) : (
+                <Button isSmall needs="operator" onClick={() => setReplaying(letter.id)}>
+                  Replay …
+                </Button>
+              )}{' '}
+              <Action
+                isSmall
+                needs="operator"
+                kind="danger"
+                run={async () => {
+                  await call('DELETE', `/dead-letters/${letter.id}`);
+                  refresh('/dead-letters');
+                }}
+              >
+                Delete
+              </Action>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {letters.map((letter) => (
-            <tr key={letter.id}>
-              <td class="number">{time(letter.failed_at)}</td>
-              <td>
-                <RequestLink id={letter.id} />
-              </td>
-              <td>
-                <Outcome code={letter.error.code} />
-                <div class="muted">{letter.error.message}</div>
-              </td>
-              <td>{letter.model}</td>
-              <td>{letter.provider ?? '–'}</td>
-              <td class="end">{usd(letter.cost_usd)}</td>
-              <td class="end">
-                {letter.replays.length > 0 ? <Badge tone="good">replayed</Badge> : null}{' '}
-                {letter.body === 'none' ? (
-                  <Badge title="dead_letters.bodies">body not kept</Badge>
-                ) : (
-                  <Button isSmall needs="operator" onClick={() => setReplaying(letter.id)}>
-                    Replay …
-                  </Button>
-                )}{' '}
-                <Action
-                  isSmall
-                  needs="operator"
-                  kind="danger"
-                  run={async () => {
-                    await call('DELETE', `/dead-letters/${letter.id}`);
-                    refresh('/dead-letters');
-                  }}
-                >
-                  Delete
-                </Action>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
       {replaying === null ? null : <ReplayDialog id={replaying} onClose={() => setReplaying(null)} />}
-    </div>
+    </>
   );
 }
 

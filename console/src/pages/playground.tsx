@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { get, may, send } from '../api/client.ts';
 import { useQuery } from '../api/query.ts';
+import { hasAttempts } from '../api/request.ts';
 import type { ApiKey, RequestDetail } from '../api/types.ts';
 import { tell, withheld } from '../parts/actions.tsx';
 import { count, duration, usd } from '../parts/format.ts';
@@ -177,7 +178,7 @@ const BOOKED_EVERY_MS = 150;
 async function booked(id: string | null): Promise<RequestDetail | null> {
   for (let tries = 0; id !== null && tries < BOOKED_TRIES; tries++) {
     const request = await get<RequestDetail>(`/requests/${id}`).catch(() => null);
-    if (request !== null && request.finished_at !== null && request.attempts.length > 0) return request;
+    if (request !== null && request.finished_at !== null && hasAttempts(request)) return request;
     await new Promise((resolve) => setTimeout(resolve, BOOKED_EVERY_MS));
   }
   return null;

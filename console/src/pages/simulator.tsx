@@ -5,7 +5,7 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { Simulator } from '../api/types.ts';
 import { Action } from '../parts/actions.tsx';
 import { count } from '../parts/format.ts';
-import { Badge, Check, Empty, Loaded, Page, Panel, Select, Text } from '../parts/panel.tsx';
+import { Badge, Check, Empty, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
 
 interface RuleInForce {
   rule: string;
@@ -68,34 +68,24 @@ type Put = (texts: string[]) => Promise<void>;
 function RuleTable({ rules, onPut }: { rules: readonly RuleInForce[]; onPut: Put }) {
   if (rules.length === 0) return <Empty>No fault is on: it answers everything.</Empty>;
   return (
-    <table class="plain">
-      <thead>
-        <tr>
-          <th>Rule</th>
-          <th class="end">Calls it is for</th>
-          <th class="end">Struck</th>
-          <th />
+    <Table label="Faults that are on" heads={['Rule', ['Calls it is for', 'end'], ['Struck', 'end'], '']}>
+      {rules.map(({ rule, matched, fired }, index) => (
+        <tr key={rule}>
+          <td class="mono">{rule}</td>
+          <td class="end">{count(matched)}</td>
+          <td class="end">{fired > 0 ? <Badge tone="bad">{count(fired)}</Badge> : 0}</td>
+          <td class="end">
+            <Action
+              isSmall
+              needs="operator"
+              run={() => onPut(rules.filter((_, at) => at !== index).map((one) => one.rule))}
+            >
+              Off
+            </Action>
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {rules.map(({ rule, matched, fired }, index) => (
-          <tr key={rule}>
-            <td class="mono">{rule}</td>
-            <td class="end">{count(matched)}</td>
-            <td class="end">{fired > 0 ? <Badge tone="bad">{count(fired)}</Badge> : 0}</td>
-            <td class="end">
-              <Action
-                isSmall
-                needs="operator"
-                run={() => onPut(rules.filter((_, at) => at !== index).map((one) => one.rule))}
-              >
-                Off
-              </Action>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 

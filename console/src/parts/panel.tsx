@@ -307,12 +307,19 @@ interface TableProps {
   children: readonly ComponentChildren[];
 }
 
-/** A short table; scrolls horizontally if it is wide, also by keyboard. */
+/**
+ * A short table; scrolls horizontally if it is wide, also by keyboard. On a small screen each row is a card, in which every value
+ * stands behind the title of its column (`--head-1` …), so that actions are never out of sight.
+ */
 export function Table({ label, heads = [], empty, children }: TableProps) {
   if (children.length === 0 && empty !== undefined) return <Empty>{empty}</Empty>;
+  const titles = heads.map((head, index) => [
+    `--head-${index + 1}`,
+    JSON.stringify(typeof head === 'string' ? head : head[0]),
+  ]);
   return (
     <section class="scroll" aria-label={label} tabIndex={0}>
-      <table class="plain">
+      <table class="plain" style={Object.fromEntries(titles)}>
         {heads.length === 0 ? null : (
           <thead>
             <tr>
