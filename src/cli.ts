@@ -35,7 +35,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const program = new Command('sluice')
   .description(
-    'A durable request broker for large language models: one OpenAI-compatible address in front of any provider.',
+    'A durable request broker for large language models: one API in front of all providers.',
   )
   .version(version)
   .option('-c, --config <file>', 'configuration file (default: SLUICE_CONFIG, else sluice.yaml if there is one)')
@@ -85,26 +85,23 @@ function childVariables(environment: Environment): Record<string, string | undef
 program
   .command('start')
   .description(
-    'run everything on this machine: API and workers, with embedded Redis, SQLite and simulator where none is configured',
+    'run everything on this machine: API and workers, with embedded Redis, SQLite and the simulator unless others are configured',
   )
   .option('--host <address>', 'address to listen on (default: HOST, else server.host)')
   .option('--port <port>', 'port to listen on (default: PORT, else server.port)', wholeNumber)
-  .option(
-    '--data <directory>',
-    'where keys, logs, Redis and SQLite keep their files (default: SLUICE_DATA, else .sluice)',
-  )
+  .option('--data <directory>', 'directory for keys, logs, Redis and SQLite (default: SLUICE_DATA, else .sluice)')
   .addOption(
     new Option(
       '--processes <count>',
-      'processes that are an API and a worker (default: one, and more of them up to the cores when they are busy)',
+      'combined API and worker processes (default: one, and up to one per core when they are busy)',
     )
       .argParser(processCount)
       .conflicts(['api', 'workers']),
   )
-  .option('--api <count>', 'API processes, apart from workers (default: half of the cores)', processCount)
-  .option('--workers <count>', 'worker processes, apart from the API (default: half of the cores)', processCount)
-  .option('-v, --verbose', 'logs on the terminal, not in files', false)
-  .addOption(new Option(PLAN_ONLY, 'for a process that supervises').default(false).hideHelp())
+  .option('--api <count>', 'separate API processes (default: half of the cores)', processCount)
+  .option('--workers <count>', 'separate worker processes (default: half of the cores)', processCount)
+  .option('-v, --verbose', 'log to the terminal instead of files', false)
+  .addOption(new Option(PLAN_ONLY, 'for a supervising process').default(false).hideHelp())
   .action(async ({ verbose, planOnly, api, workers, processes, ...place }: Place & Tiers & StartFlags) => {
     const counts = { processes, apis: api, workers };
     const plan = await planStart({ config: configOf(), verbose, ...counts }, environmentFor(place));
@@ -128,7 +125,7 @@ interface WorkerFlags extends HealthOptions {
 /** What a process does that is a worker, alone or beside an API. */
 function workerCommand(command: Command, entry: string): void {
   command
-    .option('-p, --provider <name>', 'serve this provider only (repeatable; default: all)', list)
+    .option('-p, --provider <name>', 'serve only this provider (repeatable; default: all)', list)
     .option('--no-ledger', 'do not write the ledger in this process')
     .option('--no-batches', 'do not run batches in this process')
     .option('--no-webhooks', 'do not deliver webhooks in this process')
@@ -147,14 +144,18 @@ function workerCommand(command: Command, entry: string): void {
 }
 
 workerCommand(
-  program.command('worker').description('run a worker process; several, on several machines, share the load'),
+  program
+    .command('worker')
+    .description('run a worker process; several of them share the load, also on several machines'),
   'workers/inference.ts',
 );
 
 workerCommand(
   program
     .command('combined')
-    .description('run a process that is an API and a worker: less CPU per request and less memory than one of each'),
+    .description(
+      'run a combined API and worker process: needs less CPU per request and less memory than separate ones',
+    ),
   'workers/combined.ts',
 );
 
@@ -169,18 +170,18 @@ program
 
 program
   .command('migrate')
-  .description('bring the tables of the database up to date, and end; every process does so when it starts')
+  .description('apply database migrations and exit; every process does this at startup')
   .action(async () => {
     const { databaseUrl, replyShards } = loadRuntime(configOf(), environmentFor());
     const applied = await migrateDatabase(databaseUrl);
     await makePartitions(databaseUrl, replyShards);
     for (const name of applied) print(name);
-    print(applied.length === 0 ? 'Everything is up to date.' : `${applied.length} migrations were applied.`);
+    print(applied.length === 0 ? 'The database is up to date.' : `${applied.length} migrations were applied.`);
   });
 
 program
   .command('simulate')
-  .description('run the simulator: an OpenAI-compatible provider that misbehaves on command')
+  .description('run the simulator: a provider that produces errors, delays and limits on command')
   .allowUnknownOption()
   .allowExcessArguments()
   .helpOption(false)
@@ -190,7 +191,7 @@ program
 
 program
   .command('check')
-  .description('validate the configuration: reports every fault with file and line')
+  .description('validate the configuration and report every error with file and line')
   .option('--json', 'machine-readable', false)
   .action((options: { json: boolean }) => process.exit(check({ config: configOf(), ...options }, environmentFor())));
 
@@ -200,12 +201,12 @@ const runtime = () => loadRuntime(configOf(), environmentFor());
 
 program
   .command('doctor')
-  .description('look at a running installation and say what to change; exit code 1 for warnings, 2 for errors')
+  .description('inspect a running installation and suggest changes; exit code 1 for warnings, 2 for errors')
   .option('--json', 'machine-readable', false)
   .action(async (options: { json: boolean }) => process.exit(await doctor(options, runtime)));
 
-keyCommands(program.command('keys').description('client keys'), runtime);
-costsCommand(program.command('costs').description('spending, from the ledger'), runtime);
+keyCommands(program.command('keys').description('manage client keys'), runtime);
+costsCommand(program.command('costs').description('report spending from the ledger'), runtime);
 reconcileCommand(program.command('reconcile'), runtime);
 program.addCommand(pricesCommand(runtime));
 program.addCommand(alertsCommand(environmentFor));

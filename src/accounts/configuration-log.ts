@@ -32,7 +32,7 @@ export function createConfigurationLog(options: ConfigurationLogOptions): (reloa
     try {
       if (await isFirst(options, reload)) await store.note(entryOf(options, reload));
     } catch (error) {
-      options.logger.error({ err: error, reload }, 'a change of the configuration is not in the audit log');
+      options.logger.error({ err: error, reload }, 'a configuration change could not be written to the audit log');
     }
   };
 }

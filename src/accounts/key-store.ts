@@ -233,20 +233,17 @@ export async function useConfiguredKey(
 ): Promise<void> {
   const { key, isChanged } = await store.replaceSecret(CONFIGURED_KEY_NAME, secret);
   if (key.revokedAtMs !== null) {
-    logger.warn({ key_id: key.id }, 'SLUICE_API_KEY is a revoked key and cannot be used; choose another');
+    logger.warn({ key_id: key.id }, 'SLUICE_API_KEY is a revoked key; choose another');
   }
   if (!isChanged) return;
-  logger.info(
-    { key_id: key.id, hint: key.hint },
-    'SLUICE_API_KEY has a new secret; the one before is not valid any more',
-  );
+  logger.info({ key_id: key.id, hint: key.hint }, 'SLUICE_API_KEY has changed; the former key is no longer valid');
   await announceKeyChange(redis, keyspace);
 }
 
 /** Throws a FailureError if the name is reserved. */
 export function checkKeyName(name: string): void {
   if (name !== CONFIGURED_KEY_NAME) return;
-  const message = `'name': ${CONFIGURED_KEY_NAME} is the key that the environment chooses; take another name.`;
+  const message = `'name': ${CONFIGURED_KEY_NAME} is reserved for the key of SLUICE_API_KEY; use another name.`;
   throw new FailureError(createFailure('request_malformed', message, { param: 'name' }));
 }
 

@@ -40,29 +40,27 @@ export function settingArguments(command: Command, { isChange }: { isChange: boo
   command
     .option(
       '--budget <usd/period>',
-      `what may be spent, such as 50/month (${BUDGET_PERIODS.join(', ')}; repeatable${isChange ? '; none/month takes one away' : ''})`,
+      `spending limit, such as 50/month (${BUDGET_PERIODS.join(', ')}; repeatable${isChange ? '; none/month removes one' : ''})`,
       budgets,
     )
     .addOption(
-      new Option('--budget-period <period>', 'of a --budget without one (default: total)').choices(BUDGET_PERIODS),
+      new Option('--budget-period <period>', 'period of a --budget that names none (default: total)').choices(
+        BUDGET_PERIODS,
+      ),
     )
-    .option('--model <name>', 'a model that may be used, * as a wildcard (repeatable; default: all)', list)
-    .option('--weight <n>', 'its share of full wait queues relative to others (default: 1)', weight)
-    .option('--batch-weight <n>', 'its share of the batch lane relative to others (default: 1)', weight)
-    .option('--expires <time>', `when it expires, such as 2027-01-31T00:00:00Z${isChange ? ', or never' : ''}`, time)
-    .option(
-      '--metadata <name=value>',
-      `an entry of your own (repeatable${isChange ? '; name= removes one' : ''})`,
-      entries,
-    )
-    .option('--credits', 'its requests are charged to a prepaid balance')
-    .option('--markup <percent>', 'of credits: on top of the cost', percent)
-    .option('--charge-step <usd>', 'of credits: charges are rounded up to a multiple of it (default: 0.0001)', usd);
+    .option('--model <name>', 'allowed model, with * as a wildcard (repeatable; default: all)', list)
+    .option('--weight <n>', 'share of a full wait queue relative to others (default: 1)', weight)
+    .option('--batch-weight <n>', 'share of the batch lane relative to others (default: 1)', weight)
+    .option('--expires <time>', `expiry, such as 2027-01-31T00:00:00Z${isChange ? ', or never' : ''}`, time)
+    .option('--metadata <name=value>', `metadata entry (repeatable${isChange ? '; name= removes one' : ''})`, entries)
+    .option('--credits', 'charge requests to a prepaid balance')
+    .option('--markup <percent>', 'with credits: surcharge on the cost', percent)
+    .option('--charge-step <usd>', 'with credits: charges are rounded up to a multiple of this (default: 0.0001)', usd);
   if (!isChange) return command;
   return command
-    .option('--no-credits', 'nothing is charged to it any more')
-    .option('--all-models', 'every model may be used')
-    .option('--name <name>', 'another name');
+    .option('--no-credits', 'stop charging to a prepaid balance')
+    .option('--all-models', 'allow all models')
+    .option('--name <name>', 'new name');
 }
 
 /** In the form of the administration API: limits, metadata and credits complete, of all others only the changes. */
@@ -111,7 +109,7 @@ function metadataOf({ metadata }: SettingArguments, current: Readonly<Record<str
 function creditsOf({ credits, markup, chargeStep }: SettingArguments, current: ShownSettings['credits']) {
   if (credits === false) return null;
   if (credits === undefined && markup === undefined && chargeStep === undefined) return undefined;
-  if (credits === undefined && current === null) throw new Error('--markup and --charge-step are of --credits');
+  if (credits === undefined && current === null) throw new Error('--markup and --charge-step need --credits');
   return {
     markup_percent: markup ?? current?.markup_percent ?? 0,
     charge_step_usd: chargeStep ?? current?.charge_step_usd ?? 0.0001,
@@ -203,6 +201,6 @@ function time(text: string): string {
 
 function entries(text: string, before: [string, string][] = []): [string, string][] {
   const equals = text.indexOf('=');
-  if (equals <= 0) throw new InvalidArgumentError('takes name=value.');
+  if (equals <= 0) throw new InvalidArgumentError('must be name=value.');
   return [...before, [text.slice(0, equals), text.slice(equals + 1)]];
 }

@@ -41,7 +41,7 @@ export function accountsCommand(environment: () => Environment): Command {
     .addArgument(new Argument('<kind>').choices(['organisation', 'project']))
     .argument('<name>')
     .description('create one; keys join a project by `sluice keys create --project`')
-    .option('--organisation <id>', 'of a project');
+    .option('--organisation <id>', 'organisation that a project belongs to');
   adminArguments(settingArguments(create, { isChange: false }))
     .addHelpText('after', CREATE_EXAMPLES)
     .action(async (kind: 'organisation' | 'project', name: string, options: AccountOptions) => {
@@ -54,7 +54,9 @@ export function accountsCommand(environment: () => Environment): Command {
   const update = root
     .command('update')
     .argument('<id>', 'org_… or proj_…, from `sluice accounts list`')
-    .description('change what holds for all keys below it; what is not named stays. In force within a second');
+    .description(
+      'change its settings, which apply to all keys below it. Settings that are not named stay. Takes effect within a second',
+    );
   adminArguments(settingArguments(update, { isChange: true }))
     .addHelpText('after', UPDATE_EXAMPLES)
     .action(async (id: string, options: AccountOptions) => {
@@ -66,22 +68,24 @@ export function accountsCommand(environment: () => Environment): Command {
       print(options.json ? JSON.stringify(account) : shownAccount(account));
     });
 
-  adminArguments(root.command('list').description('all, revoked ones too')).action(async (options: Options) => {
-    const { data } = await dataOf(client(options).GET('/admin/accounts'));
-    if (options.json) return print(JSON.stringify(data));
-    const rows = data.map(({ id, kind, name, organisation, budgets, credits, revoked_at: revoked }) => [
-      id,
-      kind,
-      name,
-      organisation ?? '',
-      formatBudgets(budgets),
-      credits === null ? '' : 'prepaid',
-      revoked === null ? 'active' : 'revoked',
-    ]);
-    print(formatTable(['ID', 'KIND', 'NAME', 'ORGANISATION', 'BUDGET', 'CREDITS', 'STATE'], rows));
-  });
+  adminArguments(root.command('list').description('list all, including revoked ones')).action(
+    async (options: Options) => {
+      const { data } = await dataOf(client(options).GET('/admin/accounts'));
+      if (options.json) return print(JSON.stringify(data));
+      const rows = data.map(({ id, kind, name, organisation, budgets, credits, revoked_at: revoked }) => [
+        id,
+        kind,
+        name,
+        organisation ?? '',
+        formatBudgets(budgets),
+        credits === null ? '' : 'prepaid',
+        revoked === null ? 'active' : 'revoked',
+      ]);
+      print(formatTable(['ID', 'KIND', 'NAME', 'ORGANISATION', 'BUDGET', 'CREDITS', 'STATE'], rows));
+    },
+  );
 
-  adminArguments(root.command('show').argument('<id>').description('its settings and what it has spent')).action(
+  adminArguments(root.command('show').argument('<id>').description('settings and spending')).action(
     async (id: string, options: Options) => {
       const account = await dataOf(client(options).GET('/admin/accounts/{id}', { params: { path: { id } } }));
       print(options.json ? JSON.stringify(account) : shownAccount(account));
@@ -92,20 +96,20 @@ export function accountsCommand(environment: () => Environment): Command {
     root
       .command('revoke')
       .argument('<id>')
-      .description('revoke it and every key below it, immediately and permanently'),
+      .description('revoke an account and every key below it, immediately and permanently'),
   ).action(async (id: string, options: Options) => {
     const account = await dataOf(client(options).DELETE('/admin/accounts/{id}', { params: { path: { id } } }));
-    print(options.json ? JSON.stringify(account) : `${id} (${account.name}) is revoked.`);
+    print(options.json ? JSON.stringify(account) : `${id} (${account.name}) has been revoked.`);
   });
 
   adminArguments(
     root
       .command('top-up')
-      .argument('<id>', 'a key, a project or an organisation that has credits')
-      .argument('<usd>', 'a negative amount is a correction', signedUsd)
-      .description('add to its prepaid balance'),
+      .argument('<id>', 'a key, project or organisation with credits')
+      .argument('<usd>', 'amount; negative for a correction', signedUsd)
+      .description('add to a prepaid balance'),
   )
-    .option('--note <text>', 'for the statement')
+    .option('--note <text>', 'note for the statement')
     .action(async (id: string, amount: number, options: Options & { note?: string }) => {
       const body = { amount_usd: amount, ...(options.note && { note: options.note }) };
       const done = await dataOf(
@@ -114,7 +118,7 @@ export function accountsCommand(environment: () => Environment): Command {
       print(options.json ? JSON.stringify(done) : `The balance of ${id} is ${done.balance_usd} USD.`);
     });
 
-  adminArguments(root.command('statement').argument('<id>').description('what was paid in and what was charged'))
+  adminArguments(root.command('statement').argument('<id>').description('payments and charges by day'))
     .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
     .option('--to <day>', 'last day')
     .action(async (id: string, options: Options & { from?: string; to?: string }) => {

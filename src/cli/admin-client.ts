@@ -39,14 +39,15 @@ export function createAdminClient({ baseUrl }: AdminOptions, environment: Enviro
     async onResponse({ response }) {
       if (!response.ok) throw new Error(messageOf(await response.text(), response.status));
     },
-    onError: ({ error }) => new Error(`${root} cannot be reached (${causeOf(error)}); --base-url names another server`),
+    onError: ({ error }) =>
+      new Error(`${root} cannot be reached (${causeOf(error)}); use --base-url for another server`),
   });
   return client;
 }
 
 export async function dataOf<T>(call: Promise<{ data?: T }>): Promise<T> {
   const { data } = await call;
-  if (data === undefined) throw new Error('the answer is empty');
+  if (data === undefined) throw new Error('the response is empty');
   return data;
 }
 

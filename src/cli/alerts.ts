@@ -16,11 +16,11 @@ interface AlertOptions extends AdminOptions {
 export function alertsCommand(environment: () => Environment): Command {
   const command = new Command('alerts')
     .description(
-      'budgets and balances at a threshold, keys that expire, refused credentials, unusual spending, bills that differ; newest first',
+      'list alerts, newest first: budgets and balances at a threshold, expiring keys, refused credentials, unusual spending, bills that differ',
     )
-    .addOption(new Option('--type <type>', 'only these').choices(ALERT_TYPES))
-    .option('--current', 'only those that last')
-    .option('--limit <count>', 'at most', wholeNumber, 50);
+    .addOption(new Option('--type <type>', 'only this type').choices(ALERT_TYPES))
+    .option('--current', 'only alerts that are not resolved')
+    .option('--limit <count>', 'number of alerts', wholeNumber, 50);
   return adminArguments(command).action((options: AlertOptions) => show(environment(), options));
 }
 
@@ -32,14 +32,14 @@ async function show(environment: Environment, { type, limit, current, ...options
   };
   const { data } = await dataOf(createAdminClient(options, environment).GET('/admin/alerts', { params: { query } }));
   if (options.json) return print(JSON.stringify(data));
-  if (data.length === 0) return print('There was nothing to tell.');
+  if (data.length === 0) return print('No alerts.');
   const rows = data.map(({ created_at: at, ended_at: end, type: what, data: payload }) => [
     shortTime(at),
-    end === null ? 'lasts' : shortTime(end),
+    end === null ? 'active' : shortTime(end),
     what,
     sentenceOf(what, payload as Record<string, unknown>),
   ]);
-  print(formatTable(['TOLD (UTC)', 'OVER (UTC)', 'ALERT', 'ABOUT'], rows));
+  print(formatTable(['RAISED (UTC)', 'RESOLVED (UTC)', 'ALERT', 'ABOUT'], rows));
 }
 
 function shortTime(time: string): string {
@@ -66,7 +66,7 @@ function sentenceOf(type: AlertType, data: Record<string, unknown>): string {
   }
   if (type === 'alert.resolved') {
     const about = sentenceOf(data.alert_type as AlertType, data.about as Record<string, unknown>);
-    return `over: ${data.alert_type}, ${about}`;
+    return `resolved: ${data.alert_type}, ${about}`;
   }
   return `${data.provider}, ${data.day}: ${(data.differences as string[]).join(', ')}`;
 }

@@ -23,7 +23,7 @@ export function list(value: string, before: string[] | undefined): string[] {
 /** Arguments of commands that call the administration API of a running Sluice. */
 export function adminArguments(command: Command): Command {
   return command
-    .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
+    .option('--base-url <url>', 'address of Sluice (default: SLUICE_BASE_URL, else the instance on this machine)')
     .option('--json', 'machine-readable', false);
 }
 

@@ -40,5 +40,5 @@ function report({ catalogue, configuration, notes }: Runtime, asJson: boolean): 
   print(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
   for (const note of notes) print(`warning: ${note}`);
   for (const id of unpriced)
-    print(`warning: no price is known for deployment ${id}; its calls are recorded with a cost of 0`);
+    print(`warning: no price is known for deployment ${id}; its calls are recorded with cost 0`);
 }

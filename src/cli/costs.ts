@@ -48,19 +48,17 @@ interface ExportOptions extends SelectionOptions {
 
 export function costsCommand(command: Command, runtime: () => Runtime): void {
   selecting(command)
-    .option('--by <dimensions>', `${REPORT_DIMENSIONS.join(', ')}; several with commas`, 'day')
+    .option('--by <dimensions>', `${REPORT_DIMENSIONS.join(', ')}; comma-separated`, 'day')
     .option('--json', 'machine-readable', false)
     .addOption(
-      new Option('--format <format>', 'a file to standard output: csv, JSON by the line, or Parquet').choices(
+      new Option('--format <format>', 'write the report to standard output as csv, JSON lines or Parquet').choices(
         EXPORT_FORMATS,
       ),
     )
     .action((options: CostsOptions) => costs(runtime(), options));
 
-  selecting(command.command('export').description('the rows of the ledger themselves, to standard output'))
-    .addOption(
-      new Option('--format <format>', 'csv (the default), JSON by the line, or Parquet').choices(EXPORT_FORMATS),
-    )
+  selecting(command.command('export').description('write the rows of the ledger to standard output'))
+    .addOption(new Option('--format <format>', 'csv (default), JSON lines or Parquet').choices(EXPORT_FORMATS))
     // Options with these names are parsed by the parent command too.
     .action((_options, self: Command) => exportLedger(runtime(), self.optsWithGlobals<ExportOptions>()));
 }
@@ -68,14 +66,14 @@ export function costsCommand(command: Command, runtime: () => Runtime): void {
 function selecting(command: Command): Command {
   return command
     .addOption(
-      new Option('--per <subject>', 'attempt (calls to providers) or request')
+      new Option('--per <subject>', 'attempt (a call to a provider) or request')
         .choices(REPORT_SUBJECTS)
         .default('attempt'),
     )
     .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
     .option('--to <day>', 'last day')
-    .option('--key <id>', 'one key only')
-    .option('--where <dimension=value>', 'such as lane=batch (repeatable)', list);
+    .option('--key <id>', 'only this key')
+    .option('--where <dimension=value>', 'filter, such as lane=batch (repeatable)', list);
 }
 
 async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
@@ -86,7 +84,7 @@ async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
     await readWholeFrom(database, query),
   ]);
   if (wholeFrom !== null)
-    complain(`Sums by hour, batch, session and tag before ${wholeFrom} are deleted (ledger.keep_hours_days).`);
+    complain(`Sums by hour, batch, session and tag before ${wholeFrom} have been deleted (ledger.keep_hours_days).`);
   if (options.format !== undefined) {
     return writeFile(inTurn(rows.map(reportRow)), reportColumns(groupBy, options.per), options.format);
   }
@@ -105,7 +103,8 @@ async function writeFile(
   columns: readonly ExportColumn[],
   format: ExportFormat,
 ): Promise<void> {
-  if (format === 'parquet' && process.stdout.isTTY) throw new Error('Parquet is no text: send it to a file, > FILE');
+  if (format === 'parquet' && process.stdout.isTTY)
+    throw new Error('Parquet is a binary format: redirect the output to a file, > FILE');
   for await (const piece of encodeRows(rows, columns, format)) {
     // Waits for a slow reader.
     if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
@@ -121,7 +120,7 @@ function selectionOf({ per, from, to, key, where = [] }: SelectionOptions): Sele
     const [name, ...parts] = text.split('=');
     const [dimension, value] = [readDimensions(name!, per)[0]!, parts.join('=')];
     if (dimension === 'hour' && Number.isNaN(Date.parse(value)))
-      throw new Error(`an hour is its beginning, such as hour=2026-11-28T14:00:00Z, not '${value}'`);
+      throw new Error(`an hour must be its start time, such as hour=2026-11-28T14:00:00Z, not '${value}'`);
     return [dimension, value];
   });
   return {
@@ -145,7 +144,7 @@ function readDimensions(text: string, per: ReportSubject): ReportDimension[] {
   const known = dimensionsOf(per);
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !known.includes(name as ReportDimension));
-  if (unknown !== undefined) throw new Error(`a report per ${per} knows ${known.join(', ')}, not '${unknown}'`);
+  if (unknown !== undefined) throw new Error(`a report per ${per} supports ${known.join(', ')}, not '${unknown}'`);
   return names as ReportDimension[];
 }
 
@@ -154,7 +153,7 @@ function toJson({ costPicoUsd, charge, ...row }: ReportRow) {
 }
 
 function toTable(rows: ReportRow[], groupBy: ReportDimension[]): string {
-  if (rows.length === 0) return 'Nothing in the ledger for this selection.';
+  if (rows.length === 0) return 'The ledger has no entries for this selection.';
   const header = [
     ...groupBy.map((name) => name.toUpperCase()),
     'ATTEMPTS',

@@ -29,21 +29,24 @@ const ALL = '/admin/dead-letters';
 const ONE = '/admin/dead-letters/{id}';
 
 export function deadLettersCommand(environment: () => Environment): Command {
-  const root = new Command('dead-letters').description('requests that failed for good: inspect and replay them');
+  const root = new Command('dead-letters').description('inspect and replay requests that failed permanently');
   const client = (options: AdminOptions) => createAdminClient(options, environment());
-  const limit = (command: Command) => command.option('-n, --limit <n>', 'how many at most', wholeNumber, DEFAULT_LIMIT);
+  const limit = (command: Command) =>
+    command.option('-n, --limit <n>', 'most entries to show', wholeNumber, DEFAULT_LIMIT);
 
-  limit(filters(adminArguments(root.command('list').description('newest first')))).action(
+  limit(filters(adminArguments(root.command('list').description('list dead letters, newest first')))).action(
     (options: FilterOptions & { limit: number }) => list(client(options), options),
   );
-  adminArguments(root.command('show').argument('<id>').description('failure, timeline and attempts of one')).action(
+  adminArguments(root.command('show').argument('<id>').description('show failure, timeline and attempts')).action(
     async (id: string, options: AdminOptions) =>
       print(JSON.stringify(await dataOf(client(options).GET(ONE, { params: { path: { id } } })), null, 2)),
   );
-  limit(filters(adminArguments(root.command('replay').argument('[ids...]').description('make new requests from them'))))
-    .option('--all', 'all that match the filter, oldest first, except those replayed before', false)
-    .option('--again', 'include those replayed before', false)
-    .option('--as-model <name>', 'request this model instead')
+  limit(
+    filters(adminArguments(root.command('replay').argument('[ids...]').description('send them again as new requests'))),
+  )
+    .option('--all', 'all that match the filter, oldest first, except those already replayed', false)
+    .option('--again', 'include those already replayed', false)
+    .option('--as-model <name>', 'use this model instead')
     .option('--vendor <provider>', 'use this provider only')
     .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
   filters(
@@ -51,7 +54,7 @@ export function deadLettersCommand(environment: () => Environment): Command {
       root
         .command('delete')
         .argument('[ids...]')
-        .description('permanently: those named, or those that match the filter'),
+        .description('delete permanently: by id, or all that match the filter'),
     ),
   ).action((ids: string[], options: FilterOptions) => remove(client(options), ids, options));
   return root;
@@ -59,12 +62,12 @@ export function deadLettersCommand(environment: () => Environment): Command {
 
 function filters(command: Command): Command {
   return command
-    .option('--model <name>', 'of this model only')
-    .option('--provider <name>', 'failed by this provider only')
+    .option('--model <name>', 'only this model')
+    .option('--provider <name>', 'only failures of this provider')
     .option('--code <code>', 'with this failure code only')
-    .option('--key <id>', 'of this client key only')
-    .option('--from <time>', 'failed on this day or at this time (UTC) or later')
-    .option('--to <time>', 'failed before this time (UTC), or on this day at the latest');
+    .option('--key <id>', 'only this client key')
+    .option('--from <time>', 'failed on or after this day or time (UTC)')
+    .option('--to <time>', 'failed on or before this day, or before this time (UTC)');
 }
 
 function filterOf(options: FilterOptions): Partial<Record<(typeof FILTERS)[number], string>> {
@@ -95,16 +98,16 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
     ...(options.vendor === undefined ? {} : { vendor: options.vendor }),
   };
   if (ids.length === 0) return replayMany(client, change, options);
-  if (options.all) throw new Error('name dead letters or select them with --all and a filter, not both');
+  if (options.all) throw new Error('pass ids, or --all with a filter, not both');
   for (const id of ids) {
     const made = await dataOf(client.POST(`${ONE}/replay`, { params: { path: { id } }, body: change }));
-    print(options.json ? JSON.stringify(made) : `${id} is replayed as ${made.request_id}`);
+    print(options.json ? JSON.stringify(made) : `${id} was replayed as ${made.request_id}`);
   }
 }
 
 async function replayMany(client: AdminClient, change: object, options: ReplayOptions): Promise<void> {
   const filter = filterOf(options);
-  if (!options.all && Object.keys(filter).length === 0) throw new Error('name dead letters, or give a filter or --all');
+  if (!options.all && Object.keys(filter).length === 0) throw new Error('pass ids, a filter or --all');
   const wanted = {
     ...change,
     filter: { ...filter, ...(options.again ? { replayed: null } : {}) },
@@ -113,9 +116,7 @@ async function replayMany(client: AdminClient, change: object, options: ReplayOp
   const report = await dataOf(client.POST(`${ALL}/replay`, { body: wanted }));
   if (options.json) return print(JSON.stringify(report));
   for (const { id, message } of report.failures) complain(`${id}: ${message}`);
-  print(
-    `${report.replayed} of ${report.matched} are replayed${report.failed > 0 ? `, ${report.failed} are not` : ''}.`,
-  );
+  print(`${report.replayed} of ${report.matched} replayed${report.failed > 0 ? `, ${report.failed} failed` : ''}.`);
 }
 
 async function remove(client: AdminClient, ids: readonly string[], options: FilterOptions): Promise<void> {

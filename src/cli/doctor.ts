@@ -69,8 +69,8 @@ async function tried(area: Finding['area'], look: () => Promise<Finding[]>): Pro
   try {
     return await look();
   } catch (error) {
-    const remedy = 'look at its log, and at the rights of the user that Sluice has there';
-    return [{ severity: 'error', area, finding: `cannot be looked at: ${(error as Error).message}`, remedy }];
+    const remedy = 'check its log, and the permissions of the user that Sluice connects as';
+    return [{ severity: 'error', area, finding: `cannot be checked: ${(error as Error).message}`, remedy }];
   }
 }
 
@@ -84,12 +84,12 @@ async function openRedis(address: RedisAddress | null): Promise<RedisClient | Fi
   const failed = (finding: string, remedy: string): Finding => ({ severity: 'error', area: 'redis', finding, remedy });
   if (address === null) {
     return failed(
-      'none is configured, and sluice start has made none here',
+      'none is configured, and sluice start has not created one here',
       'set redis.url or SLUICE_REDIS_URL, or run sluice start',
     );
   }
   return connectRedis(address, 'producer', () => undefined).catch((error: Error) =>
-    failed(error.message, 'start Redis, and let this machine reach it'),
+    failed(error.message, 'start Redis, and make sure that this machine can reach it'),
   );
 }
 
@@ -101,11 +101,11 @@ async function openForReading({ databaseUrl }: Runtime): Promise<Database | Find
       severity: 'note',
       area: 'database',
       finding,
-      remedy: 'it is made at the first start; --config or SLUICE_DATA may name another',
+      remedy: 'it is created at the first start; check --config and SLUICE_DATA',
     };
   }
   return lookIntoDatabase(databaseUrl).catch((error: Error) => {
-    const remedy = 'start the database, and let this machine reach it';
+    const remedy = 'start the database, and make sure that this machine can reach it';
     return { severity: 'error', area: 'database', finding: error.message, remedy } as const;
   });
 }
@@ -121,5 +121,5 @@ function report(findings: readonly Finding[]): void {
   const told = counts
     .filter(([, count]) => count > 0)
     .map(([severity, count]) => `${count} ${severity}${count === 1 ? '' : 's'}`);
-  print(told.length === 0 ? 'Nothing to change.' : `\n${told.join(', ')}.`);
+  print(told.length === 0 ? 'No problems found.' : `\n${told.join(', ')}.`);
 }

@@ -17,17 +17,17 @@ export function holdCommands(environment: () => Environment): Command[] {
   return [
     command(
       'hold',
-      'send no new requests to a provider until it is released; those in flight finish, waiting ones keep waiting or use a fallback',
+      'send no new requests to a provider until it is released; requests in flight finish, waiting requests keep waiting or use a fallback',
     )
-      .argument('<name>', 'a provider')
-      .option('-d, --deployment', 'the name is that of a deployment, such as openai/gpt-4o', false)
-      .option('-c, --credential', 'the name is that of a credential, such as openai/main', false)
+      .argument('<name>', 'name of a provider')
+      .option('-d, --deployment', 'the name is a deployment, such as openai/gpt-4o', false)
+      .option('-c, --credential', 'the name is a credential, such as openai/main', false)
       .option('-r, --reason <text>', 'shown by `sluice holds`')
       .action((name: string, options: HoldOptions) => hold(environment(), name, options)),
-    command('release', 'send requests again; those that wait run as fast as the limits allow')
+    command('release', 'release a hold; waiting requests run as fast as the limits allow')
       .argument('<name>', 'as shown by `sluice holds`')
       .action((name: string, options: HoldOptions) => release(environment(), name, options)),
-    command('holds', 'what is held, why and since when').action((options: HoldOptions) => list(environment(), options)),
+    command('holds', 'list holds with reason and time').action((options: HoldOptions) => list(environment(), options)),
   ];
 }
 
@@ -36,13 +36,13 @@ async function hold(environment: Environment, name: string, options: HoldOptions
   const kind = credential ? 'credential' : deployment ? 'deployment' : 'provider';
   const body = { [kind]: name, ...(reason === undefined ? {} : { reason }) };
   const made = await dataOf(createAdminClient(options, environment).POST('/admin/holds', { body }));
-  print(json ? JSON.stringify(made) : `${made.name} is held: it receives no new requests half a second from now.`);
+  print(json ? JSON.stringify(made) : `${made.name} is held: after half a second it receives no new requests.`);
 }
 
 async function release(environment: Environment, name: string, options: HoldOptions): Promise<void> {
   const client = createAdminClient(options, environment);
   const released = await dataOf(client.DELETE('/admin/holds/{name}', { params: { path: { name } } }));
-  print(options.json ? JSON.stringify(released) : `${released.name} is released.`);
+  print(options.json ? JSON.stringify(released) : `${released.name} has been released.`);
 }
 
 async function list(environment: Environment, options: HoldOptions): Promise<void> {

@@ -16,14 +16,18 @@ const IMPORTERS: Readonly<Record<string, (file: unknown) => Imported>> = {
 
 export function importCommand(command: Command): void {
   command
-    .description('write a sluice.yaml from the configuration of another gateway; what cannot be imported is listed')
-    .addArgument(new Argument('<gateway>', 'whose file it is').choices(Object.keys(IMPORTERS)))
+    .description(
+      'convert the configuration of another gateway to a sluice.yaml; settings that cannot be imported are listed',
+    )
+    .addArgument(new Argument('<gateway>', 'the other gateway').choices(Object.keys(IMPORTERS)))
     .argument('<file>', 'YAML or JSON; - for standard input')
-    .option('--json', 'machine-readable: the configuration and what was not imported', false)
+    .option('--json', 'print the configuration and the settings that were not imported as JSON', false)
     .action((gateway: string, file: string, { json }: { json: boolean }) => {
       const { configuration, notes } = IMPORTERS[gateway]!(parse(readFileSync(file === '-' ? 0 : file, 'utf8')));
       if (json) return print(JSON.stringify({ configuration, notes }));
-      print(`# From a file of ${gateway}. Check it with \`sluice check\`; docs/configuration.md has every setting.`);
+      print(
+        `# Imported from ${gateway}. Check it with \`sluice check\`; docs/configuration.md describes every setting.`,
+      );
       process.stdout.write(stringify(configuration, { aliasDuplicateObjects: false }));
       for (const note of notes) complain(note);
     });

@@ -51,7 +51,7 @@ const LONGEST_KEPT_HOURS = 720;
 export function keyCommands(keys: Command, runtime: () => Runtime): void {
   const create = keys
     .command('create')
-    .argument('<name>', 'what or whom the key is for')
+    .argument('<name>', 'a name for the key')
     .description('create a key; it is shown once');
   settingArguments(create, { isChange: false })
     .option('--project <id>', 'proj_…, from `sluice accounts list`')
@@ -61,21 +61,21 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
 
   keys
     .command('list')
-    .description('all keys, revoked ones too')
+    .description('list all keys, including revoked ones')
     .option('--json', 'machine-readable', false)
     .action((options: { json: boolean }) => listKeys(runtime(), options));
 
   keys
     .command('show')
     .argument('<id>', 'key_…, from `sluice keys list`')
-    .description('the settings of a key and what it has spent')
+    .description('settings and spending of a key')
     .option('--json', 'machine-readable', false)
     .action((id: string, options: { json: boolean }) => showKey(runtime(), id, options));
 
   const update = keys
     .command('update')
     .argument('<id>', 'key_…, from `sluice keys list`')
-    .description('change the settings of a key; what is not named stays. In force within a second');
+    .description('change the settings of a key. Settings that are not named stay. Takes effect within a second');
   settingArguments(update, { isChange: true })
     .option('--json', 'machine-readable', false)
     .addHelpText('after', UPDATE_EXAMPLES)
@@ -84,7 +84,7 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
   keys
     .command('rotate')
     .argument('<id>', 'key_…, from `sluice keys list`')
-    .description('give a key a new secret, which is shown once')
+    .description('replace the secret of a key; the new one is shown once')
     .option('--keep <hours>', 'how long the former secret stays valid, 0 to 720', hours, 24)
     .option('--json', 'machine-readable', false)
     .action((id: string, options: { keep: number; json: boolean }) => rotateKey(runtime(), id, options));
@@ -123,7 +123,7 @@ async function createKey(runtime: Runtime, name: string, options: KeyOptions): P
     return made;
   });
   if (options.json) print(JSON.stringify({ id: key.id, name, key: secret }));
-  else print(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
+  else print(`${secret}\n\n${key.id} (${name}). The key is shown only once; Sluice keeps only its hash.`);
 }
 
 async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
@@ -205,7 +205,7 @@ async function rotateKey(runtime: Runtime, id: string, { keep, json }: { keep: n
   if (json) print(JSON.stringify({ id, name: rotated.key.name, key: rotated.secret }));
   else
     print(
-      `${rotated.secret}\n\nThe former secret of ${id} (${rotated.key.name}) ${keep === 0 ? 'is not valid any more' : `is valid for ${keep} h more`}.`,
+      `${rotated.secret}\n\nThe former secret of ${id} (${rotated.key.name}) ${keep === 0 ? 'is no longer valid' : `stays valid for ${keep} h`}.`,
     );
 }
 
@@ -218,7 +218,7 @@ async function revokeKey(runtime: Runtime, id: string, { json }: { json: boolean
   });
   if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
   await announce(runtime);
-  print(json ? JSON.stringify(shownKey(key)) : `${id} (${key.name}) is revoked.`);
+  print(json ? JSON.stringify(shownKey(key)) : `${id} (${key.name}) has been revoked.`);
 }
 
 interface Books {

@@ -21,23 +21,28 @@ const PAGE = 500;
 
 export function ledgerCommand(environment: () => Environment): Command {
   const root = new Command('ledger').description('the ledger of costs');
-  const rejects = root.command('rejects').description('messages that the database refused; they are not in the ledger');
+  const rejects = root
+    .command('rejects')
+    .description('messages that the database refused and that are missing in the ledger');
   const client = (options: AdminOptions) => createAdminClient(options, environment());
 
-  adminArguments(rejects.command('list').description('oldest first')).action((options: Options) =>
+  adminArguments(rejects.command('list').description('list them, oldest first')).action((options: Options) =>
     list(client(options), options),
   );
   adminArguments(
-    rejects.command('show').argument('<id>').description('the reason, and the message as received'),
+    rejects.command('show').argument('<id>').description('show the reason and the message as received'),
   ).action(async (id: string, options: Options) =>
     print(JSON.stringify(await dataOf(client(options).GET(ONE, { params: { path: { id } } })), null, 2)),
   );
   adminArguments(rejects.command('replay').argument('[ids...]').description('write them to the ledger again'))
-    .option('--all', 'all of them', false)
-    .option('--message <file>', 'corrected message for a single id, JSON as in `show`')
+    .option('--all', 'all messages', false)
+    .option('--message <file>', 'file with the corrected message for one id (JSON as in `show`)')
     .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
   adminArguments(
-    rejects.command('delete').argument('<ids...>').description('permanently: they are never written to the ledger'),
+    rejects
+      .command('delete')
+      .argument('<ids...>')
+      .description('delete permanently: they will never be written to the ledger'),
   ).action((ids: string[], options: Options) => remove(client(options), ids, options));
   return root;
 }
@@ -45,7 +50,7 @@ export function ledgerCommand(environment: () => Environment): Command {
 async function list(client: AdminClient, options: Options): Promise<void> {
   const page = await dataOf(client.GET(ALL, { params: { query: { limit: PAGE } } }));
   if (options.json) return print(JSON.stringify(page.data));
-  if (page.data.length === 0) return print('Nothing was refused.');
+  if (page.data.length === 0) return print('No refused messages.');
   const rows = page.data.map(({ id, rejected_at: at, part, request_id: requestId, reason }) => [
     id,
     at.slice(0, 19).replace('T', ' '),
@@ -58,16 +63,15 @@ async function list(client: AdminClient, options: Options): Promise<void> {
 }
 
 async function replay(client: AdminClient, ids: readonly string[], options: ReplayOptions): Promise<void> {
-  if (options.all === ids.length > 0) throw new Error('name messages, or use --all');
-  if (options.message !== undefined && ids.length !== 1)
-    throw new Error('--message corrects one message: name exactly one');
+  if (options.all === ids.length > 0) throw new Error('pass ids or --all');
+  if (options.message !== undefined && ids.length !== 1) throw new Error('--message needs exactly one id');
   const body = options.message === undefined ? {} : { message: readMessageFile(options.message) };
   for (const id of ids) await client.POST(`${ONE}/replay`, { params: { path: { id } }, body });
   const replayed = options.all ? await replayAll(client) : ids.length;
   print(
     options.json
       ? JSON.stringify({ replayed })
-      : `${replayed} replayed; messages that are refused again are listed again.`,
+      : `${replayed} replayed; messages that are refused again will be listed again.`,
   );
 }
 

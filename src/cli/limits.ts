@@ -9,7 +9,7 @@ type LimitOptions = AdminOptions & { json: boolean };
 
 export function limitsCommand(environment: () => Environment): Command {
   const command = new Command('limits').description(
-    'limits of providers and deployments: configured and learned, and their use',
+    'limits of providers and deployments, configured and learned, and their current use',
   );
   return adminArguments(command).action((options: LimitOptions) => show(environment(), options));
 }
@@ -17,7 +17,8 @@ export function limitsCommand(environment: () => Environment): Command {
 async function show(environment: Environment, options: LimitOptions): Promise<void> {
   const { data } = await dataOf(createAdminClient(options, environment).GET('/admin/limits'));
   if (options.json) return print(JSON.stringify(data));
-  if (data.length === 0) return print('Nothing is limited, and no provider has announced a limit that is near.');
+  if (data.length === 0)
+    return print('No limits are configured, and no provider has announced a limit that is nearly reached.');
   const rows = data.map(({ scope, limit, value, used, source, in_force: isInForce, learned_at: at }) => [
     scope,
     limit,

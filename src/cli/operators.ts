@@ -13,37 +13,39 @@ export function operatorCommands(environment: () => Environment): Command[] {
 }
 
 function adminKeysCommand(environment: () => Environment): Command {
-  const root = new Command('admin-keys').description('keys of operators, each with a role');
+  const root = new Command('admin-keys').description('admin keys for operators, each with a role');
   const client = (options: Options) => createAdminClient(options, environment());
 
   adminArguments(root.command('create').argument('<name>').description('create one; it is shown once'))
-    .addOption(new Option('--role <role>', 'what it may do').choices(ADMIN_ROLES).default('read-only'))
+    .addOption(new Option('--role <role>', 'role of the key').choices(ADMIN_ROLES).default('read-only'))
     .action(async (name: string, options: Options & { role: AdminRole }) => {
       const created = await dataOf(client(options).POST('/admin/admin-keys', { body: { name, role: options.role } }));
       print(
         options.json
           ? JSON.stringify(created)
-          : `${created.key}\n\n${created.id} (${name}, ${created.role}). It is shown only now.`,
+          : `${created.key}\n\n${created.id} (${name}, ${created.role}). The key is shown only once.`,
       );
     });
-  adminArguments(root.command('list').description('all, revoked ones too')).action(async (options: Options) => {
-    const { data } = await dataOf(client(options).GET('/admin/admin-keys'));
-    if (options.json) return print(JSON.stringify(data));
-    const rows = data.map(({ id, name, hint, role, revoked_at: revoked }) => [
-      id,
-      name,
-      hint,
-      role,
-      revoked === null ? 'active' : 'revoked',
-    ]);
-    print(formatTable(['ID', 'NAME', 'KEY', 'ROLE', 'STATE'], rows));
-  });
-  adminArguments(root.command('revoke').argument('<id>').description('revoke one, immediately and permanently')).action(
-    async (id: string, options: Options) => {
-      await dataOf(client(options).DELETE('/admin/admin-keys/{id}', { params: { path: { id } } }));
-      print(options.json ? JSON.stringify({ id, revoked: true }) : `${id} is revoked.`);
+  adminArguments(root.command('list').description('list all, including revoked ones')).action(
+    async (options: Options) => {
+      const { data } = await dataOf(client(options).GET('/admin/admin-keys'));
+      if (options.json) return print(JSON.stringify(data));
+      const rows = data.map(({ id, name, hint, role, revoked_at: revoked }) => [
+        id,
+        name,
+        hint,
+        role,
+        revoked === null ? 'active' : 'revoked',
+      ]);
+      print(formatTable(['ID', 'NAME', 'KEY', 'ROLE', 'STATE'], rows));
     },
   );
+  adminArguments(
+    root.command('revoke').argument('<id>').description('revoke an admin key, immediately and permanently'),
+  ).action(async (id: string, options: Options) => {
+    await dataOf(client(options).DELETE('/admin/admin-keys/{id}', { params: { path: { id } } }));
+    print(options.json ? JSON.stringify({ id, revoked: true }) : `${id} has been revoked.`);
+  });
   return root;
 }
 
@@ -57,13 +59,13 @@ interface AuditOptions {
 }
 
 function auditCommand(environment: () => Environment): Command {
-  return adminArguments(new Command('audit').description('what was changed in the administration, by whom'))
-    .option('--limit <n>', 'how many, newest first (default: 100)', wholeNumber)
-    .option('--path <path>', 'beginning of the path, such as /admin/keys; /configuration for its file')
-    .option('--actor <text>', 'a part of the name of who did it')
+  return adminArguments(new Command('audit').description('audit log: administrative changes and who made them'))
+    .option('--limit <n>', 'number of entries, newest first (default: 100)', wholeNumber)
+    .option('--path <path>', 'path prefix, such as /admin/keys; /configuration for changes of the configuration file')
+    .option('--actor <text>', 'part of the actor’s name')
     .option('--method <method>', 'POST, PATCH, PUT, DELETE; GET of a sign-in; RELOAD of the configuration')
-    .option('--from <day>', 'first day or moment, such as 2026-11-01 (UTC)')
-    .option('--to <day>', 'last day, or moment')
+    .option('--from <day>', 'first day or time, such as 2026-11-01 (UTC)')
+    .option('--to <day>', 'last day or time')
     .action(async ({ limit, path, actor, method, from, to, ...options }: Options & AuditOptions) => {
       const given = { limit, path, actor, method, from, to };
       const query = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

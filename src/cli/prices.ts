@@ -20,22 +20,19 @@ const DAY_MS = 86_400_000;
 const PER_MILLION = 1_000_000n;
 
 export function pricesCommand(runtime: () => Runtime): Command {
-  const root = new Command('prices').description('what a token costs, now and by another list');
+  const root = new Command('prices').description('prices in force, and the effect of another price list');
   root
     .command('list')
-    .description('prices in force, by deployment; USD per million tokens')
+    .description('list the prices in force by deployment, in USD per million tokens')
     .option('--json', 'machine-readable', false)
     .action(({ json }: { json: boolean }) => list(runtime().catalogue, json));
   root
     .command('preview')
-    .description('what the ledger’s last days would have cost by another price list; nothing is changed')
-    .argument(
-      '[file]',
-      'a configuration, or prices by deployment or model; without one, what the configured changes will make of it',
-    )
-    .option('--days <count>', 'of the ledger', wholeNumber, 30)
-    .option('--at <day>', 'the new list as it is on this day (default: when all of its changes have begun)')
-    .option('--all', 'deployments that stay as they are, too', false)
+    .description('calculate what the last days would have cost with another price list; changes nothing')
+    .argument('[file]', 'a configuration, or prices by deployment or model (default: the configured price changes)')
+    .option('--days <count>', 'days of the ledger to include', wholeNumber, 30)
+    .option('--at <day>', 'use the new prices of this day (default: after the last of their changes)')
+    .option('--all', 'include deployments whose prices do not change', false)
     .option('--json', 'machine-readable', false)
     .action((file: string | undefined, options: PreviewOptions) => preview(runtime(), file, options));
   return root;
@@ -95,7 +92,7 @@ async function preview(runtime: Runtime, file: string | undefined, options: Prev
 /** A date means its beginning (UTC), when the day's prices take effect. */
 function timeOf(day: string | undefined, now: number): Date {
   const ms = day === undefined ? now : Date.parse(day);
-  if (Number.isNaN(ms)) throw new Error(`'${day}' is no day: YYYY-MM-DD`);
+  if (Number.isNaN(ms)) throw new Error(`'${day}' is not a date: use YYYY-MM-DD`);
   return new Date(Math.max(ms, day === undefined ? now : 0));
 }
 
@@ -155,18 +152,18 @@ function toText(
     'PRICE',
     'ATTEMPTS',
     'BOOKED',
-    'BY THE OLD',
-    'BY THE NEW',
+    'OLD PRICES',
+    'NEW PRICES',
     'CHANGE',
     'RATES (PER MILLION)',
   ];
   return [
-    `The ledger since ${from}, by the new list as it is on ${at.toISOString().slice(0, 10)}. Entries keep what they cost.`,
+    `The ledger since ${from}, with the new prices of ${at.toISOString().slice(0, 10)}. Recorded costs do not change.`,
     '',
     shown.length === 0 ? 'No price would change.' : formatTable(header, cells),
     '',
-    `In all: ${formatUsd(booked)} USD booked, ${formatUsd(byOld)} by the old list, ${formatUsd(byNew)} by the new: ${percent(byOld, byNew) || 'the same'}.`,
-    ...unused.map((name) => `Note: ${name} is no deployment here and no model of one.`),
+    `Total: ${formatUsd(booked)} USD recorded, ${formatUsd(byOld)} with the old prices, ${formatUsd(byNew)} with the new ones: ${percent(byOld, byNew) || 'no change'}.`,
+    ...unused.map((name) => `Note: ${name} is neither a deployment nor a model of this configuration.`),
   ].join('\n');
 }
 

@@ -37,22 +37,24 @@ const NOT_COMPARED = 2;
 export function reconcileCommand(command: Command, runtime: () => Runtime): void {
   command
     .description(
-      'compare the ledger with a provider’s own usage and costs; exit code 0: they agree, 1: they differ, 2: not compared',
+      'compare the ledger with a provider’s usage and cost report; exit code 0: they agree, 1: they differ, 2: no comparison was possible',
     )
-    .argument('<provider>', 'its name in the configuration')
+    .argument('<provider>', 'name of the provider in the configuration')
     .option('--from <day>', 'first day, YYYY-MM-DD in UTC (default: six days before the last)')
     .option('--to <day>', 'last day (default: yesterday)')
-    .option('--by <parts>', `${COMPARED_BY.join(', ')}; several with commas, none for the total alone`, readParts, [
+    .option('--by <parts>', `${COMPARED_BY.join(', ')}; comma-separated, empty for the total only`, readParts, [
       'model',
     ])
     .option(
       '-f, --file <file>',
-      'a saved export in place of the API: JSON or CSV; usage and costs may be two (repeatable)',
+      'read a saved export (JSON or CSV) instead of the API; usage and costs may be two files (repeatable)',
       list,
     )
-    .addOption(new Option('--kind <api>', 'whose API it is (default: by the provider’s protocols)').choices(USAGE_APIS))
-    .option('--tolerance <percent>', 'differences up to so much of a figure do not count', readPercent, 0.1)
-    .option('--tolerance-usd <usd>', 'nor do costs that differ by no more than this', readUsd, parseUsd('0.01'))
+    .addOption(
+      new Option('--kind <api>', 'which provider’s API (default: derived from its protocols)').choices(USAGE_APIS),
+    )
+    .option('--tolerance <percent>', 'ignore differences up to this percentage of a figure', readPercent, 0.1)
+    .option('--tolerance-usd <usd>', 'ignore differences in cost up to this amount', readUsd, parseUsd('0.01'))
     .option('--json', 'machine-readable', false)
     .action(async (provider: string, options: ReconcileOptions) => {
       process.exitCode = await run(runtime, provider, options).catch((error: unknown) => {
@@ -66,7 +68,7 @@ async function run(runtime: () => Runtime, name: string, options: ReconcileOptio
   const { configuration, catalogue, environment, databaseUrl } = runtime();
   const provider = catalogue.providers.get(name);
   if (provider === undefined)
-    throw new Error(`no provider '${name}' is configured; there are ${[...catalogue.providers.keys()].join(', ')}`);
+    throw new Error(`no provider '${name}' is configured; configured: ${[...catalogue.providers.keys()].join(', ')}`);
   const settings = configuration.providers[name]!;
   const span = daySpan(options, Date.now());
   const source = () => {
@@ -105,7 +107,7 @@ function fromVariables(
   const adminKey = variables[variable];
   if (adminKey) return { kind: guessed, baseUrl, adminKey };
   throw new Error(
-    `no admin key: set usage_api.admin_key of the provider or ${variable}, or give a saved export with --file`,
+    `no admin key: set usage_api.admin_key of the provider or ${variable}, or pass a saved export with --file`,
   );
 }
 
@@ -154,7 +156,7 @@ function toText(
     '',
   ];
   const head = `${provider}, ${from} to ${to}: ${isEqual ? 'the ledger and the provider agree.' : 'the ledger and the provider differ.'}`;
-  const sums = `In all: ${formatCount(total.ledger.inputTokens)} input, ${formatCount(total.ledger.outputTokens)} output tokens, ${shown(total.ledger.cost)} USD in the ledger.`;
+  const sums = `Total: ${formatCount(total.ledger.inputTokens)} input, ${formatCount(total.ledger.outputTokens)} output tokens, ${shown(total.ledger.cost)} USD in the ledger.`;
   return [
     head,
     ...(isEqual ? [] : ['', formatTable(header, cells), '']),
@@ -189,7 +191,7 @@ function readParts(text: string): ComparedBy[] {
     .map((part) => part.trim())
     .filter((part) => part !== '' && part !== 'none');
   const unknown = parts.find((part) => !COMPARED_BY.includes(part as ComparedBy));
-  if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' is none of ${COMPARED_BY.join(', ')}.`);
+  if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' must be one of ${COMPARED_BY.join(', ')}.`);
   return parts as ComparedBy[];
 }
 

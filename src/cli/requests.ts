@@ -31,27 +31,27 @@ Examples:
   $ sluice requests list --min-cost 0.5 --json`;
 
 function requestsCommand(environment: () => Environment): Command {
-  const root = new Command('requests').description('requests of all keys: find, look at and stop them');
+  const root = new Command('requests').description('find, inspect and stop requests of all keys');
   const client = (options: Options) => createAdminClient(options, environment());
 
-  adminArguments(root.command('list').description('those that have ended, newest first'))
-    .option('--key <id>', 'of one key')
-    .option('--model <name>', 'of one model')
-    .option('--provider <name>', 'answered by it')
+  adminArguments(root.command('list').description('list requests that have ended, newest first'))
+    .option('--key <id>', 'only this key')
+    .option('--model <name>', 'only this model')
+    .option('--provider <name>', 'answered by this provider')
     .option('--outcome <code>', 'ok, or a failure code, such as budget_exhausted')
-    .option('--tag <tag>', 'tagged so by its client')
+    .option('--tag <tag>', 'with this tag')
     .addOption(new Option('--lane <lane>', 'interactive or batch').choices(['interactive', 'batch']))
-    .option('--from <day>', 'first day or moment, such as 2026-11-28 (UTC)')
-    .option('--to <day>', 'last day, or moment')
-    .option('--min-cost <usd>', 'that cost so much at least', amount)
-    .option('--limit <n>', 'how many', wholeNumber, 50)
+    .option('--from <day>', 'first day or time, such as 2026-11-28 (UTC)')
+    .option('--to <day>', 'last day or time')
+    .option('--min-cost <usd>', 'that cost at least this much', amount)
+    .option('--limit <n>', 'number of requests', wholeNumber, 50)
     .addHelpText('after', SEARCH_EXAMPLES)
     .action(async ({ json, baseUrl, minCost, ...wishes }: SearchOptions) => {
       const query = { ...wishes, ...(minCost && { min_cost_usd: minCost }) };
       const options = { json, ...(baseUrl && { baseUrl }) };
       const page = await dataOf(client(options).GET('/admin/requests', { params: { query } }));
       if (json) return print(JSON.stringify(page.data));
-      if (page.data.length === 0) return print('There are none.');
+      if (page.data.length === 0) return print('No requests found.');
       const rows = page.data.map((found) => [
         found.accepted_at.slice(0, 19).replace('T', ' '),
         found.id,
@@ -64,30 +64,34 @@ function requestsCommand(environment: () => Environment): Command {
       print(formatTable(['ACCEPTED (UTC)', 'ID', 'KEY', 'MODEL', 'OUTCOME', 'TOOK', 'USD'], rows));
     });
 
-  adminArguments(root.command('show').argument('<id>').description('its timeline, attempts and cost')).action(
+  adminArguments(root.command('show').argument('<id>').description('show timeline, attempts and cost')).action(
     async (id: string, options: Options) => {
       const found = await dataOf(client(options).GET('/admin/requests/{id}', { params: { path: { id } } }));
       print(JSON.stringify(found, null, options.json ? undefined : 2));
     },
   );
 
-  adminArguments(root.command('cancel').argument('<id>').description('stop it: its provider call is closed')).action(
-    async (id: string, options: Options) => {
-      const done = await dataOf(client(options).POST('/admin/requests/{id}/cancel', { params: { path: { id } } }));
-      print(
-        options.json ? JSON.stringify(done) : done.status === 'done' ? `${id} was over.` : `${id} is being stopped.`,
-      );
-    },
-  );
+  adminArguments(
+    root.command('cancel').argument('<id>').description('cancel a request and close its provider call'),
+  ).action(async (id: string, options: Options) => {
+    const done = await dataOf(client(options).POST('/admin/requests/{id}/cancel', { params: { path: { id } } }));
+    print(
+      options.json
+        ? JSON.stringify(done)
+        : done.status === 'done'
+          ? `${id} had already ended.`
+          : `${id} is being cancelled.`,
+    );
+  });
   return root;
 }
 
 function inFlightCommand(environment: () => Environment): Command {
-  const command = new Command('in-flight').description('calls under way and requests that wait, oldest first');
+  const command = new Command('in-flight').description('list calls in flight and waiting requests, oldest first');
   return adminArguments(command).action(async (options: Options) => {
     const { calls, waiting } = await dataOf(createAdminClient(options, environment()).GET('/admin/in-flight'));
     if (options.json) return print(JSON.stringify({ calls, waiting }));
-    if (calls.length + waiting.length === 0) return print('Nothing is under way.');
+    if (calls.length + waiting.length === 0) return print('Nothing is in flight.');
     const since = (at: string) => formatDuration(Date.now() - Date.parse(at));
     const rows = [
       ...calls.map(({ id, key_id: key, model, provider, started_at: at }) => [
@@ -113,12 +117,12 @@ function inFlightCommand(environment: () => Environment): Command {
 
 function budgetsCommand(environment: () => Environment): Command {
   const command = new Command('budgets').description(
-    'what is spent of every budget of keys, projects and organisations, and what will be by its end; the fullest first',
+    'list the budgets of keys, projects and organisations with spending and forecast, the fullest first',
   );
   return adminArguments(command).action(async (options: Options) => {
     const { data } = await dataOf(createAdminClient(options, environment()).GET('/admin/budgets'));
     if (options.json) return print(JSON.stringify(data));
-    if (data.length === 0) return print('Nothing has a budget.');
+    if (data.length === 0) return print('There are no budgets.');
     const share = (one: (typeof data)[number]) => Number(one.spent_usd) / Number(one.budget_usd);
     const rows = [...data]
       .sort((a, b) => share(b) - share(a))

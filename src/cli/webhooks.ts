@@ -31,28 +31,28 @@ const DEFAULT_LIMIT = 50;
 const MAX_REPLAYS = 10_000;
 
 export function webhooksCommand(host: WebhooksHost): Command {
-  const webhooks = new Command('webhooks').description('receivers of events, and their deliveries');
+  const webhooks = new Command('webhooks').description('webhook receivers and deliveries');
   const withStores = <T>(use: (stores: Stores) => Promise<T>) => useStores(host.runtime(), use);
 
   webhooks
     .command('list')
-    .description('all receivers, disabled ones too')
+    .description('list all receivers, including disabled ones')
     .option('--json', 'machine-readable', false)
     .action((options: { json: boolean }) => withStores(({ endpoints }) => listEndpoints(endpoints, options.json)));
 
   webhooks
     .command('add')
-    .argument('<url>', 'where events are posted')
+    .argument('<url>', 'URL that receives the events')
     .description('register a receiver; its secret is shown once')
     .option('-e, --event <type>', 'batch.completed, batch.*, * (repeatable; default: batch.*)', list)
-    .option('-k, --key <id>', 'events of this client key only')
+    .option('-k, --key <id>', 'only events of this client key')
     .option('--json', 'machine-readable', false)
     .action((url: string, options: AddOptions) => withStores((stores) => addEndpoint(stores, url, options)));
 
   webhooks
     .command('remove')
     .argument('<id>', 'we_…, from `sluice webhooks list`')
-    .description('stop sending to a receiver')
+    .description('remove a receiver')
     .action((id: string) => withStores(({ endpoints }) => removeEndpoint(endpoints, id)));
 
   webhooks
@@ -68,9 +68,9 @@ export function webhooksCommand(host: WebhooksHost): Command {
 
   webhooks
     .command('deliveries')
-    .description('deliveries, newest first')
+    .description('list deliveries, newest first')
     .addOption(stateOption())
-    .option('-n, --limit <n>', 'how many', Number, DEFAULT_LIMIT)
+    .option('-n, --limit <n>', 'number of deliveries', Number, DEFAULT_LIMIT)
     .option('--json', 'machine-readable', false)
     .action((options: { state?: DeliveryState; limit: number; json: boolean }) =>
       withStores(({ deliveries }) => listDeliveries(deliveries, options)),
@@ -116,7 +116,7 @@ async function useStores<T>(runtime: Runtime, use: (stores: Stores) => Promise<T
 async function listEndpoints(store: EndpointStore, json: boolean): Promise<void> {
   const endpoints = await store.list();
   if (json) return print(JSON.stringify(endpoints));
-  if (endpoints.length === 0) return print('There are no receivers; sluice webhooks add URL registers one.');
+  if (endpoints.length === 0) return print('There are no receivers; register one with sluice webhooks add URL.');
   const rows = endpoints.map(({ id, origin, url, events, keyId, disabledReason }) => [
     id,
     origin,
@@ -142,7 +142,10 @@ async function addEndpoint(
   if (!isSealing) complain(`warning: ${PLAIN_SECRETS}`);
   const { endpoint, secret } = await store.create(wanted);
   if (options.json) print(JSON.stringify({ id: endpoint.id, secret }));
-  else print(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; the receiver needs it.`);
+  else
+    print(
+      `${secret}\n\n${endpoint.id} is registered. The secret is shown only once; the receiver needs it to verify signatures.`,
+    );
 }
 
 /** Only a warning: the workers' own configuration decides. */
@@ -165,7 +168,7 @@ async function removeEndpoint(store: EndpointStore, id: string): Promise<void> {
   if (endpoint === null) throw new Error(noSuch('receiver', id));
   if (endpoint.origin === 'config') throw new Error(`${id} comes from the configuration; remove it there`);
   await store.remove(id);
-  print(`${id} (${endpoint.url}) is removed.`);
+  print(`${id} (${endpoint.url}) has been removed.`);
 }
 
 async function listDeliveries(
@@ -189,13 +192,13 @@ async function listDeliveries(
 async function replay(store: DeliveryStore, ids: readonly string[], allFailed: boolean): Promise<void> {
   const failed = allFailed ? await store.list({ state: 'failed', limit: MAX_REPLAYS }) : [];
   const wanted = [...ids, ...failed.map(({ id }) => id)];
-  if (wanted.length === 0 && !allFailed) throw new Error('name deliveries, or use --failed for all failed ones');
+  if (wanted.length === 0 && !allFailed) throw new Error('pass delivery ids, or --failed for all failed ones');
   for (const id of wanted) if ((await store.replay(id)) === null) throw new Error(noSuch('delivery', id));
-  print(`${wanted.length} ${wanted.length === 1 ? 'delivery is' : 'deliveries are'} sent again.`);
+  print(`${wanted.length} ${wanted.length === 1 ? 'delivery' : 'deliveries'} will be sent again.`);
 }
 
 function stateOption(): Option {
-  return new Option('--state <state>', 'only these').choices(['pending', 'delivered', 'failed']);
+  return new Option('--state <state>', 'only this state').choices(['pending', 'delivered', 'failed']);
 }
 
 function noSuch(what: string, id: string): string {

@@ -161,7 +161,7 @@ function checked<Source, Row extends object>(rowOf: (source: Source) => Row): (s
 }
 
 function checkValue(column: string, value: unknown): void {
-  if (!isValue(column, value)) throw new RowRefused(`${column} cannot be ${String(value).slice(0, 40)}`);
+  if (!isValue(column, value)) throw new RowRefused(`invalid value for ${column}: ${String(value).slice(0, 40)}`);
 }
 
 function isValue(column: string, value: unknown): boolean {

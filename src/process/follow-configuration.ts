@@ -53,7 +53,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       const faults = error.faults.slice(0, MAX_SHOWN).map(formatFault);
-      logger.error({ why, faults }, 'the configuration is refused; the former one stays in force');
+      logger.error({ why, faults }, 'the new configuration was refused; the former one stays in force');
       tell('refused', why, { faults });
     }
   }
@@ -80,7 +80,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
     if (fixed.length > 0) {
       logger.warn(
         { why, settings: fixed.slice(0, MAX_SHOWN) },
-        'these settings change only with a restart; the former ones stay in force',
+        'these settings need a restart; their former values stay in force',
       );
     }
     const adopted = changed.filter(isReloaded);

@@ -40,7 +40,7 @@ export function manageLifecycle(
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
-  if (process.send !== undefined) process.on('disconnect', () => end('parent is gone'));
+  if (process.send !== undefined) process.on('disconnect', () => end('parent process is gone'));
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
     // A second exception must not cut the shutdown short, whose time is bounded anyway.

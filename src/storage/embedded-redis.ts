@@ -220,12 +220,12 @@ async function waitUntilReady(access: SavedAccess, exited: Promise<string>, dire
   });
   const untilMs = Date.now() + START_LIMIT_MS;
   while (Date.now() < untilMs) {
-    if (end !== null) throw new Error(`Redis did not start (${end}); its log is ${join(directory, 'redis.log')}`);
+    if (end !== null) throw new Error(`Redis did not start (${end}); see ${join(directory, 'redis.log')}`);
     const isPong = (answer: string) => answer.includes('+PONG\r\n');
     if (isPong(await askServer(access, 'PING', (answer) => isPong(answer) || answer.includes('-LOADING')))) return;
     await new Promise((done) => setTimeout(done, 50));
   }
-  throw new Error(`Redis was not ready within ${START_LIMIT_MS / 1_000} s; its log is ${join(directory, 'redis.log')}`);
+  throw new Error(`Redis was not ready within ${START_LIMIT_MS / 1_000} s; see ${join(directory, 'redis.log')}`);
 }
 
 /** Does nothing if no server listens there, or another program does. */

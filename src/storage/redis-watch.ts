@@ -88,7 +88,7 @@ export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: Redis
       refusal = null;
     } catch (error) {
       refusal = refusalOf(error as Error) ?? refusal;
-      trouble = refusal === null ? 'Redis does not answer' : `Redis takes no writes (${refusal})`;
+      trouble = refusal === null ? 'Redis does not respond' : `Redis accepts no writes (${refusal})`;
       onProbe?.({ roundTripMs: null, memory });
       onError(error as Error);
     }
@@ -134,5 +134,5 @@ function percentOf({ usedBytes, maxBytes }: RedisMemory): number {
 
 /** The command itself is not cancelled: it is sent once the connection is back. */
 function withinLimit<T>(answers: Promise<T>): Promise<T> {
-  return withinOwnTime(ANSWER_LIMIT_MS, answers, () => new Error('Command timed out: Redis does not answer'));
+  return withinOwnTime(ANSWER_LIMIT_MS, answers, () => new Error('Command timed out: Redis does not respond'));
 }

@@ -52,7 +52,7 @@ describeOnEach(ENGINES, ({ url }) => {
 });
 
 test('no other key can take the name', () => {
-  expect(() => checkKeyName(CONFIGURED_KEY_NAME)).toThrow(/take another name/);
+  expect(() => checkKeyName(CONFIGURED_KEY_NAME)).toThrow(/use another name/);
   expect(() => checkKeyName('ci')).not.toThrow();
 });
 

@@ -124,7 +124,7 @@ test('requests are found by what is known of them, and looked at', async () => {
   expect(found).toMatchObject({ id: answer.headers['x-request-id'], outcome: 'ok' });
   expect(await json('requests', 'show', found!.id)).toMatchObject({ id: found!.id });
   expect(await json('in-flight')).toEqual({ calls: [], waiting: [] });
-  expect((await sluice('in-flight')).stdout).toContain('Nothing is under way.');
+  expect((await sluice('in-flight')).stdout).toContain('Nothing is in flight.');
   expect((await sluice('requests', 'show', 'req_none')).code).toBe(1);
   expect((await sluice('requests', 'cancel', 'req_none')).stderr).toContain('req_none');
 });

@@ -84,13 +84,13 @@ describe('plain prompts', () => {
   });
 
   test.each<[string, string, string[], string]>([
-    ['a column that is not there', 'a,b\n1,2\n', ['-t', '{c}', '-m', 'm'], "no column 'c'; there are: a, b"],
-    ['no template where one is needed', 'a,b\n1,2\n', ['-m', 'm'], 'say with --template'],
+    ['a column that is not there', 'a,b\n1,2\n', ['-t', '{c}', '-m', 'm'], "no column 'c'; columns: a, b"],
+    ['no template where one is needed', 'a,b\n1,2\n', ['-m', 'm'], 'give a prompt with --template'],
     ['a template that cannot be read', 'a\n1\n', ['-t', '{a', '-m', 'm'], "a lone '{'"],
     ['no model', 'a\n1\n', [], 'needs --model'],
     ['a row that is too short', 'a,b\n1,2\n3\n', ['-t', '{a}', '-m', 'm'], 'prompts.csv:3: Invalid Record Length'],
     ['two rows with one id', 'a\n1\n1\n', ['-m', 'm', '--id-column', 'a'], "prompts.csv:3: has the id '1' of line 2"],
-    ['a body that is no object', 'a\n1\n', ['-m', 'm', '--body', '[]'], '--body takes a JSON object'],
+    ['a body that is no object', 'a\n1\n', ['-m', 'm', '--body', '[]'], '--body must be a JSON object'],
   ])('%s is said, and nothing is uploaded', async (_what, csv, args, message) => {
     writeFileSync(join(session.directory, 'prompts.csv'), csv);
     const run = await session.run('submit', '--prompts', 'prompts.csv', ...args);
@@ -109,7 +109,7 @@ test('every fault of an input is told with its line, and nothing is uploaded', a
   expect(run.code).toBe(2);
   expect(run.stderr).toContain(`${input}:4: has the custom_id 'line-2' of line 3`);
   expect(run.stderr).toContain(`${input}:6: its body says "stream": true`);
-  expect(run.stderr).toContain('… and 52 more faults');
+  expect(run.stderr).toContain('… and 52 more errors');
   const machine = await session.run('submit', input, '--json', '--dry-run');
   expect(JSON.parse(machine.stdout)).toMatchObject({
     valid: false,

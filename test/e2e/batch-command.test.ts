@@ -102,7 +102,7 @@ test('Ctrl-C leaves the batch running and says how to go on; watching goes on', 
   server.settings.extras = () => ({ usage: { total_tokens: 1_234, cost: 0.0042 }, x_sluice_at_risk: true });
   const watched = await session.run('watch', 'batch_1');
   expect([watched.code, watched.stderr]).toEqual([0, expect.stringContaining('1,234 tokens, $0.0042')]);
-  expect(watched.stderr).toContain('will miss its window');
+  expect(watched.stderr).toContain('will exceed its completion window');
 });
 
 test('failed and unrun lines go again, the others do not', async () => {
@@ -178,16 +178,16 @@ describe('trouble', () => {
   });
 
   test.each<[string, string[], string]>([
-    ['a wrong key', ['--api-key', 'sk-wrong'], 'Incorrect API key (the key comes from --api-key'],
+    ['a wrong key', ['--api-key', 'sk-wrong'], 'Incorrect API key (the key is taken from --api-key'],
     ['nobody there', ['--base-url', 'http://127.0.0.1:9/v1'], 'cannot be reached (ECONNREFUSED)'],
-    ['a server without batches', ['--base-url', 'BASE/other'], 'does this server have batches?'],
+    ['a server without batches', ['--base-url', 'BASE/other'], 'check that the base URL ends in'],
   ])('%s is said at once, with what to do', async (_what, args, message) => {
     const { code, stderr } = await session.run('list', ...args.map((arg) => arg.replace('BASE', server.baseUrl)));
     expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
   });
 
   test.each<[string, string[], string]>([
-    ['no input', ['submit'], 'give one input'],
+    ['no input', ['submit'], 'pass one input'],
     ['an input that is not there', ['submit', 'none.jsonl'], 'there is no file none.jsonl'],
     ['a URL that is none', ['list', '--base-url', 'localhost'], 'is not a base URL'],
   ])('%s', async (_what, args, message) => {
@@ -206,7 +206,7 @@ describe('where the address and the key come from', () => {
     expect((await list({ SLUICE_DATA: session.directory })).code).toBe(0);
     // Another server never sees the local key.
     const elsewhere = await list({ SLUICE_DATA: session.directory, SLUICE_BASE_URL: 'http://127.0.0.1:9/v1' });
-    expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining('there is no key')]);
+    expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining('no API key')]);
   });
 
   test('OPENAI_API_KEY is the last resort', async () => {

@@ -91,7 +91,7 @@ test('one that is refused: once, with its faults', async () => {
   const [inForce] = await entries();
   const wrong = replace(file(`  n: { deployments: [{ provider: two, model: n }] }`));
   running.hangUp();
-  await untilLogged('the configuration is refused', 2);
+  await untilLogged('the new configuration was refused', 2);
   await untilEntries(2);
   const [entry] = await entries();
   expect(await entries()).toHaveLength(2);

@@ -92,7 +92,7 @@ test('a model of a new provider is served as soon as the file has it, without a 
 
 test('a wrong one is refused with its faults, and the former one stays in force', async () => {
   replace(file(`  - model_name: broken\n    litellm_params: { model: "openai/*", api_base: "not an address" }`));
-  await untilLogged('the configuration is refused');
+  await untilLogged('the new configuration was refused');
   expect((await answer('added')).status).toBe(200);
   expect((await answer('broken')).status).toBe(404);
 });

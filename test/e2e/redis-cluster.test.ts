@@ -67,7 +67,7 @@ test('sluice doctor looks at every node', async () => {
   expect(facts.servers.map(({ info }) => info?.get('cluster_enabled'))).toEqual(['1', '1', '1']);
   const found = redisFindings(facts, address).map(({ finding }) => finding);
   expect(found.filter((finding) => finding.includes('appendonly is off'))).toHaveLength(3);
-  expect(found.at(-1)).toMatch(/^nobody can take over from (127\.0\.0\.1:\d+(, )?){3}: no replica/);
+  expect(found.at(-1)).toMatch(/^no replica is connected to (127\.0\.0\.1:\d+(, )?){3}: failover/);
 });
 
 test('200 requests, streamed and not, some of them with a fallback to the other provider', {

@@ -153,7 +153,7 @@ test('the command registers, lists and removes', async () => {
     await sluice('webhooks', 'add', receiver.url, '--event', 'batch.failed', '--json'),
   ) as Answer;
   expect(await sluice('webhooks', 'list')).toMatch(new RegExp(`${added.id} .*batch.failed.*receives`));
-  expect(await sluice('webhooks', 'remove', added.id)).toContain('is removed');
+  expect(await sluice('webhooks', 'remove', added.id)).toContain('has been removed');
   await expect(sluice('webhooks', 'remove', added.id)).rejects.toThrow(`there is no receiver '${added.id}'`);
 });
 

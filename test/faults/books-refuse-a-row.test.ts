@@ -125,7 +125,7 @@ test('a message that is wrong in itself is corrected, or deleted', async () => {
   await command('replay', first!.id, '--message', file);
   expect(await command('delete', second!.id)).toContain('1 deleted');
   await booksClosed(broker);
-  expect(await command('list')).toContain('Nothing was refused.');
+  expect(await command('list')).toContain('No refused messages.');
 });
 
 test('what happens to the next request: it is booked', async () => {

@@ -52,7 +52,7 @@ test('what the client received meanwhile: an answer, or 503 and when to come bac
 test('what happens to the next requests: they are answered, with nothing done by anybody', async () => {
   const next = () => ask(url, { key: KEY, model: 'demo', prompt: 'And then?' });
   await waitFor('an answer', async () => (await next()).status === 200, 20_000);
-  expect(sluice.stderr()).toContain('Redis has ended (SIGKILL); restarting it');
+  expect(sluice.stderr()).toContain('Redis has exited (SIGKILL); restarting it');
 });
 
 test('what Redis held is there again', async () => {

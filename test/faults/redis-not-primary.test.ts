@@ -90,7 +90,7 @@ describe.each(REFUSALS)('Redis answers $refusal', ({ refusal, begin, end }) => {
   test('what /readyz says: not ready, and why', () => {
     expect(trouble).toMatchObject({ status: 503, checks: { redis: false, database: true } });
     // Which of the two a cut-off replica says depends on the command; a connection to one does not even become ready.
-    const words = refusal === 'MASTERDOWN' ? /READONLY|MASTERDOWN|does not answer/ : new RegExp(refusal);
+    const words = refusal === 'MASTERDOWN' ? /READONLY|MASTERDOWN|does not respond/ : new RegExp(refusal);
     expect(trouble.trouble?.redis).toMatch(words);
   });
 

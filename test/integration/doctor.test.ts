@@ -74,12 +74,12 @@ test('as a user of managed Redis, which may neither CONFIG nor INFO', async () =
   await bad.client.acl('SETUSER', 'guest', 'on', '>guest-password', '~*', '&*', '+@all', '-config', '-info');
   const found = await look(runtimeOf(`redis://guest:guest-password@127.0.0.1:${bad.port}`));
   expect(found.filter(({ area }) => area === 'redis')).toMatchObject([
-    { severity: 'warning', finding: /INFO is refused/ },
+    { severity: 'warning', finding: /INFO command is refused/ },
   ]);
   expect(JSON.stringify(found)).not.toContain('guest-password');
   await bad.client.acl('SETUSER', 'guest', '+info');
   const more = await look(runtimeOf(`redis://guest:guest-password@127.0.0.1:${bad.port}`));
-  expect(more.map(({ finding }) => finding).join()).toMatch(/allkeys-lru.*CONFIG is refused/s);
+  expect(more.map(({ finding }) => finding).join()).toMatch(/allkeys-lru.*CONFIG command is refused/s);
 });
 
 test('held back and left behind: holds, open circuits, costs that are not written, dead letters, keys without bounds', async () => {
@@ -97,8 +97,8 @@ test('held back and left behind: holds, open circuits, costs that are not writte
     expect.arrayContaining([
       'warning: held by an operator: provider:openai (maintenance)',
       'warning: the circuit is open for openai/gpt',
-      expect.stringMatching(/^error: the ledger is behind: 1 messages wait, the oldest for 2 min/),
-      `warning: without limits and without a budget: ${key.id} (unbound)`,
+      expect.stringMatching(/^error: the ledger is behind: 1 messages are waiting, the oldest for 2 min/),
+      `warning: keys without limits and budget: ${key.id} (unbound)`,
     ]),
   );
   await good.client.del(keyspace.holds, keyspace.openCircuits, keyspace.ledgerStream);
@@ -113,7 +113,7 @@ test('nothing is changed: a database of another release is not migrated, one tha
   writeFileSync(path, '', { mode: 0o600 });
   const keys = await good.client.dbsize();
   const found = await look(runtimeOf(good.url, {}, `sqlite:${path}`));
-  expect(found.find(({ area }) => area === 'database')?.finding).toMatch(/cannot be looked at: no such table/);
+  expect(found.find(({ area }) => area === 'database')?.finding).toMatch(/cannot be checked: no such table/);
   expect(readFileSync(path).includes('api_keys')).toBe(false);
   expect(await good.client.dbsize()).toBe(keys);
 });

@@ -102,8 +102,8 @@ async function read<T extends z.ZodType>({ body }: Dispatcher.ResponseData, sche
   const parsed = schema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const where = issue.path.length === 0 ? 'its answer' : `'${issue.path.join('.')}' in its answer`;
-  throw new CommandError('refused', `this server does not speak OpenAI's Batch API: ${where}: ${issue.message}`);
+  const where = issue.path.length === 0 ? 'its response' : `'${issue.path.join('.')}' in its response`;
+  throw new CommandError('refused', `this server does not implement OpenAI's Batch API: ${where}: ${issue.message}`);
 }
 
 function parseJson(text: string): unknown {

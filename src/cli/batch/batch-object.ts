@@ -92,7 +92,7 @@ export function showEnd(batch: BatchObject, json: boolean): number {
   showErrors(batch);
   const hasFiles = Boolean(batch.output_file_id ?? batch.error_file_id);
   if (hasFiles) say(`Results:    sluice batch download ${batch.id}`);
-  if (failed > 0 || completed < total) say(`Try again:  sluice batch retry-failed ${batch.id}`);
+  if (failed > 0 || completed < total) say(`Retry:      sluice batch retry-failed ${batch.id}`);
   return endingOf(batch);
 }
 
@@ -100,7 +100,7 @@ export function showEnd(batch: BatchObject, json: boolean): number {
 function showErrors({ errors }: BatchObject): void {
   const all = errors?.data ?? [];
   for (const { code, message, line } of all.slice(0, MAX_ERRORS)) {
-    say(`  ${typeof line === 'number' ? `line ${line}: ` : ''}${message ?? code ?? 'no explanation'}`);
+    say(`  ${typeof line === 'number' ? `line ${line}: ` : ''}${message ?? code ?? 'no error message'}`);
   }
   if (all.length > MAX_ERRORS) say(`  … and ${all.length - MAX_ERRORS} more`);
 }

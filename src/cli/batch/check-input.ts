@@ -63,7 +63,7 @@ export async function checkInput(
 /** UTF-16 or a byte order mark, as some editors write, is one fault of the file and is named as such. */
 function noteEncoding({ bytes }: Line, faults: FaultList): void {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
-    faults.add(1, 'invalid_encoding', 'begins with a byte order mark; save the file as UTF-8 without one');
+    faults.add(1, 'invalid_encoding', 'starts with a byte order mark; save the file as UTF-8 without one');
   } else if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     faults.add(1, 'invalid_encoding', 'is UTF-16; save the file as UTF-8');
   }
@@ -104,7 +104,7 @@ export function checkLine(line: JsonObject, number: number, endpoint: string | n
   const before = faults.count;
   const fault = (code: string, message: string) => faults.add(number, code, message);
   const { custom_id: customId, method, url, body } = line;
-  if (typeof customId !== 'string' || customId === '') fault('invalid_custom_id', 'needs a custom_id: a string');
+  if (typeof customId !== 'string' || customId === '') fault('invalid_custom_id', 'needs a custom_id (a string)');
   if (method !== 'POST') fault('invalid_method', `needs "method": "POST"${shown(method)}`);
   if (typeof url !== 'string') fault('url_mismatch', `needs a url${endpoint === null ? '' : `: "${endpoint}"`}`);
   else if (endpoint !== null && url !== endpoint) {

@@ -99,7 +99,7 @@ export function createFaultList(limit = MAX_FAULTS): FaultList {
 export function formatFaults(file: string, { faults, count }: Pick<FaultList, 'faults' | 'count'>): string {
   const lines = faults.map(({ line, message }) => `${file}${line === null ? '' : `:${line}`}: ${message}`);
   const rest = count - faults.length;
-  return [...lines, ...(rest > 0 ? [`… and ${rest} more faults`] : [])].join('\n');
+  return [...lines, ...(rest > 0 ? [`… and ${rest} more errors`] : [])].join('\n');
 }
 
 export type JsonObject = Record<string, unknown>;
@@ -110,7 +110,7 @@ export function readObject(line: Line, faults: FaultList): JsonObject | null {
     faults.add(line.number, 'invalid_json_line', message);
     return null;
   };
-  if (line.isTooLong) return refuse('is too long; a line is one request');
+  if (line.isTooLong) return refuse('is too long; each line must be one request');
   if (!isUtf8(line.bytes)) return refuse('is not UTF-8; save the file as UTF-8');
   if (line.bytes.length === 0) return refuse('is empty');
   let value: unknown;

@@ -76,7 +76,7 @@ function prepareTemplate(path: string, options: PromptOptions, columns: readonly
   if (!PROMPT_ENDPOINTS.includes(endpoint)) {
     throw new CommandError(
       'input',
-      `--prompts makes requests for ${PROMPT_ENDPOINTS.join(', ')}; write the lines yourself for ${endpoint}`,
+      `--prompts supports ${PROMPT_ENDPOINTS.join(', ')}; for ${endpoint}, write a batch file`,
     );
   }
   if (idColumn !== undefined && !columns.includes(idColumn)) throw noColumn([idColumn], columns);
@@ -107,7 +107,7 @@ function compile(text: string, columns: readonly string[]): Template {
 
 function noColumn(missing: readonly string[], columns: readonly string[]): CommandError {
   const names = missing.map((column) => `'${column}'`).join(', ');
-  return new CommandError('input', `there is no column ${names}; there are: ${columns.join(', ')}`);
+  return new CommandError('input', `there is no column ${names}; columns: ${columns.join(', ')}`);
 }
 
 function defaultColumn(path: string, columns: readonly string[]): string {
@@ -115,7 +115,7 @@ function defaultColumn(path: string, columns: readonly string[]): string {
   if (columns.length === 1) return columns[0]!;
   throw new CommandError(
     'input',
-    `${path} has the columns ${columns.join(', ')}: say with --template what to ask, such as 'Summarise: {${columns.at(-1)}}'`,
+    `${path} has the columns ${columns.join(', ')}: give a prompt with --template, such as 'Summarise: {${columns.at(-1)}}'`,
   );
 }
 

@@ -34,9 +34,9 @@ export async function retryFailed(connect: () => Connection, batchId: string, op
     say(`Every line of ${batchId} succeeded; there is nothing to retry.`);
     return EXIT_CODES.done;
   }
-  say(`${formatCount(lines)} lines are submitted again`);
+  say(`${formatCount(lines)} lines will be submitted again`);
   const fileId = await upload(client, { path, name: `retry-of-${batchId}.jsonl` });
-  interrupt.explain('Stopped while the batch was being created; `sluice batch list` says whether it was.');
+  interrupt.explain('Stopped while the batch was being created; `sluice batch list` shows whether it exists.');
   const created = await client.create({
     input_file_id: fileId,
     endpoint: old.endpoint,
@@ -64,7 +64,7 @@ function refuseUnfit(batch: BatchObject): void {
 function explainMissingInput(error: Error): never {
   throw new CommandError(
     'refused',
-    `the server does not return the old input: ${error.message}; pass it with --input FILE`,
+    `the server does not return the original input: ${error.message}; pass it with --input FILE`,
   );
 }
 

@@ -41,7 +41,7 @@ export function resolveConnection(options: ConnectionOptions, environment: Envir
   if (apiKey !== undefined) return { baseUrl, apiKey };
   throw new CommandError(
     'input',
-    `there is no key for ${baseUrl}: pass --api-key or set SLUICE_API_KEY (or run \`sluice start\` here, which creates one)`,
+    `no API key for ${baseUrl}: pass --api-key or set SLUICE_API_KEY (\`sluice start\` creates one)`,
   );
 }
 
@@ -125,7 +125,7 @@ function unreachable({ url }: Call, error: Error & { code?: string }): CommandEr
   const why = error.code ?? error.message;
   return new CommandError(
     'refused',
-    `${origin} cannot be reached (${why}). Is it running (\`sluice start\`)? --base-url or SLUICE_BASE_URL names another server.`,
+    `${origin} cannot be reached (${why}). Is it running (\`sluice start\`)? Use --base-url or SLUICE_BASE_URL for another server.`,
     true,
   );
 }
@@ -145,15 +145,15 @@ function messageOf(text: string): string {
   } catch {
     // Not JSON: most likely a proxy's page.
   }
-  return text.slice(0, MESSAGE_CHARS) || 'no explanation';
+  return text.slice(0, MESSAGE_CHARS) || 'no error message';
 }
 
 function adviceFor(status: number): string {
   switch (status) {
     case 401:
-      return ' (the key comes from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
+      return ' (the key is taken from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
     case 404:
-      return ' (is the base URL right, with /v1 at its end, and does this server have batches?)';
+      return ' (check that the base URL ends in /v1 and that the server supports batches)';
     default:
       return '';
   }

@@ -33,7 +33,7 @@ export async function submit(connect: () => Connection, options: SubmitOptions):
 
   const client = createBatchClient(connect());
   const fileId = await upload(client, input);
-  interrupt.explain('Stopped while the batch was being created; `sluice batch list` shows whether it was.');
+  interrupt.explain('Stopped while the batch was being created; `sluice batch list` shows whether it exists.');
   const { endpoint } = input.summary;
   const created = await client.create({
     input_file_id: fileId,
@@ -87,7 +87,7 @@ function jsonlName(path: string): string {
 function refuse({ faults, name }: PreparedInput, json: boolean): number {
   if (json) print(JSON.stringify({ valid: false, fault_count: faults.count, faults: faults.faults }));
   else complain(formatFaults(name, faults));
-  say(`Nothing was uploaded: ${faults.count} fault${faults.count === 1 ? '' : 's'}.`);
+  say(`Nothing was uploaded: ${faults.count} error${faults.count === 1 ? '' : 's'}.`);
   return EXIT_CODES.input;
 }
 
@@ -123,7 +123,7 @@ export async function prepareInput(request: InputRequest): Promise<PreparedInput
   const { file, prompts } = request;
   const name = file ?? prompts;
   if (name === undefined || (file !== undefined && prompts !== undefined)) {
-    throw new CommandError('input', 'give one input: a batch file (FILE.jsonl), or plain prompts with --prompts FILE');
+    throw new CommandError('input', 'pass one input: a batch file (FILE.jsonl), or plain prompts with --prompts FILE');
   }
   const found = await stat(name).catch(() => null);
   if (found === null || !found.isFile()) throw new CommandError('input', `there is no file ${name}`);
@@ -172,5 +172,5 @@ function readBody(text: string | undefined): Record<string, unknown> {
     value = null;
   }
   if (isObject(value)) return value;
-  throw new CommandError('input', `--body takes a JSON object such as '{"temperature":0}', not ${text}`);
+  throw new CommandError('input', `--body must be a JSON object such as '{"temperature":0}', not ${text}`);
 }

@@ -54,7 +54,7 @@ async function retrievePatiently(
     } catch (error) {
       const isFinal = !(error instanceof CommandError) || !error.isTemporary;
       if (isFinal || failures >= MAX_FAILURES_IN_A_ROW) throw error;
-      say(`${error.message}; trying again`);
+      say(`${error.message}; retrying`);
       await sleep(Math.min(LONGEST_WAIT_MS, TROUBLE_WAIT_MS * 2 ** (failures - 1)));
     }
   }
@@ -133,7 +133,7 @@ export function describeReading(reading: Reading, status: string): string {
     ...(tokensPerSecond === null ? [] : [`${formatCount(tokensPerSecond)} tokens/s`]),
     ...(costUsd === null ? [] : [formatDollars(costUsd)]),
     ...(left === null || status !== 'in_progress' ? [] : [`${formatDuration(left)} left`]),
-    ...(isAtRisk ? ['will miss its window at this rate'] : []),
+    ...(isAtRisk ? ['will exceed its completion window at this rate'] : []),
   ];
   return parts.join(', ');
 }

@@ -40,7 +40,7 @@ export function clockFindings(whose: string, skewMs: number): Finding[] {
       severity: off < CLOCK_ERROR_MS ? 'warning' : 'error',
       area: 'clock',
       finding: `the clock of ${whose} is ${(off / 1_000).toFixed(1)} s ${skewMs > 0 ? 'ahead of' : 'behind'} this machine's`,
-      remedy: 'keep all machines in time with NTP (chrony, systemd-timesyncd)',
+      remedy: 'synchronise the clocks of all machines with NTP (chrony, systemd-timesyncd)',
     },
   ];
 }

@@ -43,7 +43,7 @@ const FEW_FILES = 4_096;
 
 export function openFilesFindings(limit: number | null): Finding[] {
   if (limit === null || limit >= FEW_FILES) return [];
-  const finding = `a process may have ${limit} files and connections open: each client and each call to a provider is one`;
+  const finding = `a process may have only ${limit} files and connections open, and each client and each provider call needs one`;
   return [
     {
       severity: 'warning',
@@ -127,7 +127,7 @@ export function listenFindings({
       say(
         'warning',
         `administration and metrics listen on ${at}, without TLS: /metrics needs no key there`,
-        'let server.admin listen on loopback, or let a network policy and a proxy with TLS stand in front',
+        'make server.admin listen on loopback, or protect it with a network policy and a TLS proxy',
       ),
     );
   }
@@ -135,7 +135,7 @@ export function listenFindings({
     found.push(
       say(
         'warning',
-        `clients reach ${listen.host}:${listen.port} without TLS as far as is known: their keys can be read on the way`,
+        `clients seem to reach ${listen.host}:${listen.port} without TLS: their keys can be read on the network`,
         'put a proxy with TLS in front, and set server.public_url to its https address',
       ),
     );
@@ -144,15 +144,13 @@ export function listenFindings({
     found.push(
       say(
         'note',
-        'server.public_url speaks of a proxy, and server.trusted_proxies names none: all clients count as one address',
-        'name the proxy in server.trusted_proxies',
+        'server.public_url implies a proxy, but server.trusted_proxies is empty: all clients count as one address',
+        'add the proxy to server.trusted_proxies',
       ),
     );
   }
   if (environment.adminKey === undefined && !existsSync(join(environment.dataDirectory, 'admin-key'))) {
-    found.push(
-      say('note', 'SLUICE_ADMIN_KEY is not set: there is no administration', 'set it to 16 characters or more'),
-    );
+    found.push(say('note', 'SLUICE_ADMIN_KEY is not set: the admin API is off', 'set it to 16 characters or more'));
   }
   return found;
 }
@@ -164,15 +162,15 @@ export function providerFindings(catalogue: Pick<Catalogue, 'providers' | 'deplo
   const plain = [...catalogue.providers.values()].flatMap(({ name, baseUrl }) => {
     const { protocol, hostname } = new URL(baseUrl);
     if (protocol === 'https:' || isLoopback(hostname)) return [];
-    const finding = `${name} is called at http://${hostname}: its key, prompts and answers can be read on the way`;
+    const finding = `${name} is called at http://${hostname}: its key, prompts and responses can be read on the network`;
     const severity = PRIVATE_HOST.test(hostname) ? ('warning' as const) : ('error' as const);
     return [{ severity, area: 'providers' as const, finding, remedy: `use https in providers.${name}.base_url` }];
   });
   const unpriced = unpricedDeployments(catalogue).map((id) => ({
     severity: 'warning' as const,
     area: 'providers' as const,
-    finding: `no price is known for deployment ${id}: its calls cost nothing in the books, and count for no budget`,
-    remedy: 'give it a price in the configuration',
+    finding: `no price is known for deployment ${id}: its calls are recorded with cost 0 and do not count against budgets`,
+    remedy: 'set a price in the configuration',
   }));
   return [...plain, ...unpriced];
 }
@@ -188,7 +186,7 @@ export function unpricedDeployments(catalogue: Pick<Catalogue, 'deployments' | '
 function settingsFindings({ configuration }: Runtime): Finding[] {
   const { dead_letters: letters } = configuration;
   if (letters.key !== undefined || letters.bodies !== undefined) return [];
-  const finding = 'bodies of failed requests are not kept: dead letters cannot be replayed';
+  const finding = 'the bodies of failed requests are not kept: dead letters cannot be replayed';
   return [
     { severity: 'note', area: 'configuration', finding, remedy: 'set dead_letters.key (openssl rand -base64 32)' },
   ];

@@ -93,13 +93,13 @@ function serverFindings({ name, info, config, roundTripMs }: ServerFacts): Findi
           say(
             'warning',
             `a command takes ${roundTripMs.toFixed(1)} ms`,
-            'run Redis near its processes, and nothing else on its core',
+            'run Redis close to the Sluice processes, and nothing else on its core',
           ),
         ];
   if (info === null) {
     return [
       ...slow,
-      say('warning', 'INFO is refused, so its memory is not watched', 'allow INFO: ACL SETUSER … +info'),
+      say('warning', 'the INFO command is refused: memory cannot be monitored', 'allow INFO: ACL SETUSER … +info'),
     ];
   }
   return [
@@ -111,8 +111,8 @@ function serverFindings({ name, info, config, roundTripMs }: ServerFacts): Findi
       ? [
           say(
             'note',
-            'CONFIG is refused, as on managed servers: save and appendfsync were not seen',
-            'look at them in its console',
+            'the CONFIG command is refused, as on managed servers: save and appendfsync could not be checked',
+            'check them in the console of the service',
           ),
         ]
       : []),
@@ -121,7 +121,7 @@ function serverFindings({ name, info, config, roundTripMs }: ServerFacts): Findi
           say(
             'error',
             'this is a replica: it takes no writes',
-            'name the primary, or use redis.sentinel or redis.cluster',
+            'configure the primary, or use redis.sentinel or redis.cluster',
           ),
         ]
       : []),
@@ -158,20 +158,20 @@ function memoryFindings(info: Info, say: Say): Finding[] {
   const found: Finding[] = [];
   if (evicts) {
     const severity = most > 0 ? 'error' : 'warning';
-    const what = `maxmemory-policy is ${policy}: when memory is short, Redis deletes requests, queues and costs`;
+    const what = `maxmemory-policy is ${policy}: if memory runs out, Redis deletes requests, queues and cost records`;
     found.push(say(severity, what, 'set maxmemory-policy noeviction'));
   }
   if (most === 0) {
     found.push(
       say(
         'warning',
-        'maxmemory is not set: a full machine ends Redis',
-        'set maxmemory to two thirds of its memory; from 95 % on, new requests are refused',
+        'maxmemory is not set: Redis is killed when the machine runs out of memory',
+        'set maxmemory to two thirds of the machine’s memory; at 95 %, new requests are refused',
       ),
     );
   } else if (used / most >= NARROW_SHARE) {
     const severity = used / most >= FULL_SHARE ? 'error' : 'warning';
-    const what = `${Math.round((100 * used) / most)} % of ${Math.round(most / MIB)} MiB are used; from 95 % on, new requests are refused`;
+    const what = `${Math.round((100 * used) / most)} % of ${Math.round(most / MIB)} MiB are used; at 95 %, new requests are refused`;
     found.push(say(severity, what, 'raise maxmemory, or shorten storage.finished_ms and storage.idempotency_ms'));
   }
   return found;
@@ -181,13 +181,17 @@ function persistenceFindings(info: Info, config: Info | null, say: Say): Finding
   const found: Finding[] = [];
   if (info.get('aof_enabled') === '0') {
     const hasCopy = (config?.get('save') ?? '') !== '' || Number(info.get('connected_slaves') ?? 0) > 0;
-    const what = 'appendonly is off: a restart loses requests that run, and costs that are not written yet';
+    const what = 'appendonly is off: a restart loses requests in flight, and costs that are not in the database yet';
     found.push(
       say(hasCopy || config === null ? 'warning' : 'error', what, 'set appendonly yes and appendfsync everysec'),
     );
   } else if (config?.get('appendfsync') === 'no') {
     found.push(
-      say('warning', 'appendfsync is no: a crash of the machine loses half a minute', 'set appendfsync everysec'),
+      say(
+        'warning',
+        'appendfsync is no: a crash of the machine loses up to half a minute of writes',
+        'set appendfsync everysec',
+      ),
     );
   }
   for (const [name, what] of [
@@ -197,7 +201,7 @@ function persistenceFindings(info: Info, config: Info | null, say: Say): Finding
     const status = info.get(name);
     if (status !== undefined && status !== 'ok') {
       found.push(
-        say('error', `its last ${what} could not be written`, 'free its disk; the reason stands in the log of Redis'),
+        say('error', `its last ${what} could not be written`, 'free disk space; the log of Redis has the reason'),
       );
     }
   }
@@ -219,32 +223,26 @@ function topologyFindings({ servers, clusterState }: RedisFacts, address: RedisA
     found.push(
       say(
         'error',
-        'this Redis is a node of a cluster, and configured as a single server',
-        'name its nodes in redis.cluster',
+        'this Redis is a node of a cluster, but it is configured as a single server',
+        'list its nodes in redis.cluster',
       ),
     );
   }
   if (address.kind === 'cluster' && clusterState !== null && clusterState !== 'ok') {
-    found.push(
-      say('error', `the cluster says that it is in state ${clusterState}`, 'redis-cli --cluster check HOST:PORT'),
-    );
+    found.push(say('error', `the cluster reports state ${clusterState}`, 'redis-cli --cluster check HOST:PORT'));
   }
   if (address.kind !== 'standalone' && lonely.length > 0) {
     found.push(
       say(
         'warning',
-        `nobody can take over from ${lonely.join(', ')}: no replica is connected`,
-        'give every primary a replica',
+        `no replica is connected to ${lonely.join(', ')}: failover is not possible`,
+        'add a replica to every primary',
       ),
     );
   }
   if (address.kind === 'sentinel' && address.urls.length < LEAST_SENTINELS) {
     found.push(
-      say(
-        'warning',
-        `${address.urls.length} sentinels are configured`,
-        'name at least three, on machines of their own',
-      ),
+      say('warning', `${address.urls.length} sentinels are configured`, 'use at least three, on separate machines'),
     );
   }
   return found;
@@ -263,14 +261,19 @@ function wireFindings(address: RedisAddress): Finding[] {
     });
     return [
       ...(url.password === '' && !url.searchParams.has('password')
-        ? [say('has no password', 'set requirepass or an ACL user: anyone who can write there can do everything')]
+        ? [
+            say(
+              'has no password',
+              'set requirepass or an ACL user: write access to Redis gives control over everything',
+            ),
+          ]
         : []),
       ...(url.protocol === 'rediss:'
         ? []
         : [
             say(
-              'is not encrypted: prompts and answers can be read on the way',
-              'use rediss://, unless nobody else is on that network',
+              'is not encrypted: prompts and responses can be read on the network',
+              'use rediss://, unless the network is private',
             ),
           ]),
     ];

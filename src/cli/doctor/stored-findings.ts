@@ -58,7 +58,7 @@ export async function workFindings(
           say(
             'warning',
             `the circuit is open for ${named(circuits)}`,
-            'sluice dead-letters list and the log of the workers say why',
+            'see sluice dead-letters list and the log of the workers',
           ),
         ]),
     ...(held.length === 0 ? [] : [say('warning', `held by an operator: ${named(held)}`, 'sluice release NAME')]),
@@ -66,8 +66,8 @@ export async function workFindings(
       ? [
           say(
             'error',
-            `the ledger is behind: ${ledger.waiting} messages wait, the oldest for ${formatDuration(ledger.oldestMs)}`,
-            'look whether the database takes writes, and whether a worker without --no-ledger runs',
+            `the ledger is behind: ${ledger.waiting} messages are waiting, the oldest for ${formatDuration(ledger.oldestMs)}`,
+            'check that the database accepts writes and that a worker without --no-ledger is running',
           ),
         ]
       : []),
@@ -75,7 +75,7 @@ export async function workFindings(
       ? [
           say(
             'warning',
-            `${ledger.rejects} messages of the ledger were refused by the database: their costs are missing`,
+            `the database refused ${ledger.rejects} ledger messages: their costs are missing`,
             'sluice ledger rejects list',
           ),
         ]
@@ -107,7 +107,7 @@ async function postgresFindings(database: Database, url: string): Promise<Findin
     severity: 'warning',
     area: 'network',
     finding: `${withoutSecrets(url)} is not encrypted`,
-    remedy: 'add ?sslmode=verify-full to database.url, unless nobody else is on that network',
+    remedy: 'add ?sslmode=verify-full to database.url, unless the network is private',
   };
   return [...clockFindings('PostgreSQL', skewMs), ...(isOnWire ? [plain] : [])];
 }
@@ -123,8 +123,8 @@ function keyFindings(keys: readonly ApiKey[], { listen }: Runtime): Finding[] {
     {
       severity: isLoopback(listen.host) ? 'note' : 'warning',
       area: 'keys',
-      finding: `without limits and without a budget: ${named(unbound.map(({ id, name }) => `${id} (${name})`))}`,
-      remedy: 'PATCH /admin/keys/{id} with limits and budgets: a stolen key spends up to them',
+      finding: `keys without limits and budget: ${named(unbound.map(({ id, name }) => `${id} (${name})`))}`,
+      remedy: 'set limits and budgets (PATCH /admin/keys/{id}), which bound the damage of a stolen key',
     },
   ];
 }
@@ -132,7 +132,7 @@ function keyFindings(keys: readonly ApiKey[], { listen }: Runtime): Finding[] {
 async function letterFindings(database: Database): Promise<Finding[]> {
   const count = await createDeadLetterStore(database).count({ isReplayed: false });
   if (count === 0) return [];
-  const finding = `${count} requests failed for good and were not replayed`;
+  const finding = `${count} requests failed permanently and have not been replayed`;
   return [{ severity: 'warning', area: 'work', finding, remedy: 'sluice dead-letters list' }];
 }
 
@@ -141,8 +141,13 @@ async function webhookFindings(database: Database, { environment }: Runtime): Pr
   if (box.isSealing) return [];
   const stored = await createEndpointStore(database, box).list();
   if (stored.length === 0) return [];
-  const finding = 'secrets of webhooks are stored as they are';
+  const finding = 'webhook secrets are stored unencrypted';
   return [
-    { severity: 'warning', area: 'keys', finding, remedy: 'set SLUICE_SECRETS_KEY: they are sealed at the next start' },
+    {
+      severity: 'warning',
+      area: 'keys',
+      finding,
+      remedy: 'set SLUICE_SECRETS_KEY: they are encrypted at the next start',
+    },
   ];
 }

@@ -93,7 +93,7 @@ async function writeDemo(directory: string, { variables }: Environment): Promise
   say(
     simulatorPort === null
       ? 'OpenAI is the provider (OPENAI_API_KEY)'
-      : `no provider is configured; the simulator answers (${configPath})`,
+      : `no provider is configured; using the simulator (${configPath})`,
   );
   return { configPath, simulatorPort };
 }
@@ -126,9 +126,9 @@ async function choosePort(runtime: Runtime, environment: Environment): Promise<n
   const wanted = environment.port ?? runtime.configuration.server.port;
   if (wanted === 0 || (await isFree(wanted, host))) return wanted;
   if (environment.port !== undefined || existsSync(environment.configPath ?? DEFAULT_CONFIG_PATH)) {
-    throw new Error(`port ${wanted} on ${host} is in use; choose another with PORT or server.port`);
+    throw new Error(`port ${wanted} on ${host} is in use; set another with PORT or server.port`);
   }
-  say(`port ${wanted} is in use; using a free one (PORT sets another)`);
+  say(`port ${wanted} is in use; using a free one (set PORT to choose)`);
   return 0;
 }
 
@@ -156,8 +156,8 @@ function say(what: string): void {
   complain(`sluice: ${what}`);
 }
 
-const HEAD = `# Written by \`sluice start\` because no provider is configured. Copy it to sluice.yaml and change what you like;
-# docs/configuration.md has every setting.
+const HEAD = `# Written by \`sluice start\` because no provider is configured. Copy it to sluice.yaml and edit it there;
+# docs/configuration.md describes every setting.
 `;
 
 const OPENAI = `providers:
@@ -175,7 +175,7 @@ const simulator = (url: string) => `providers:
     protocols: [openai-chat]
     base_url: ${url}/v1
     api_key: simulated
-  # The same one under another name, so that there is somebody to fail over to.
+  # The same simulator under another name, as a fallback.
   backup:
     protocols: [openai-chat]
     base_url: ${url}/v1

@@ -72,7 +72,7 @@ async function bringUp(plan: StartPlan, running: Running): Promise<Addresses> {
   const variables = { ...plan.variables };
   if (plan.hasOwnRedis) {
     running.redis = await startEmbeddedRedis(join(directory, 'redis'), (how, waitMs) =>
-      say(`Redis has ended (${how}); restarting it in ${waitMs} ms`),
+      say(`Redis has exited (${how}); restarting it in ${waitMs} ms`),
     );
     say(`Redis is running on the files in ${join(directory, 'redis')}`);
     variables.SLUICE_REDIS_URL = running.redis.socketUrl;
@@ -100,7 +100,7 @@ function launcher({ logs }: StartPlan, variables: StartPlan['variables'], runnin
     const logPath = logs === null ? null : join(logs, `${settings.name}.log`);
     const environment = { ...variables, ...more };
     const child = await startChild({ ...settings, environment, logPath }, (name, how, waitMs) =>
-      say(`${name} has ended (${how}); restarting it in ${waitMs} ms`),
+      say(`${name} has exited (${how}); restarting it in ${waitMs} ms`),
     );
     // It may have become ready while everything was being stopped.
     if (running.isStopping) await child.stop();
@@ -124,7 +124,7 @@ async function startCombined({ first, most }: Layout & { kind: 'combined' }, lau
   const onEach: OnWish = (name) => {
     if (name !== 'combined') return onWish(name);
     if (count >= most) return;
-    say('it is busy; another process joins');
+    say('it is busy; starting another process');
     start(others).catch((error: Error) => say(error.message));
   };
   const addresses = addressesOf(await start(firstOf(most)));

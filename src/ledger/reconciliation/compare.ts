@@ -69,11 +69,11 @@ export function compare({ ledger, report, by, tolerance, keyIds }: Compared): Co
   const notes: string[] = [];
   const { usage, costs } = ofTheseKeys(report, keyIds, notes);
   const hasCosts = report.hasCosts === true || report.costs.length > 0;
-  if (!hasCosts) notes.push('the report has no costs: only tokens are compared');
+  if (!hasCosts) notes.push('the report has no costs: only tokens were compared');
   // Anthropic's cost report does not name keys.
   const hasCostsByKey = costs.every(({ keyId }) => keyId !== null);
   if (hasCosts && !hasCostsByKey && by.includes('api_key'))
-    notes.push('the report has no costs by key: they are in the total only');
+    notes.push('the report has no costs by key: costs were compared only in the total');
   const modelOf = modelNames(ledger.map(({ model }) => model));
   const names = new Map(Object.entries(keyIds).map(([name, id]) => [id, name]));
   const groupOf = (day: string, model: string | null, key: string): ComparedRow['group'] => {
@@ -101,8 +101,8 @@ function ofTheseKeys(report: UsageReport, keyIds: Readonly<Record<string, string
   if (wanted.size === 0) return report;
   const isWanted = ({ keyId }: { keyId: string | null }) => keyId === null || wanted.has(keyId);
   const others = new Set(report.usage.filter((line) => !isWanted(line)).map(({ keyId }) => keyId));
-  if (others.size > 0) notes.push(`usage of ${others.size} other keys is left out`);
-  if (report.costs.some(({ keyId }) => keyId === null)) notes.push('costs are of all keys of the organization');
+  if (others.size > 0) notes.push(`usage of ${others.size} other keys was ignored`);
+  if (report.costs.some(({ keyId }) => keyId === null)) notes.push('costs include all keys of the organization');
   return { usage: report.usage.filter(isWanted), costs: report.costs.filter(isWanted) };
 }
 

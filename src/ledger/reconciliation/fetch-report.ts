@@ -51,7 +51,7 @@ async function fetchPage(address: string, headers: Record<string, string>): Prom
   try {
     const { statusCode, body } = await request(address, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     const text = await textOf(body);
-    if (statusCode !== 200) throw new Error(`answers ${statusCode}: ${messageIn(text)}`);
+    if (statusCode !== 200) throw new Error(`responded with ${statusCode}: ${messageIn(text)}`);
     return JSON.parse(text) as Answer;
   } catch (error) {
     throw new Error(`${place}: ${(error as Error).message}`, { cause: error });
@@ -63,7 +63,7 @@ async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    if (bytes > MAX_ANSWER_BYTES) throw new Error(`the response is larger than ${MAX_ANSWER_BYTES} bytes`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString();

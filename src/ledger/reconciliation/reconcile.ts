@@ -73,7 +73,7 @@ function dayAt(ms: number): string {
 
 function checkedDay(text: string): string {
   if (/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
-  throw new Error(`'${text}' is no day: YYYY-MM-DD`);
+  throw new Error(`'${text}' is not a date: use YYYY-MM-DD`);
 }
 
 /** For the CLI and the administration API. */

@@ -38,10 +38,10 @@ function readCsv(text: string): UsageReport {
   const report: UsageReport = { usage: [], costs: [] };
   for (const [index, row] of rows.entries()) {
     const day = dayOfTime(row.start_time ?? row.start_time_iso ?? row.usage_date_utc ?? row.starting_at ?? row.date);
-    if (day === null) throw new Error(`row ${index + 2} has no day: it needs start_time or usage_date_utc`);
+    if (day === null) throw new Error(`row ${index + 2} has no date: start_time or usage_date_utc is required`);
     addReport(report, readResult(day, row));
   }
   if (rows.length > 0 && report.usage.length + report.costs.length === 0)
-    throw new Error(`no column of tokens or costs is known among ${Object.keys(rows[0]!).join(', ')}`);
+    throw new Error(`none of these columns is a known column of tokens or costs: ${Object.keys(rows[0]!).join(', ')}`);
   return report;
 }

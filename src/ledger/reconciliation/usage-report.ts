@@ -107,7 +107,7 @@ const CENT_DECIMALS = 10;
 function checkCurrency({ amount, amount_currency: column, currency = column }: Fields): void {
   const said = typeof amount === 'object' && amount !== null ? ((amount as Fields).currency ?? currency) : currency;
   if (typeof said === 'string' && said !== '' && said.toUpperCase() !== 'USD')
-    throw new Error(`costs are in ${said.slice(0, 10)}, and the ledger is in USD`);
+    throw new Error(`costs are in ${said.slice(0, 10)}, but the ledger is in USD`);
 }
 
 function firstOf(result: Fields, names: readonly string[]): unknown {
@@ -123,7 +123,7 @@ function countOf(value: unknown, name: string): number {
   if (value === undefined || value === null || value === '') return 0;
   const count = Number(value);
   if (Number.isSafeInteger(count) && count >= 0) return count;
-  throw new Error(`${name} is no count of tokens: ${String(value).slice(0, 40)}`);
+  throw new Error(`${name} is not a token count: ${String(value).slice(0, 40)}`);
 }
 
 /** The UTC day of a bucket's start, which is in unix seconds or a time as text; null if it is neither. */

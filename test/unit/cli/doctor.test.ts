@@ -73,8 +73,8 @@ describe('Redis', () => {
     const say = (more: object, info: object | null = {}) => shown(redisFindings(facts(info, more), LOCAL));
     expect(say({ roundTripMs: 12 })).toEqual([expect.stringMatching(/^warning: .*12\.0 ms/)]);
     expect(say({ skewMs: -2_400 })).toEqual([expect.stringMatching(/^warning: .*2\.4 s behind/)]);
-    expect(say({ config: null })).toEqual([expect.stringMatching(/^note: .*CONFIG is refused/)]);
-    expect(say({ config: null }, null)).toEqual([expect.stringMatching(/^warning: .*INFO is refused/)]);
+    expect(say({ config: null })).toEqual([expect.stringMatching(/^note: .*CONFIG command is refused/)]);
+    expect(say({ config: null }, null)).toEqual([expect.stringMatching(/^warning: .*INFO command is refused/)]);
   });
 
   test('clusters and sentinels: state, replicas, how many', () => {
@@ -82,7 +82,7 @@ describe('Redis', () => {
     const down = redisFindings({ ...facts({}), clusterState: 'fail' }, cluster);
     expect(shown(down)).toEqual([
       expect.stringMatching(/^error: .*state fail/),
-      expect.stringMatching(/^warning: nobody/),
+      expect.stringMatching(/^warning: no replica/),
     ]);
     const sentinel: RedisAddress = { kind: 'sentinel', urls: ['redis://127.0.0.1:1'], name: 'main' };
     expect(shown(redisFindings(facts({ connected_slaves: '1' }), sentinel))).toEqual([

@@ -142,7 +142,7 @@ describe('a saved export', () => {
     const page = (result: object) =>
       JSON.stringify({ data: [{ starting_at: '2026-11-01T00:00:00Z', results: [result] }] });
     for (const result of [{ amount: { value: 1, currency: 'eur' } }, { amount: '100', currency: 'EUR' }])
-      expect(() => readUsageFile(page(result))).toThrow(/in eur, and the ledger is in USD/i);
+      expect(() => readUsageFile(page(result))).toThrow(/in eur, but the ledger is in USD/i);
     expect(readUsageFile(page({ amount: '0.0000000049', currency: 'USD' })).costs[0]!.cost).toBe(49n);
     expect(readUsageFile(page({ amount: '0.00000000019', currency: 'USD' })).costs[0]!.cost).toBe(2n);
   });
@@ -186,9 +186,9 @@ describe('a saved export', () => {
   test.each([
     ['{"object": "list"}', 'it has no data'],
     ['[{]', 'not JSON'],
-    ['day,words\n2026-11-01,5\n', 'has no day'],
-    ['date,words\n2026-11-01,5\n', 'no column of tokens'],
-    ['date,input_tokens\n2026-11-01,minus\n', 'no count of tokens'],
+    ['day,words\n2026-11-01,5\n', 'has no date'],
+    ['date,words\n2026-11-01,5\n', 'none of these columns'],
+    ['date,input_tokens\n2026-11-01,minus\n', 'not a token count'],
   ])('that is none is refused with a reason: %s', (text, reason) => {
     expect(() => readUsageFile(text)).toThrow(reason);
   });
@@ -265,7 +265,7 @@ describe('compared', () => {
     const { isEqual, notes, total } = compared({ ledger: [], keyIds: { main: 'key_other' } });
     expect(isEqual).toBe(true);
     expect(total.provider.inputTokens).toBe(0);
-    expect(notes).toContain('usage of 1 other keys is left out');
+    expect(notes).toContain('usage of 1 other keys was ignored');
   });
 
   test('costs that are not told apart by key are compared in the total', () => {
@@ -283,7 +283,7 @@ describe('compared', () => {
   test('a report without costs is compared by its tokens', () => {
     const { isEqual, notes } = compared({ report: { usage: openai.usage, costs: [] } });
     expect(isEqual).toBe(true);
-    expect(notes).toEqual(['the report has no costs: only tokens are compared']);
+    expect(notes).toEqual(['the report has no costs: only tokens were compared']);
   });
 });
 
@@ -292,5 +292,5 @@ test('the days are the last seven whole ones, unless told otherwise', () => {
   expect(daySpan({}, now)).toEqual({ from: '2026-11-21', to: '2026-11-27' });
   expect(daySpan({ from: '2026-11-27' }, now)).toEqual({ from: '2026-11-27', to: '2026-11-27' });
   expect(() => daySpan({ from: '2026-11-28' }, now)).toThrow('is after');
-  expect(() => daySpan({ to: 'yesterday' }, now)).toThrow('is no day');
+  expect(() => daySpan({ to: 'yesterday' }, now)).toThrow('is not a date');
 });

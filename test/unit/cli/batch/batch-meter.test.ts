@@ -53,7 +53,7 @@ test('what Sluice adds is shown', () => {
   meter.read(batch({ ...counts(0), ...more(0) }), 0);
   const reading = meter.read(batch({ ...counts(1), ...more(5_000) }), 10_000);
   expect(describeReading(reading, 'in_progress')).toBe(
-    '1/1,000 lines, 500 tokens/s, $0.0123, 2 h 2 min left, will miss its window at this rate',
+    '1/1,000 lines, 500 tokens/s, $0.0123, 2 h 2 min left, will exceed its completion window at this rate',
   );
 });
 
