@@ -34,9 +34,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 
 const program = new Command('sluice')
-  .description(
-    'A durable request broker for large language models: one API in front of all providers.',
-  )
+  .description('A durable request broker for large language models: one API in front of all providers.')
   .version(version)
   .option('-c, --config <file>', 'configuration file (default: SLUICE_CONFIG, else sluice.yaml if there is one)')
   // `--config` is an option of every command: their help shows it too.
