@@ -62,19 +62,25 @@ restart, or the faults. A worker without a database (\`--no-ledger --no-batches\
 ## Files of other gateways
 
 \`--config\` also accepts the \`config.yaml\` of LiteLLM's proxy: \`model_list\`, \`litellm_params\`, \`router_settings\`,
-\`litellm_settings\`, \`credential_list\`, \`environment_variables\`, \`os.environ/NAME\`. The log and \`sluice check\` list the
-settings that have no counterpart (callbacks, caches, \`master_key\`) and the providers that are skipped because Sluice does not
-support their protocol. \`sluice import litellm|portkey|openrouter FILE > sluice.yaml\` writes the result as a Sluice configuration.
+\`litellm_settings\`, \`general_settings\`, \`credential_list\`, \`environment_variables\`, \`os.environ/NAME\`. The log and
+\`sluice check\` list the settings that have no counterpart (callbacks, caches, \`master_key\`), with the reason, and the providers
+that are skipped because Sluice does not support their protocol. \`sluice import litellm|portkey|openrouter FILE > sluice.yaml\`
+writes the result as a Sluice configuration.
 
 | other gateway | Sluice |
 |---|---|
-| LiteLLM: several entries with one \`model_name\` | deployments of one model; \`order\` is the tier, \`weight\` the weight |
-| \`rpm\`, \`tpm\`, \`max_parallel_requests\` | \`limits\` of the deployment |
-| \`timeout\`, \`stream_timeout\`, \`num_retries\`, \`allowed_fails\`, \`cooldown_time\` | \`timeouts.total_ms\`, \`first_token_ms\`, \`retries.max\`, \`circuit\` |
-| \`fallbacks\`, \`context_window_fallbacks\`, \`content_policy_fallbacks\` | \`fallbacks\`, \`on_context_length\`, \`on_content_filter\` |
-| \`input_cost_per_token\` and the like | \`price\` |
-| Portkey: \`fallback\`, \`loadbalance\` | tiers; weights within a tier |
-| OpenRouter: a request or preset with \`models\`; the list of models | fallbacks; models with their prices |
+| LiteLLM: several entries with one \`model_name\` | deployments of one model; \`order\` is the tier, \`weight\` (else \`rpm\`, else \`tpm\`) the weight |
+| \`rpm\`, \`tpm\`, \`itpm\`, \`otpm\`, \`rpd\`, \`tpd\`, \`max_parallel_requests\` | \`limits\` of the deployment |
+| \`timeout\`, \`stream_timeout\`, \`num_retries\`, \`retry_after\` | \`timeouts.total_ms\`, \`first_token_ms\`, \`retries.max\`, \`retries.base_ms\` |
+| \`allowed_fails\` (in a minute), \`cooldown_time\` | \`circuit.failures\` (one more), \`window_ms\`; \`cooldown_ms\`, \`max_cooldown_ms\` |
+| \`fallbacks\`, \`context_window_fallbacks\`, \`content_policy_fallbacks\`, \`default_fallbacks\` | \`fallbacks\`, \`on_context_length\`, \`on_content_filter\` |
+| \`routing_strategy\`, \`routing_groups\` | \`strategy\` |
+| \`input_cost_per_token\` and other prices per token: \`_above_200k_tokens\`, \`_flex\`, \`_batches\`, \`tiered_pricing\` | \`price\` with \`long_context\` and \`service_tiers\`; \`price_batch\` |
+| Portkey: \`fallback\`, \`loadbalance\`, \`single\` | tiers; weights within a tier; the first target alone |
+| \`conditional\` on \`params.model\` | models with these names; other conditions are not imported |
+| \`retry.attempts\`, \`request_timeout\`, \`override_params.model\` | \`retries.max\`, \`timeouts.total_ms\`, \`model\` of the deployment |
+| OpenRouter: a request or preset with \`models\`; \`provider.sort\` | fallbacks; the variants \`:floor\` and \`:nitro\` of the model |
+| the list of models | models with their prices |
 
 ## Settings
 

@@ -55,7 +55,10 @@ function loadLiteLlm(text: string, file: string, variables: Variables): LoadedCo
   const document = parseDocument(text, { prettyErrors: false });
   const parsed: unknown = document.errors.length > 0 ? null : document.toJS();
   if (!isLiteLlm(parsed)) return null;
-  const { configuration, notes } = importLiteLlm(parsed, (name) => Boolean(variables[name]));
+  const { configuration, notes } = importLiteLlm(parsed, {
+    isSet: (name) => Boolean(variables[name]),
+    valueOf: (name) => variables[name] || undefined,
+  });
   return { configuration: parseConfiguration(stringify(configuration), file, variables), notes };
 }
 

@@ -28,15 +28,42 @@ model_list:
       api_base: os.environ/AZURE_API_BASE
       api_key: "os.environ/AZURE_API_KEY"
       api_version: "2024-10-21"
+  - model_name: bedrock-claude-v1
+    litellm_params:
+      model: bedrock/anthropic.claude-instant-v1
+      aws_region_name: us-east-1
+  - model_name: vllm-models
+    litellm_params:
+      model: openai/facebook/opt-125m # the \`openai/\` prefix tells litellm it's openai compatible
+      api_base: ${vendors.secondary.url}/v1
+      api_key: none
+      rpm: os.environ/VLLM_RPM
+    model_info:
+      version: 2
+  - model_name: "openai/*"
+    litellm_params:
+      model: "openai/*"
+      litellm_credential_name: main
 ${more}
+credential_list:
+  - credential_name: main
+    credential_values: { api_key: os.environ/PROVIDER_KEY, api_base: ${vendors.primary.url}/v1 }
 litellm_settings:
   drop_params: True
   num_retries: 2
+  request_timeout: 10
+  fallbacks: [{"vllm-models": ["gpt-4o"]}]
+  context_window_fallbacks: [{"vllm-models": ["openai/gpt-4o-mini"]}]
+  allowed_fails: 3
   success_callback: ["langfuse"]
 router_settings:
   routing_strategy: simple-shuffle
+  model_group_alias: {"gpt-4": "gpt-4o"}
+  num_retries: 2
+  timeout: 30
 general_settings:
   master_key: sk-1234
+  alerting: ["slack"]
   database_url: os.environ/DATABASE_URL
 `;
 
@@ -53,6 +80,7 @@ beforeAll(async () => {
   running = startSluice(['start', '--config', path, '--data', join(directory, 'data'), '-v'], directory, {
     PORT: '0',
     PROVIDER_KEY: 'sk-provider-0123456789',
+    VLLM_RPM: '1440',
   });
   await waitFor('Sluice to run', () => existsSync(join(directory, 'data', 'admin-url')), 40_000);
 }, 60_000);
@@ -73,8 +101,13 @@ const untilLogged = (text: string) =>
   waitFor(`the log to say "${text}"`, () => (running.stderr() + running.stdout()).includes(text));
 
 test('it answers, and says what it does not carry', async () => {
-  expect(await answer('gpt-4o')).toMatchObject({ status: 200, headers: { 'x-sluice-provider': 'openai' } });
-  for (const name of ['AZURE_API_BASE', 'success_callback', 'master_key', 'database_url']) {
+  for (const model of ['gpt-4o', 'gpt-4', 'vllm-models', 'openai/gpt-4o-mini']) {
+    expect(await answer(model)).toMatchObject({
+      status: 200,
+      headers: { 'x-sluice-provider': expect.stringMatching(/^openai/) },
+    });
+  }
+  for (const name of ['AZURE_API_BASE', 'success_callback', 'master_key', 'database_url', 'alerting', 'bedrock']) {
     expect(running.stderr()).toContain(name);
   }
 });
@@ -91,7 +124,7 @@ test('a model of a new provider is served as soon as the file has it, without a 
 });
 
 test('a wrong one is refused with its faults, and the former one stays in force', async () => {
-  replace(file(`  - model_name: broken\n    litellm_params: { model: "openai/*", api_base: "not an address" }`));
+  replace(file(`  - model_name: broken\n    litellm_params: { model: openai/x, api_base: "not an address" }`));
   await untilLogged('the new configuration was refused');
   expect((await answer('added')).status).toBe(200);
   expect((await answer('broken')).status).toBe(404);

@@ -10,8 +10,12 @@ export interface Imported {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Whether an environment variable that the file refers to is set here. */
-export type IsSet = (name: string) => boolean;
+/** The variables that a file may refer to. */
+export interface Environment {
+  isSet(name: string): boolean;
+  /** For numbers, which cannot stay references. */
+  valueOf(name: string): string | undefined;
+}
 
 export function fieldsOf(value: unknown): Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};

@@ -5,26 +5,30 @@ import {
   type createProviderNames,
   type Fields,
   fieldsOf,
+  listOf,
   millisecondsOf,
-  perMillion,
   textOf,
   wholeOf,
 } from './imported.ts';
 import { type KnownProvider, knownProvider } from './known-providers.ts';
+import { isPriceName, type Prices, pricesOf } from './litellm-prices.ts';
+import { reasonOfFact, reasonOfParameter } from './litellm-settings.ts';
 
 export interface Reading {
   names: ReturnType<typeof createProviderNames>;
   /** A text, or a reference to a variable; undefined if there is none, or the variable is not set. */
   text(value: unknown, place: string): string | undefined;
+  /** The same fields with the values of variables in place of references to them, except those of texts. */
+  numbers(fields: Fields, place: string): Fields;
+  isSet(name: string): boolean;
   note(what: string, place: string): void;
   notes(): string[];
   credential(name: unknown): Fields;
-  timeoutMs: number | undefined;
-  retries: object;
-  circuit: object;
+  /** What holds for deployments that do not say otherwise. */
+  defaults: Fields;
 }
 
-export interface Deployment {
+export interface Deployment extends Prices {
   modelName: string;
   provider: string;
   model: string;
@@ -33,38 +37,41 @@ export interface Deployment {
   tier?: number;
   limits?: object;
   first_token_ms?: number;
-  price?: Price;
 }
 
-interface Price {
-  input: number;
-  output: number;
-  cached_input?: number;
-  cache_write?: number;
+/** One deployment, or one for each of several organizations. None, with a note, if Sluice cannot call it. */
+export function readDeployments(reading: Reading, entry: Fields, index: number): Deployment[] {
+  const organizations = listOf(fieldsOf(entry.litellm_params).organization);
+  if (organizations.length === 0) return readDeployment(reading, entry, index);
+  return organizations.flatMap((organization) =>
+    readDeployment(reading, { ...entry, litellm_params: { ...fieldsOf(entry.litellm_params), organization } }, index),
+  );
 }
 
-/** Undefined, with a note, for a deployment that Sluice cannot call. */
-export function readDeployment(reading: Reading, entry: Fields, index: number): Deployment | undefined {
+function readDeployment(reading: Reading, entry: Fields, index: number): Deployment[] {
   const place = `model_list[${index}]`;
-  const own = fieldsOf(entry.litellm_params);
+  const own = reading.numbers(fieldsOf(entry.litellm_params), `${place}.litellm_params`);
+  const info = reading.numbers(fieldsOf(entry.model_info), `${place}.model_info`);
   const params = { ...reading.credential(own.litellm_credential_name), ...own };
   const modelName = textOf(entry.model_name);
+  const leftOut = (why: string) => {
+    reading.note(`skipped: ${why}`, place);
+    return [];
+  };
   const called = reading.text(params.model, `${place}.litellm_params.model`);
-  if (modelName === undefined || called === undefined) {
-    reading.note('skipped: model_name and litellm_params.model are required', place);
-    return undefined;
-  }
+  if (modelName === undefined || called === undefined)
+    return leftOut('model_name and litellm_params.model are required');
+  if (info.blocked === true) return leftOut('model_info.blocked is true');
   const { slug, model } = splitModel(called, params);
   const known = knownProvider(slug);
-  if (known === null) {
-    reading.note(`skipped: Sluice does not support the protocol of provider "${slug}"`, place);
-    return undefined;
-  }
-  const provider = providerOf(reading, known, params, place);
-  if (provider === undefined) return undefined;
-  noteUnknown(reading, params, place);
-  noteBaseModel(reading, entry, place);
-  return { modelName, provider, model: wildcardOf(model, modelName), ...detailsOf(entry, params) };
+  if (known === null) return leftOut(`Sluice does not support the protocol of provider "${slug}"`);
+  if (model.includes('*') && !modelName.includes('*')) return leftOut('a wildcard also needs a * in model_name');
+  const provider = providerOf(reading, { slug, known, params }, place);
+  if (provider === undefined) return [];
+  noteUnknown(reading, { entry, params, info }, place);
+  if (called === '*') reading.note('model "*" only covers OpenAI’s models: add "anthropic/*" and the like', place);
+  const details = detailsOf({ entry, info, params: { ...reading.defaults, ...params } });
+  return [{ modelName, provider, model, ...details }];
 }
 
 /** Splits `openai/gpt-4o`. Without a prefix, guesses the provider as LiteLLM does: by the model's name, or by its address. */
@@ -78,24 +85,24 @@ function splitModel(called: string, params: Fields): { slug: string; model: stri
   return { slug: 'openai', model: called };
 }
 
-/** A wildcard needs one in the public name too; `*` alone takes the whole name. */
-function wildcardOf(model: string, modelName: string): string {
-  return modelName.includes('*') && model.includes('*') ? '*' : model;
+interface Called {
+  slug: string;
+  known: KnownProvider;
+  params: Fields;
 }
 
-function providerOf(reading: Reading, known: KnownProvider, params: Fields, place: string): string | undefined {
+function providerOf(reading: Reading, { slug, known, params }: Called, place: string): string | undefined {
   const at = (name: string) => `${place}.litellm_params.${name}`;
-  const baseUrl = reading.text(params.api_base ?? params.base_url, at('api_base'));
   const isAddressNeeded =
     known.name === 'azure' || (known.settings.preset === undefined && known.settings.base_url === undefined);
+  const ofEnvironment = isAddressNeeded ? variableOf(reading, [`${slug.toUpperCase()}_API_BASE`]) : undefined;
+  const baseUrl = reading.text(params.api_base ?? params.base_url ?? ofEnvironment, at('api_base'));
   if (baseUrl === undefined && isAddressNeeded) {
     reading.note('skipped: api_base is missing', place);
     return undefined;
   }
-  const given = params.api_key ?? (known.keyVariable === undefined ? undefined : `os.environ/${known.keyVariable}`);
-  const apiKey = reading.text(given, at('api_key'));
+  const apiKey = reading.text(params.api_key ?? variableOf(reading, known.keyVariables), at('api_key'));
   const organization = reading.text(params.organization, at('organization'));
-  const totalMs = millisecondsOf(params.timeout) ?? reading.timeoutMs;
   const headers = {
     ...headersOf(reading, params.extra_headers, at('extra_headers')),
     ...(organization === undefined ? {} : { 'openai-organization': organization }),
@@ -105,11 +112,46 @@ function providerOf(reading: Reading, known: KnownProvider, params: Fields, plac
     ...(baseUrl === undefined ? {} : addressOf(known, baseUrl, reading.text(params.api_version, at('api_version')))),
     api_key: apiKey,
     headers: Object.keys(headers).length === 0 ? undefined : headers,
-    timeouts: totalMs === undefined ? undefined : { total_ms: totalMs },
-    retries: Object.keys(reading.retries).length === 0 ? undefined : reading.retries,
-    circuit: Object.keys(reading.circuit).length === 0 ? undefined : reading.circuit,
+    ...patienceOf({ ...reading.defaults, ...params }),
   });
   return reading.names.name(known.name, settings);
+}
+
+/** Refers to the first of these variables that is set, else to the first. */
+function variableOf({ isSet }: Reading, names: readonly string[]): string | undefined {
+  const name = names.find(isSet) ?? names[0];
+  return name === undefined ? undefined : `os.environ/${name}`;
+}
+
+/** LiteLLM takes a deployment out of rotation after more than `allowed_fails` failures in a minute, always for the same time. */
+function patienceOf(params: Fields): object {
+  const totalMs = millisecondsOf(params.timeout);
+  const cooldownMs = millisecondsOf(params.cooldown_time);
+  const fails = numberOf(params.allowed_fails);
+  const retries = numberOf(params.num_retries ?? params.max_retries);
+  const some = <T extends object>(settings: T) => (Object.keys(settings).length === 0 ? undefined : settings);
+  return {
+    timeouts: totalMs === undefined ? undefined : { total_ms: totalMs },
+    retries: some(
+      compact({
+        max: retries === undefined ? undefined : Math.min(20, retries),
+        base_ms: millisecondsOf(params.retry_after),
+      }),
+    ),
+    circuit: some(
+      compact({
+        failures: fails === undefined ? undefined : fails + 1,
+        window_ms: fails === undefined ? undefined : 60_000,
+        cooldown_ms: cooldownMs,
+        max_cooldown_ms: cooldownMs,
+      }),
+    ),
+  };
+}
+
+/** A whole number; 0 is one. */
+function numberOf(value: unknown): number | undefined {
+  return value === 0 || value === '0' ? 0 : wholeOf(value);
 }
 
 /** Their values may be references to the environment, and numbers. */
@@ -129,7 +171,7 @@ function addressOf(known: KnownProvider, baseUrl: string, apiVersion: string | u
   if (known.name === 'anthropic') return { base_url: root.replace(/\/v1(\/messages)?$/, '') };
   if (known.name === 'google') return { base_url: root.replace(/\/v1(beta)?$/, '') };
   if (known.name !== 'azure') return { base_url: root };
-  if (apiVersion === undefined) return { base_url: /\/openai\/v1$/.test(root) ? root : `${root}/openai/v1` };
+  if (apiVersion === undefined) return { base_url: /\/v1$/.test(root) ? root : `${root}/openai/v1` };
   return {
     base_url: root,
     protocols: ['openai-chat', 'openai-embeddings'],
@@ -141,68 +183,54 @@ function addressOf(known: KnownProvider, baseUrl: string, apiVersion: string | u
   };
 }
 
-function detailsOf(entry: Fields, params: Fields): Omit<Deployment, 'modelName' | 'provider' | 'model'> {
-  const info = fieldsOf(entry.model_info);
+interface Described {
+  entry: Fields;
+  info: Fields;
+  params: Fields;
+}
+
+function detailsOf({ entry, info, params }: Described): Omit<Deployment, 'modelName' | 'provider' | 'model'> {
   const limits = compact({
     rpm: wholeOf(params.rpm ?? entry.rpm),
     tpm: wholeOf(params.tpm ?? entry.tpm),
+    input_tokens_per_minute: wholeOf(params.itpm),
+    output_tokens_per_minute: wholeOf(params.otpm),
+    requests_per_day: wholeOf(params.rpd),
+    tokens_per_day: wholeOf(params.tpd),
     concurrency: wholeOf(params.max_parallel_requests),
   });
   return compact({
-    id: textOf(info.id),
+    id: typeof info.id === 'number' ? String(info.id) : textOf(info.id),
     weight: countOf(params.weight),
     tier: wholeOf(params.order),
     limits: Object.keys(limits).length === 0 ? undefined : limits,
     first_token_ms: millisecondsOf(params.stream_timeout),
-    price: priceOf({ ...info, ...params }),
+    ...pricesOf({ ...info, ...params }),
   });
 }
 
-function priceOf(fields: Fields): Price | undefined {
-  const [input, output] = [perMillion(fields.input_cost_per_token), perMillion(fields.output_cost_per_token)];
-  if (input === undefined && output === undefined) return undefined;
-  return compact({
-    input: input ?? 0,
-    output: output ?? 0,
-    cached_input: perMillion(fields.cache_read_input_token_cost),
-    cache_write: perMillion(fields.cache_creation_input_token_cost),
-  }) as Price;
-}
+const CARRIED = new Set([
+  ...['model', 'api_key', 'api_base', 'base_url', 'api_version', 'organization', 'extra_headers'],
+  ...['custom_llm_provider', 'litellm_credential_name', 'drop_params', 'weight', 'order'],
+  ...['rpm', 'tpm', 'itpm', 'otpm', 'rpd', 'tpd', 'max_parallel_requests'],
+  ...['timeout', 'stream_timeout', 'num_retries', 'max_retries', 'cooldown_time', 'allowed_fails'],
+]);
 
-/** LiteLLM uses it to price deployments on Azure, whose names do not show the model. */
-function noteBaseModel({ note }: Reading, { model_info: info, litellm_params: own }: Fields, place: string): void {
-  const isPriced = priceOf({ ...fieldsOf(info), ...fieldsOf(own) }) !== undefined;
-  if (isPriced || fieldsOf(info).base_model === undefined) return;
+function noteUnknown({ note }: Reading, { entry, params, info }: Described, place: string): void {
+  for (const name of Object.keys(params).filter((one) => !CARRIED.has(one) && !isPriceName(one))) {
+    note(`not imported; ${reasonOfParameter(name)}`, `${place}.litellm_params.${name}`);
+  }
+  for (const name of Object.keys(info).filter((one) => one !== 'id' && one !== 'base_model' && !isPriceName(one))) {
+    note(`not imported; ${reasonOfFact(name)}`, `${place}.model_info.${name}`);
+  }
+  for (const name of Object.keys(entry).filter((one) => !OF_ENTRY.has(one)))
+    note('not imported; no such setting', `${place}.${name}`);
+  if (info.base_model === undefined || pricesOf({ ...info, ...params }).price !== undefined) return;
+  // LiteLLM uses it to price deployments on Azure, whose names do not show the model.
   note(
     'base_model is not imported: set a price on the deployment, unless its name is the name of the model',
     `${place}.model_info`,
   );
 }
 
-const CARRIED = new Set([
-  ...[
-    'model',
-    'api_key',
-    'api_base',
-    'base_url',
-    'api_version',
-    'organization',
-    'extra_headers',
-    'custom_llm_provider',
-  ],
-  ...['rpm', 'tpm', 'max_parallel_requests', 'weight', 'order', 'timeout', 'stream_timeout', 'litellm_credential_name'],
-  ...[
-    'input_cost_per_token',
-    'output_cost_per_token',
-    'cache_read_input_token_cost',
-    'cache_creation_input_token_cost',
-  ],
-  ...['drop_params', 'mock_response'],
-]);
-
-function noteUnknown({ note }: Reading, params: Fields, place: string): void {
-  for (const name of Object.keys(params)) {
-    if (!CARRIED.has(name)) note(`${name} is not imported: set it in each request`, `${place}.litellm_params`);
-  }
-  if (params.mock_response !== undefined) note('mock_response is not imported: see docs/simulator.md', place);
-}
+const OF_ENTRY = new Set(['model_name', 'litellm_params', 'model_info', 'rpm', 'tpm']);

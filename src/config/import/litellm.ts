@@ -2,20 +2,20 @@
 // that have the same `model_name` become the deployments of one model.
 import type { STRATEGY_NAMES } from '../../contracts/route-plan.ts';
 import type { ConfigurationInput } from '../schema.ts';
+import { matchWildcard } from '../wildcard.ts';
 import {
   compact,
   countOf,
   createProviderNames,
+  type Environment,
   type Fields,
   fieldsOf,
   type Imported,
-  type IsSet,
   listOf,
-  millisecondsOf,
   textOf,
-  wholeOf,
 } from './imported.ts';
-import { type Deployment, type Reading, readDeployment } from './litellm-deployment.ts';
+import { type Deployment, type Reading, readDeployments } from './litellm-deployment.ts';
+import { reasonOfSetting } from './litellm-settings.ts';
 
 type Models = NonNullable<ConfigurationInput['models']>;
 type Strategy = (typeof STRATEGY_NAMES)[number];
@@ -25,70 +25,104 @@ export function isLiteLlm(file: unknown): boolean {
   return Array.isArray(fields.model_list) || (fields.litellm_settings !== undefined && fields.models === undefined);
 }
 
-/** @param isSet references to variables without a value are left out, with a note; absent: all are kept. */
-export function importLiteLlm(file: unknown, isSet: IsSet = () => true): Imported {
-  const { model_list: list, litellm_settings, router_settings, ...rest } = fieldsOf(file);
-  const [litellm, router] = [fieldsOf(litellm_settings), fieldsOf(router_settings)];
-  const reading = openReading(fieldsOf(file), { litellm, router }, isSet);
-  const deployments = listOf(list).flatMap((entry, index) => readDeployment(reading, fieldsOf(entry), index) ?? []);
-  const models = modelsOf(deployments, strategyOf(router, reading));
-  const aliases = addAliases(models, router, reading);
-  addFallbacks(models, { litellm, router }, reading);
+/** @param environment references to variables without a value are left out, with a note; absent: references are kept. */
+export function importLiteLlm(file: unknown, environment: Environment = ANY_ENVIRONMENT): Imported {
+  const { model_list: list, litellm_settings, router_settings, general_settings, ...rest } = fieldsOf(file);
+  const reading = openReading(fieldsOf(file), environment);
+  const sections: Sections = {
+    litellm: reading.numbers(fieldsOf(litellm_settings), 'litellm_settings'),
+    router: reading.numbers(fieldsOf(router_settings), 'router_settings'),
+    general: reading.numbers(fieldsOf(general_settings), 'general_settings'),
+  };
+  reading.defaults = defaultsOf(sections);
+  const deployments = listOf(list).flatMap((entry, index) => readDeployments(reading, fieldsOf(entry), index));
+  const models = modelsOf(deployments, sections.router, reading);
+  const aliases = addAliases(models, sections.router, reading);
+  addFallbacks(models, sections, reading);
   for (const [alias, name] of aliases) inheritFallbacks(models[alias]!, models[name]!);
-  addDefaultFallbacks(models, { litellm, router });
-  noteSettings({ litellm, router, rest }, reading);
+  addDefaultFallbacks(models, sections, reading);
+  noteSettings(sections, rest, reading);
   const providers = reading.names.providers as NonNullable<ConfigurationInput['providers']>;
-  return { configuration: { providers, models, ...serverOf(fieldsOf(rest.general_settings)) }, notes: reading.notes() };
+  return { configuration: { providers, models, ...sizesOf(sections.general) }, notes: reading.notes() };
 }
 
-interface Settings {
+const ANY_ENVIRONMENT: Environment = { isSet: () => true, valueOf: () => undefined };
+
+interface Sections {
   litellm: Fields;
   router: Fields;
+  general: Fields;
 }
 
-function openReading(file: Fields, { litellm, router }: Settings, isSet: IsSet): Reading {
+function openReading(file: Fields, environment: Environment): Reading {
   const notes = new Map<string, string[]>();
   const own = fieldsOf(file.environment_variables);
   const note = (what: string, place: string) => notes.set(what, [...(notes.get(what) ?? []), place]);
+  const isSet = (name: string) => own[name] !== undefined || environment.isSet(name);
   /** `os.environ/NAME` as `${NAME}`. */
   function text(value: unknown, place: string, seen: readonly string[] = []): string | undefined {
-    const name = /^os\.environ\/(.+)$/.exec(textOf(value) ?? '')?.[1];
+    const name = nameIn(value);
     if (name === undefined) return textOf(value);
     const given = textOf(own[name]);
     if (given !== undefined && !seen.includes(name)) return text(given, place, [...seen, name]);
-    if (isSet(name)) return `\${${name}}`;
+    if (environment.isSet(name)) return `\${${name}}`;
     note(`the environment variable ${name} is not set`, place);
     return undefined;
+  }
+  function number(value: unknown, place: string): unknown {
+    const name = nameIn(value);
+    if (name === undefined) return value;
+    const given = own[name] ?? environment.valueOf(name);
+    if (given === undefined)
+      note(`the value of ${name} is not known here: write the number instead of the reference`, place);
+    return given;
   }
   const credentials = listOf(file.credential_list).map(fieldsOf);
   return {
     names: createProviderNames(),
     text,
+    numbers: (fields, place) =>
+      compact(
+        Object.fromEntries(
+          Object.entries(fields).map(([name, value]) => [
+            name,
+            NUMBERS.test(name) ? number(value, `${place}.${name}`) : value,
+          ]),
+        ),
+      ),
+    isSet,
     note,
     notes: () => [...notes].map(([what, places]) => `${shorten(places)}: ${what}`),
     credential: (name) => fieldsOf(credentials.find((one) => one.credential_name === name)?.credential_values),
-    timeoutMs: millisecondsOf(router.timeout) ?? millisecondsOf(litellm.request_timeout),
-    retries: compact({
-      max: retriesOf(router.num_retries ?? litellm.num_retries),
-      base_ms: millisecondsOf(router.retry_after),
-    }),
-    circuit: compact({
-      failures: wholeOf(router.allowed_fails ?? litellm.allowed_fails),
-      cooldown_ms: millisecondsOf(router.cooldown_time ?? litellm.cooldown_time),
-    }),
+    defaults: {},
   };
+}
+
+/** Settings that are numbers. */
+const NUMBERS =
+  /timeout|retr(y|ies)|allowed_fails|cooldown|_mb$|parallel_requests$|^(weight|order|itpm|otpm|[rt]p[md])$|cost_per|_cost/;
+
+function nameIn(value: unknown): string | undefined {
+  return /^os\.environ\/(.+)$/.exec(textOf(value) ?? '')?.[1];
+}
+
+/** Settings of all deployments under the names that they have in `litellm_params`. */
+function defaultsOf({ litellm, router }: Sections): Fields {
+  return compact({
+    timeout: router.timeout ?? litellm.request_timeout,
+    stream_timeout: router.stream_timeout ?? litellm.stream_timeout,
+    num_retries: router.num_retries ?? litellm.num_retries,
+    retry_after: router.retry_after,
+    allowed_fails: router.allowed_fails ?? litellm.allowed_fails,
+    cooldown_time: router.cooldown_time ?? litellm.cooldown_time,
+    max_parallel_requests: router.default_max_parallel_requests,
+  });
 }
 
 function shorten(places: readonly string[]): string {
   const most = 3;
   const more = places.length - most;
   return more > 0 ? `${places.slice(0, most).join(', ')} and ${more} more` : places.join(', ');
-}
-
-function retriesOf(value: unknown): number | undefined {
-  if (value === 0) return 0;
-  const retries = wholeOf(value);
-  return retries === undefined ? undefined : Math.min(20, retries);
 }
 
 const STRATEGIES: Readonly<Record<string, Strategy>> = {
@@ -100,25 +134,38 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   'usage-based-routing-v2': 'most_quota_left',
 };
 
-function strategyOf({ routing_strategy: wanted }: Fields, { note }: Reading): Strategy | undefined {
+function strategyOf(wanted: unknown, { note }: Reading, place: string): Strategy | undefined {
   const name = textOf(wanted);
   if (name === undefined) return undefined;
   const strategy = STRATEGIES[name];
-  if (strategy === undefined) note(`Sluice has no strategy like "${name}"`, 'router_settings.routing_strategy');
+  if (strategy === undefined) note(`Sluice has no strategy like "${name}"`, place);
   return strategy === 'tiered' ? undefined : strategy;
 }
 
-function modelsOf(deployments: readonly Deployment[], strategy: Strategy | undefined): Models {
+function modelsOf(deployments: readonly Deployment[], router: Fields, reading: Reading): Models {
+  const strategies = strategiesOf(router, reading);
+  const general = strategyOf(router.routing_strategy, reading, 'router_settings.routing_strategy');
   const models: Models = {};
   const contents = new Map<string, string>();
   for (const { modelName, weight, ...settings } of deployments) {
     const id = uniqueId(settings, contents);
     const deployment = { ...settings, ...(id === null ? {} : { id }), ...(weight === undefined ? {} : { weight }) };
+    const strategy = strategies.has(modelName) ? strategies.get(modelName) : general;
     models[modelName] ??= { deployments: [], ...(strategy === undefined ? {} : { strategy }) };
     models[modelName].deployments.push(deployment);
   }
-  for (const model of Object.values(models)) scaleWeights(model.deployments);
+  for (const model of Object.values(models)) scaleWeights(model.strategy === undefined, model.deployments);
   return models;
+}
+
+/** `routing_groups`: strategies of some models. */
+function strategiesOf({ routing_groups: groups }: Fields, reading: Reading): Map<string, Strategy | undefined> {
+  const pairs = listOf(groups).flatMap((group, index) => {
+    const { models, routing_strategy: wanted } = fieldsOf(group);
+    const strategy = strategyOf(wanted, reading, `router_settings.routing_groups[${index}].routing_strategy`);
+    return listOf(models).map((name) => [String(name), strategy] as const);
+  });
+  return new Map(pairs);
 }
 
 /** Null if the default id (provider/model) is free. */
@@ -132,10 +179,25 @@ function uniqueId(settings: Omit<Deployment, 'modelName' | 'weight'>, contents: 
   return id === plain && wanted === undefined ? null : id;
 }
 
-/** Scales weights to whole numbers, which Sluice requires. */
-function scaleWeights(deployments: { weight?: number | undefined }[]): void {
-  if (deployments.every(({ weight }) => weight === undefined || Number.isInteger(weight))) return;
-  for (const deployment of deployments) deployment.weight = Math.max(1, Math.round((deployment.weight ?? 1) * 100));
+/**
+ * Sluice requires whole weights. LiteLLM's simple-shuffle takes `weight`, or `rpm` where no deployment of an `order` has
+ * a weight, or `tpm` where none has `rpm` either.
+ */
+function scaleWeights(isShuffled: boolean, all: Models[string]['deployments']): void {
+  for (const tier of new Set(all.map((deployment) => deployment.tier))) {
+    const deployments = all.filter((deployment) => deployment.tier === tier);
+    const measures = [
+      deployments.map(({ weight }) => weight ?? 0),
+      ...(isShuffled ? [deployments.map(({ limits }) => limits?.rpm ?? 0)] : []),
+      ...(isShuffled ? [deployments.map(({ limits }) => limits?.tpm ?? 0)] : []),
+    ];
+    const weights = measures.find((measure) => measure.some((weight) => weight > 0)) ?? [];
+    const factor = weights.every(Number.isInteger) ? 1 : 100;
+    for (const [index, deployment] of deployments.entries()) {
+      if (new Set(weights).size < 2) delete deployment.weight;
+      else deployment.weight = Math.max(1, Math.round(weights[index]! * factor));
+    }
+  }
 }
 
 function addAliases(models: Models, { model_group_alias: aliases }: Fields, { note }: Reading): [string, string][] {
@@ -165,78 +227,80 @@ const FALLBACKS = [
   ['content_policy_fallbacks', 'on_content_filter'],
 ] as const;
 
-function addFallbacks(models: Models, settings: Settings, { note }: Reading): void {
+function addFallbacks(models: Models, sections: Sections, { note }: Reading): void {
   for (const [theirs, ours] of FALLBACKS) {
-    for (const [section, fields] of Object.entries(settings) as [string, Fields][]) {
-      for (const entry of listOf(fields[theirs])) {
-        for (const [name, others] of Object.entries(fieldsOf(entry))) {
-          const place = `${section}_settings.${theirs}`;
-          const known = listOf(others).filter((other): other is string => isModel(models, other));
-          if (models[name] === undefined) note(`"${name}" is not in model_list`, place);
-          else models[name][ours] = [...new Set([...(models[name][ours] ?? []), ...known])];
-          if (known.length < listOf(others).length) note('fallbacks that are not in model_list', place);
-        }
+    for (const section of ['litellm', 'router'] as const) {
+      const place = `${section}_settings.${theirs}`;
+      for (const [name, others] of pairsIn(sections[section][theirs])) {
+        if (name === '*' && models['*'] === undefined) continue;
+        const known = listOf(others).filter((other): other is string => isModel(models, other));
+        const model = Object.hasOwn(models, name) ? models[name] : undefined;
+        if (model === undefined) note(`"${name}" is not in model_list`, place);
+        else model[ours] = [...new Set([...(model[ours] ?? []), ...known])];
+        if (known.length < listOf(others).length) note('fallbacks that are not in model_list', place);
       }
     }
   }
 }
 
-function addDefaultFallbacks(models: Models, settings: Settings): void {
-  const defaults = listOf(settings.litellm.default_fallbacks ?? settings.router.default_fallbacks);
+function pairsIn(list: unknown): [string, unknown][] {
+  return listOf(list).flatMap((entry) => Object.entries(fieldsOf(entry)));
+}
+
+/** `default_fallbacks` and the fallbacks of `*`: for models without their own. */
+function addDefaultFallbacks(models: Models, { litellm, router }: Sections, { note }: Reading): void {
+  const ofAll = [...pairsIn(litellm.fallbacks), ...pairsIn(router.fallbacks)].find(([name]) => name === '*')?.[1];
+  const defaults = listOf(litellm.default_fallbacks ?? router.default_fallbacks ?? ofAll);
   const others = defaults.filter((other): other is string => isModel(models, other));
+  if (others.length < defaults.length) note('fallbacks that are not in model_list', 'default_fallbacks');
   for (const [name, model] of Object.entries(models)) {
     if (others.length > 0) model.fallbacks ??= others.filter((other) => other !== name);
   }
 }
 
 function isModel(models: Models, name: unknown): boolean {
-  return typeof name === 'string' && Object.hasOwn(models, name);
+  return typeof name === 'string' && Object.keys(models).some((pattern) => matchWildcard(pattern, name) !== null);
 }
 
-function serverOf({ max_request_size_mb: megabytes }: Fields): Pick<ConfigurationInput, 'server'> {
-  const most = countOf(megabytes);
-  return most === undefined ? {} : { server: { body_limit_bytes: Math.round(most * 1024 * 1024) } };
+function sizesOf({ max_request_size_mb: ofRequests, max_response_size_mb: ofAnswers }: Fields): ConfigurationInput {
+  const bytesOf = (megabytes: unknown) => {
+    const most = countOf(megabytes);
+    return most === undefined ? undefined : Math.round(most * 1024 * 1024);
+  };
+  const [request, answer] = [bytesOf(ofRequests), bytesOf(ofAnswers)];
+  return {
+    ...(request === undefined ? {} : { server: { body_limit_bytes: request } }),
+    ...(answer === undefined ? {} : { workers: { max_answer_bytes: answer } }),
+  };
 }
 
 /** Settings that need no note: they are converted, or describe what Sluice does anyway. */
 const SILENT = {
   litellm: [
-    ...['num_retries', 'request_timeout', 'allowed_fails', 'cooldown_time', 'default_fallbacks'],
+    ...['num_retries', 'request_timeout', 'stream_timeout', 'allowed_fails', 'cooldown_time', 'default_fallbacks'],
     ...FALLBACKS.map(([theirs]) => theirs),
     ...['drop_params', 'set_verbose', 'json_logs', 'turn_off_message_logging', 'redact_user_api_key_info'],
   ],
   router: [
-    ...['routing_strategy', 'num_retries', 'timeout', 'retry_after', 'allowed_fails', 'cooldown_time'],
-    ...['model_group_alias', 'default_fallbacks', ...FALLBACKS.map(([theirs]) => theirs)],
-    ...['enable_pre_call_checks', 'optional_pre_call_checks', 'routing_strategy_args', 'set_verbose'],
+    ...['routing_strategy', 'routing_groups', 'num_retries', 'timeout', 'stream_timeout', 'retry_after'],
+    ...['allowed_fails', 'cooldown_time', 'default_max_parallel_requests', 'model_group_alias', 'default_fallbacks'],
+    ...FALLBACKS.map(([theirs]) => theirs),
+    ...['enable_pre_call_checks', 'set_verbose'],
   ],
-  general: ['max_request_size_mb'],
+  general: ['max_request_size_mb', 'max_response_size_mb'],
 };
 
-/** Advice for settings that belong elsewhere in Sluice. */
-const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/^master_key$/, 'create keys with `sluice keys create`, or set SLUICE_API_KEY and SLUICE_ADMIN_KEY'],
-  [/^database_url$/, 'Sluice needs a database of its own: set database.url or SLUICE_DATABASE_URL'],
-  [
-    /^redis_|^cache$|^cache_params$/,
-    'Sluice does not cache responses; for its queues, set redis.url or SLUICE_REDIS_URL',
-  ],
-  [/callbacks?$/, 'see docs/metrics.md and the webhooks'],
-  [/^(max_parallel_requests|global_max_parallel_requests)$/, 'limit providers or keys: limits.concurrency'],
-];
-
-function noteSettings({ litellm, router, rest }: Settings & { rest: Fields }, { note }: Reading): void {
-  const { general_settings: general, environment_variables: _, credential_list: __, ...others } = rest;
+function noteSettings({ litellm, router, general }: Sections, rest: Fields, { note }: Reading): void {
+  const { environment_variables: _, credential_list: __, ...others } = rest;
   const sections: [string, Fields, readonly string[]][] = [
     ['litellm_settings.', litellm, SILENT.litellm],
     ['router_settings.', router, SILENT.router],
-    ['general_settings.', fieldsOf(general), SILENT.general],
+    ['general_settings.', general, SILENT.general],
     ['', others, []],
   ];
   for (const [prefix, fields, silent] of sections) {
     for (const name of Object.keys(fields).filter((known) => !silent.includes(known))) {
-      const advice = ADVICE.find(([pattern]) => pattern.test(name))?.[1];
-      note(advice === undefined ? 'not imported' : `not imported; ${advice}`, prefix + name);
+      note(`not imported; ${reasonOfSetting(name)}`, prefix + name);
     }
   }
 }

@@ -7,6 +7,11 @@ import { importOpenRouter } from '#src/config/import/openrouter.ts';
 import { importPortkey } from '#src/config/import/portkey.ts';
 import { configurationSchema } from '#src/config/schema.ts';
 
+const environment = (variables: Record<string, string>) => ({
+  isSet: (name: string) => name in variables,
+  valueOf: (name: string) => variables[name],
+});
+
 /** What was imported, validated as any configuration is. */
 function checked({ configuration }: { configuration: object }) {
   const text = JSON.stringify(configuration).replaceAll(/\$\{[A-Z_]+\}/g, 'from-environment');
@@ -79,14 +84,14 @@ describe('LiteLLM', () => {
       model_list: [{ model_name: 'm', litellm_params: { model: 'openai/gpt-4o', api_key: 'os.environ/A' } }],
       environment_variables: { A: 'os.environ/B', B: 'os.environ/A' },
     };
-    const { notes } = importLiteLlm(file, () => false);
+    const { notes } = importLiteLlm(file, environment({}));
     expect(notes.join()).toContain('the environment variable A is not set');
   });
 
   test('a model_name that comes several times is one model', () => {
     expect(models['gpt-4o']!.deployments).toMatchObject([
-      { provider: 'azure', model: 'gpt-4o-eu', tier: 1, weight: 100, limits: { rpm: 6 } },
-      { provider: 'azure-2', model: 'gpt-4o-ca', tier: 2, weight: 90 },
+      { provider: 'azure', model: 'gpt-4o-eu', tier: 1, weight: 1, limits: { rpm: 6 } },
+      { provider: 'azure-2', model: 'gpt-4o-ca', tier: 2, weight: 1 },
     ]);
     expect(providers.azure).toMatchObject({
       base_url: 'https://my-endpoint-europe.example.com',
@@ -94,7 +99,7 @@ describe('LiteLLM', () => {
       query: { 'api-version': '2024-10-21' },
       timeouts: { total_ms: 10_000 },
       retries: { max: 3 },
-      circuit: { failures: 3, cooldown_ms: 30_000 },
+      circuit: { failures: 4, window_ms: 60_000, cooldown_ms: 30_000, max_cooldown_ms: 30_000 },
     });
     expect(providers['azure-2']).toMatchObject({ base_url: 'https://my-endpoint-canada.example.com/openai/v1' });
     expect(models['gpt-4']).toEqual(models['gpt-4o']);
@@ -135,7 +140,10 @@ describe('LiteLLM', () => {
   });
 
   test('a variable without a value is named, and its provider is called without a key', () => {
-    const { configuration, notes } = importLiteLlm(parse(LITELLM), (name) => name !== 'AZURE_API_KEY_EU');
+    const { configuration, notes } = importLiteLlm(parse(LITELLM), {
+      ...environment({}),
+      isSet: (name) => name !== 'AZURE_API_KEY_EU',
+    });
     expect(configuration.providers!.azure).not.toHaveProperty('api_key');
     expect(notes.join()).toContain('AZURE_API_KEY_EU is not set');
   });
@@ -171,6 +179,108 @@ describe('Portkey', () => {
       expect(named).toContain(part);
   });
 
+  const target = (model: string, more: object = {}) => ({
+    provider: 'openai',
+    api_key: 'sk-a',
+    override_params: { model },
+    ...more,
+  });
+
+  test('single calls its first target only', () => {
+    const imported = importPortkey({ strategy: { mode: 'single' }, targets: [target('gpt-4o'), target('gpt-5')] });
+    expect(checked(imported).models['gpt-4o']!.deployments).toMatchObject([{ model: 'gpt-4o' }]);
+    expect(imported.notes.join()).toContain('mode single calls the first target only');
+  });
+
+  test('conditions on the model become models; others are named', () => {
+    const imported = importPortkey({
+      strategy: {
+        mode: 'conditional',
+        conditions: parse(`
+          - { query: { params.model: { $eq: smartest } }, then: big }
+          - { query: { params.model: { $in: [fastest, cheapest] } }, then: small }
+          - { query: { metadata.user_plan: { $eq: paid } }, then: big }`),
+        default: 'any',
+      },
+      targets: [
+        target('o1', { name: 'big', request_timeout: 9_000 }),
+        {
+          name: 'small',
+          strategy: { mode: 'fallback' },
+          targets: [target('gpt-4o-mini'), { provider: 'anthropic', api_key: 'b' }],
+        },
+        { name: 'any', provider: 'openai', api_key: 'sk-a' },
+      ],
+    });
+    const { models, providers } = checked(imported);
+    expect(Object.keys(models)).toEqual(['smartest', 'fastest', 'cheapest', '*']);
+    expect(models.smartest!.deployments).toMatchObject([{ model: 'o1' }]);
+    expect(models.fastest!.deployments).toMatchObject([
+      { model: 'gpt-4o-mini', tier: 1 },
+      { provider: 'anthropic', model: 'fastest', tier: 2 },
+    ]);
+    expect(models['*']!.deployments).toMatchObject([{ model: '*' }]);
+    expect(providers.openai).toMatchObject({ timeouts: { total_ms: 9_000 } });
+    expect(imported.notes.join()).toContain('conditions[2]: not imported; only conditions on params.model');
+  });
+
+  test('a weight of 0 takes no traffic; settings above a target hold for it', () => {
+    const imported = importPortkey({
+      strategy: { mode: 'loadbalance' },
+      request_timeout: 5_000,
+      override_params: { model: 'gpt-4o' },
+      targets: [
+        { provider: 'openai', api_key: 'a', weight: 0 },
+        { provider: 'openai', api_key: 'b', weight: 3, request_timeout: 7_000 },
+        { provider: 'openai', api_key: 'c' },
+      ],
+    });
+    const { models, providers } = checked(imported);
+    expect(models['gpt-4o']!.deployments).toMatchObject([{ weight: 300 }, { weight: 100 }]);
+    expect(Object.values(providers)).toMatchObject([
+      { api_key: 'b', timeouts: { total_ms: 7_000 } },
+      { api_key: 'c', timeouts: { total_ms: 5_000 } },
+    ]);
+  });
+
+  test('the catalogue’s names, headers and Azure resources are carried', () => {
+    const { models, providers } = checked(
+      importPortkey({
+        strategy: { mode: 'fallback' },
+        targets: [
+          { override_params: { model: '@openai-prod/gpt-4o' }, openai_organization: 'org-1', openai_project: 'p' },
+          { provider: 'azure-openai', api_key: 'k', resource_name: 'mine', override_params: { model: 'gpt-4o' } },
+        ],
+      }),
+    );
+    expect(models['gpt-4o']!.deployments).toMatchObject([{ model: 'gpt-4o' }, { provider: 'azure' }]);
+    expect(providers.openai!.headers).toEqual({ 'openai-organization': 'org-1', 'openai-project': 'p' });
+    expect(providers.azure!.base_url).toBe('https://mine.openai.azure.com/openai/v1');
+  });
+
+  test.each([
+    ['cache', { mode: 'semantic', max_age: 60 }, 'does not cache'],
+    ['input_guardrails', ['g'], 'Sluice does not inspect'],
+    ['output_guardrails', ['g'], 'Sluice does not inspect'],
+    ['before_request_hooks', [{}], 'Sluice does not inspect'],
+    ['on_status_codes', [500], 'docs/failures.md'],
+    ['forward_headers', ['x'], 'docs/api.md'],
+    ['aws_region', 'eu', 'does not support'],
+    ['vertex_region', 'eu', 'does not support'],
+    ['azure_auth_mode', 'entra', 'Azure is called'],
+    ['strict_open_ai_compliance', false, 'docs/translation.md'],
+    ['something_new', 1, 'Sluice has no such setting'],
+  ])('%s is named with the reason', (name, value, reason) => {
+    const { notes } = importPortkey(target('gpt-4o', { [name]: value }));
+    expect(notes.find((note) => note.startsWith(`config.${name}: not imported; `))).toContain(reason);
+  });
+
+  test('parts of retry that differ are named', () => {
+    const retry = { attempts: 2, on_status_codes: [429], use_retry_after_header: false };
+    const { notes } = importPortkey(target('gpt-4o', { retry }));
+    expect(notes.join()).toMatch(/retry\.on_status_codes.*retry\.use_retry_after_header/);
+  });
+
   test('a single provider passes every model on', () => {
     const { models } = checked(importPortkey({ provider: 'openai', api_key: 'sk-a' }));
     expect(models['*']!.deployments).toMatchObject([{ provider: 'openai', model: '*' }]);
@@ -182,6 +292,47 @@ describe('OpenRouter', () => {
     const imported = importOpenRouter({ models: ['a/x', 'b/y'], provider: { order: ['z'] }, temperature: 1 });
     expect(checked(imported).models['a/x']).toMatchObject({ fallbacks: ['b/y'] });
     expect(imported.notes).toHaveLength(2);
+    expect(imported.notes[0]).toContain('@preset/');
+  });
+
+  test.each([
+    ['price', ':floor'],
+    [{ by: 'throughput', partition: 'none' }, ':nitro'],
+  ])('sort %j is a variant of the model', (sort, variant) => {
+    const imported = importOpenRouter({ model: 'a/x', models: ['b/y:free'], provider: { sort } });
+    const { models } = checked(imported);
+    expect(models['a/x']!.deployments[0]!.model).toBe(`a/x${variant}`);
+    expect(models['b/y:free']!.deployments[0]!.model).toBe('b/y:free');
+    expect(imported.notes).toEqual([]);
+  });
+
+  // openrouter.ai/docs: provider routing.
+  test.each([
+    ...['order', 'only', 'ignore', 'allow_fallbacks', 'require_parameters', 'data_collection', 'zdr', 'quantizations'],
+    ...['max_price', 'preferred_min_throughput', 'preferred_max_latency', 'enforce_distillable_text'],
+  ])('provider.%s is named with what to do', (name) => {
+    const { notes } = importOpenRouter({ model: 'a/x', provider: { [name]: 'x' } });
+    expect(notes).toEqual([expect.stringMatching(new RegExp(`^provider\\.${name}: not imported; .*@preset/`))]);
+  });
+
+  test('prices of long prompts, caches and searches are carried; others are named', () => {
+    const pricing = {
+      ...{ prompt: '0.000001', completion: '0.00001', web_search: '0.01', image: '0.005', audio: '0', discount: 0 },
+      ...{ input_cache_write: '0.00000125', input_cache_write_1h: '0.000002' },
+      overrides: [
+        { min_prompt_tokens: 200_001, prompt: '0.000002' },
+        { utc_start: 1, utc_end: 2, prompt: '0' },
+      ],
+    };
+    const imported = importOpenRouter({ data: [{ id: 'a/x', pricing }] });
+    expect(checked(imported).models['a/x']!.deployments[0]!.price).toMatchObject({
+      ...{ input: 1, output: 10, cache_write: 1.25, cache_write_long: 2, tools: { web_search: 10 } },
+      long_context: [{ above_input_tokens: 200_000, input: 2, output: 10, cache_write: 1.25 }],
+    });
+    expect(imported.notes.map((note) => note.split(': not')[0])).toEqual([
+      'a/x: pricing.image',
+      'a/x: pricing.overrides',
+    ]);
   });
 
   test('its list of models has prices', () => {
@@ -204,7 +355,10 @@ test('LiteLLM’s extra_headers may refer to the environment; a base_model witho
     },
     model_info: { base_model: 'azure/gpt-4o' },
   };
-  const { configuration, notes } = importLiteLlm({ model_list: [entry] }, (name) => name !== 'NONE');
+  const { configuration, notes } = importLiteLlm(
+    { model_list: [entry] },
+    environment({ TEAM: 't', AZURE_API_KEY: 'k' }),
+  );
   expect(configuration.providers?.azure?.headers).toEqual({ 'x-team': '${TEAM}', 'x-level': '3' });
   expect(notes).toEqual(
     expect.arrayContaining([
