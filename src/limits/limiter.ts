@@ -6,7 +6,7 @@ import { type Amounts, LIMIT_KINDS, type LimitLabel } from '../contracts/limit-k
 import type { Scope } from '../contracts/scope.ts';
 import { type Turn, turnOrder } from '../contracts/turn.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
+import { loadLuaScript, runCall, runScript, type ScriptCall, withFunctions } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { correctionArguments, limitArguments, type UsedTokens } from './limit-arguments.ts';
 import { amountsOf, expectedOf, type GrantedPermit, holdsLease, limitsOf, type PermitTerms } from './permit-terms.ts';
@@ -46,6 +46,8 @@ export type PermitDecision =
       scope: Scope;
       /** Number of requests waiting at this scope with an earlier turn. */
       ahead: number;
+      /** Its owner of turns has used more than its share of the scope: requests of other owners need not wait for it. */
+      isOwn: boolean;
     };
 
 export interface PermitRequest extends PermitTerms {
@@ -102,7 +104,8 @@ const REAP_AT_ONCE = 500;
 /** Minimum interval between samples of a deployment's pace, per process. */
 const PACE_SAMPLE_MS = 100;
 
-export const permitScript = withOwners(loadLuaScript(import.meta.url, './permit.lua'));
+const windowFunctions = loadLuaScript(import.meta.url, './permit-window.lua');
+export const permitScript = withFunctions(windowFunctions, withOwners(loadLuaScript(import.meta.url, './permit.lua')));
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
@@ -115,7 +118,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   const scopeKeys = (scopes: readonly Scope[]) =>
     scopes.flatMap((scope) => {
       const keys = keyspace.scope(scope.name);
-      return [keys.window, keys.leases, keys.room, keys.presence, keys.turns];
+      return [keys.window, keys.leases, keys.room, keys.presence, keys.turns, keys.shares];
     });
 
   const sampledAtMs = new LRUCache<string, number>({ max: MAX_SAMPLED });
@@ -276,15 +279,15 @@ function calledScope(scopes: readonly Scope[]): Scope {
   return scopes.find(({ name }) => name.startsWith('deployment:')) ?? scopes[0]!;
 }
 
-type PermitReply = [1, number, (0 | 1)?] | [0, number, string, number, number, number];
+type PermitReply = [1, number, (0 | 1)?] | [0, number, string, number, number, number, (0 | 1)?];
 
 const LABELS: ReadonlyMap<string, LimitLabel> = new Map(LIMIT_KINDS.map(({ field, label }) => [field, label]));
 
 function readDecision(request: PermitRequest, reply: PermitReply): PermitDecision {
   if (reply[0] === 1) return { kind: 'granted', permit: permitOf(request, reply[1], reply[2] === 1) };
-  const [, waitMs, why, scope, ahead, spacingMs] = reply;
+  const [, waitMs, why, scope, ahead, spacingMs, isOwn] = reply;
   const reason = LABELS.get(why) ?? (why as 'blocked' | 'turn');
-  return { kind: 'denied', waitMs, spacingMs, reason, scope: request.scopes[scope - 1]!, ahead };
+  return { kind: 'denied', waitMs, spacingMs, reason, scope: request.scopes[scope - 1]!, ahead, isOwn: isOwn === 1 };
 }
 
 function permitOf(terms: PermitTerms, slice: number, isTrial: boolean): Permit {

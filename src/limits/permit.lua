@@ -10,19 +10,20 @@
 -- the order with which their members begin. A stored turn is too early once its owner has taken another one; the call that finds
 -- it corrects it. The interactive lane's turns come before the batch lane's, which are ordered by acceptance.
 --
+-- A window that several keys use is not given to one of them: permit-window.lua.
+--
 -- If a provider claims a longer wait than Sluice honours (block.lua), one trial call is let through, and then none for TRIAL_MS.
 -- A hedge passes only if every scope has room and no request waits; if it is denied, it does not enter a room.
 -- A request that gets its permit leaves the wait queues to which the API tier added it (wait-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
---       then per scope: window, leases, room, presence, turns; then the wait queues
+--       then per scope: window, leases, room, presence, turns, shares; then the wait queues
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 1,
 --       hedge 2, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
 --       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Returns {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
--- place to the next, rounded down: 0 if unknown}.
-local SLICES = 300
-local KEEP_SLICES = 302
+-- place to the next, rounded down: 0 if unknown, 1 if others may pass}.
+local SCOPE_KEYS = 6
 local MINUTE_MS = 60000
 local PRESENCE_MS = 3000
 local MOST_OWNERS = 10000 -- beyond this, owners are dropped; their next turn comes slightly early
@@ -40,7 +41,6 @@ local POLL_MS = 50
 local TRIAL_MS = 5000 -- until the next trial, if the last one has not ended
 -- As in wait-enter.lua: a client's max_tokens may be any number.
 local MAX_TOKENS = 1000000000
-local CHUNK = 50 -- slices read at once
 
 local open, open_leases = KEYS[1], KEYS[2]
 local attempt, member, owner = ARGV[1], ARGV[2], ARGV[10]
@@ -64,16 +64,17 @@ local function read_kind(at)
     -- Only per-minute limits are spread.
     is_spread = is_batch and period <= MINUTE_MS,
     is_drained = field == 'r' and limit >= DRAIN_FROM and not is_batch,
+    is_shared = period <= MINUTE_MS and limit >= SHARED_FROM and not is_batch,
     head = nil, sum = 0, count = 0, due = 0,
   }
 end
 
 -- The kinds of its window, and the maximum number of calls in flight (nil: unlimited).
 local function read_scope(index, at)
-  local k = 5 + (index - 1) * 5
+  local k = 5 + (index - 1) * SCOPE_KEYS
   local scope = {
     name = ARGV[at], window = KEYS[k], leases = KEYS[k + 1], room = KEYS[k + 2], presence = KEYS[k + 3],
-    turns = KEYS[k + 4], kinds = {}, blocked = 0, claimed = 0, full = 0,
+    turns = KEYS[k + 4], shares = KEYS[k + 5], kinds = {}, blocked = 0, claimed = 0, full = 0, shared = 0,
   }
   local count = tonumber(ARGV[at + 1])
   for n = 1, count do
@@ -89,7 +90,7 @@ end
 
 -- Reads all fields of a window in one command.
 local function read_state(scope)
-  local fields = {'blocked', 'claimed', 'full'}
+  local fields = {'blocked', 'claimed', 'full', 'owner', 'shared', 'paced', 'weights', 'weighed'}
   for _, kind in ipairs(scope.kinds) do
     local n = #fields
     fields[n + 1], fields[n + 2], fields[n + 3] = '+' .. kind.field, 'h' .. kind.field, kind.field .. kind.slice
@@ -97,7 +98,9 @@ local function read_state(scope)
   end
   local state = redis.call('HMGET', scope.window, unpack(fields))
   scope.blocked, scope.claimed, scope.full = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
-  local n = 3
+  scope.last_owner, scope.shared, scope.paced = state[4], tonumber(state[5]) or 0, tonumber(state[6]) or 0
+  scope.weights, scope.weighed = tonumber(state[7]) or 0, tonumber(state[8]) or 0
+  local n = 8
   for _, kind in ipairs(scope.kinds) do
     kind.sum, kind.head, kind.count = tonumber(state[n + 1]) or 0, tonumber(state[n + 2]), tonumber(state[n + 3])
     if kind.is_spread then kind.due = tonumber(state[n + 4]) or 0 end
@@ -105,61 +108,10 @@ local function read_state(scope)
   end
 end
 
-local function read_slices(scope, kind, first, last)
-  local fields = {}
-  for slice = first, last do fields[#fields + 1] = kind.field .. slice end
-  return redis.call('HMGET', scope.window, unpack(fields)), fields
-end
-
--- Drops expired slices.
-local function drop_expired(scope)
-  local gone, moved = {}, {}
-  for _, kind in ipairs(scope.kinds) do
-    local last = kind.slice - KEEP_SLICES
-    local at = kind.head
-    if at and at <= last then
-      while at <= last and kind.sum > 0 do
-        local upto = math.min(last, at + CHUNK - 1)
-        local counts, fields = read_slices(scope, kind, at, upto)
-        for n, count in ipairs(counts) do
-          if count then
-            kind.sum = kind.sum - (tonumber(count) or 0)
-            gone[#gone + 1] = fields[n]
-          end
-        end
-        at = upto + 1
-      end
-      kind.sum = math.max(0, kind.sum)
-      kind.head = last + 1
-      moved[#moved + 1] = 'h' .. kind.field
-      moved[#moved + 1] = digits(kind.head)
-      moved[#moved + 1] = '+' .. kind.field
-      moved[#moved + 1] = digits(kind.sum)
-    end
-  end
-  if #gone > 0 then redis.call('HDEL', scope.window, unpack(gone)) end
-  if #moved > 0 then redis.call('HSET', scope.window, unpack(moved)) end
-end
-
--- Milliseconds until this amount has left the window, and the interval between the places after that: starts that came in a
--- burst leave the window in a burst.
-local function drain_ms(scope, kind, over)
-  local at, places = kind.head or kind.slice, 1
-  while at <= kind.slice and over > 0 do
-    local counts = read_slices(scope, kind, at, math.min(kind.slice, at + CHUNK - 1))
-    for _, count in ipairs(counts) do
-      over = over - (tonumber(count) or 0)
-      places = (tonumber(count) or 0) / math.max(1, kind.amount)
-      if over <= 0 then break end
-      at = at + 1
-    end
-  end
-  return (at + KEEP_SLICES) * kind.slice_ms - now, math.floor(kind.slice_ms / math.max(1, places))
-end
-
-local wait, reason, denying, spacing = 0, nil, 0, 0
-local function deny(index, ms, why, between)
-  if reason == nil or ms > wait then wait, reason, denying, spacing = ms, why, index, between or 0 end
+local wait, reason, denying, spacing, is_own = 0, nil, 0, 0, 0
+local function deny(index, ms, why, between, own)
+  if reason ~= nil and ms <= wait then return end
+  wait, reason, denying, spacing, is_own = ms, why, index, between or 0, own or 0
 end
 
 -- Returns true if a limit of the window is used up.
@@ -169,7 +121,7 @@ local function check_window(index, scope)
     -- A request larger than the whole limit runs alone in an empty window: the provider, not the broker, refuses it.
     local over = kind.sum + math.min(kind.amount, kind.most) - kind.most
     if over > 0 then
-      local ms, between = drain_ms(scope, kind, over)
+      local ms, between = drain_ms(scope, kind, over, now)
       deny(index, ms, kind.field, between)
       is_full = true
     end
@@ -207,6 +159,29 @@ local function read_turn(scope)
   end
   scope.turn = math.max(tonumber(known[1]) or now, tonumber(known[2]) or 0)
   return scope.turn
+end
+
+-- Spreads the starts of owners that have used more than their share. Returns true for another owner, which need not wait for them.
+local function check_share(index, scope)
+  local field
+  scope.interval, field = slowest(scope, FREE_PART, filling_rate)
+  if not scope.interval then return false end
+  scope.ahead = tonumber(redis.call('ZSCORE', scope.shares, owner)) or 0
+  if scope.ahead <= now + CREDIT_MS then return true end
+  if scope.paced <= now then return false end
+  -- The pace may have become faster since it was computed.
+  local due = math.ceil(math.min(scope.paced, now + scope.interval))
+  if due < scope.paced then redis.call('HSET', scope.window, 'paced', due) end
+  deny(index, due - now, field, math.floor(scope.interval), 1)
+  return false
+end
+
+-- A start by another owner than the last, or its wish to start, shows that the window is shared.
+local function note_owner(scope, fields)
+  if is_batch or scope.last_owner == owner then return end
+  local n = #fields
+  fields[n + 1], fields[n + 2] = 'owner', owner
+  if scope.last_owner then fields[n + 3], fields[n + 4] = 'shared', now end
 end
 
 -- Charges the owner for the turn taken. If no request is left in the room, all turns are deleted.
@@ -272,6 +247,12 @@ local function count_start(scope)
       n = n + 2
     end
   end
+  if scope.interval then
+    local paced = math.max(scope.paced, now - CREDIT_MS) + scope.interval
+    fields[n + 1], fields[n + 2] = 'paced', math.ceil(paced)
+  end
+  if scope.is_shared then charge_share(scope, owner, now) end
+  note_owner(scope, fields)
   redis.call('HSET', scope.window, unpack(fields))
   -- Only ever extended: a per-minute kind must not shorten the expiry that a daily kind has set.
   if ttl and redis.call('PTTL', scope.window) < ttl then redis.call('PEXPIRE', scope.window, digits(ttl)) end
@@ -297,12 +278,15 @@ for index, scope in ipairs(scopes) do
   if scope.blocked > now or is_beside and scope.claimed > now then deny(index, math.max(scope.blocked - now, 1), 'blocked') end
   if #scope.kinds > 0 then
     drop_expired(scope)
-    check_pace(index, scope, check_window(index, scope))
+    local is_full = check_window(index, scope)
+    check_pace(index, scope, is_full)
+    scope.is_shared = not is_batch and now - scope.shared < SHARED_MS
+    scope.is_free = scope.is_shared and not is_full and check_share(index, scope)
   end
   if scope.concurrency and redis.call('ZCARD', scope.leases) >= scope.concurrency then check_leases(index, scope) end
   if are_occupied then
     scope.is_occupied = redis.call('EXISTS', scope.room) == 1
-    if scope.is_occupied then check_turn(index, scope) end
+    if scope.is_occupied and not scope.is_free then check_turn(index, scope) end
   end
 end
 if is_beside and denying > 0 then return {0, math.max(1, math.ceil(wait)), reason, denying, 0, 0} end
@@ -313,13 +297,14 @@ for index, scope in ipairs(scopes) do
     redis.call('ZADD', scope.presence, now, member)
     redis.call('PEXPIRE', scope.room, ttl_of(MINUTE_MS))
     redis.call('PEXPIRE', scope.presence, ttl_of(MINUTE_MS))
+    if not is_batch and scope.last_owner and scope.last_owner ~= owner then redis.call('HSET', scope.window, 'shared', now) end
   elseif scope.is_occupied and redis.call('ZREM', scope.room, member) == 1 then
     redis.call('ZREM', scope.presence, member)
   end
 end
 if denying > 0 then
   local place = redis.call('ZRANK', scopes[denying].room, member)
-  return {0, math.max(1, math.ceil(wait)), reason, denying, place, spacing}
+  return {0, math.max(1, math.ceil(wait)), reason, denying, place, spacing, is_own}
 end
 
 local is_trial = 0
@@ -337,7 +322,7 @@ for _, scope in ipairs(scopes) do
     redis.call('HSET', scope.window, 'blocked', math.min(scope.claimed, now + TRIAL_MS))
   end
 end
-for k = 5 + #scopes * 5, #KEYS do
+for k = 5 + #scopes * SCOPE_KEYS, #KEYS do
   if redis.call('ZREM', KEYS[k], ARGV[12]) == 1 then
     forget_owner(KEYS[k], ARGV[12])
     local tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[4], 0)))

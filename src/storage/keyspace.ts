@@ -24,6 +24,8 @@ export interface ScopeKeys {
   room: string;
   /** Sorted set: start of each owner's next turn on the wait queue's virtual clock. The member '' is the clock itself. */
   turns: string;
+  /** How far each owner of turns is ahead of its share of a window (permit-window.lua). */
+  shares: string;
   /** Sorted set of the same requests, scored by when they last asked for a permit. */
   presence: string;
   /** Wait queues, sorted sets, one per lane: requests without a permit yet, scored by acceptance (src/limits/wait-queue.ts). */
@@ -143,6 +145,7 @@ export function createKeyspace(namespace: string): Keyspace {
           leases: `${core}:leases:${name}`,
           room: `${core}:room:${name}`,
           turns: `${core}:turns:${name}`,
+          shares: `${core}:shares:${name}`,
           presence: `${core}:presence:${name}`,
           waiting: { interactive: `${core}:waiting:interactive:${name}`, batch: `${core}:waiting:batch:${name}` },
           pace: `${core}:pace:${name}`,

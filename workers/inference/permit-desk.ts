@@ -1,7 +1,7 @@
 // Where the requests of this process wait for a permit. Per queue (one deployment, one lane) only the first request asks Redis,
 // so a thousand waiting requests cost one script call per interval, not a thousand. Between processes the limiter keeps the order
-// (permit.lua); within this one the queue does, and keys take turns (src/limits/fair-order.ts). A key at its own limit is skipped
-// meanwhile.
+// (permit.lua); within this one the queue does, and keys take turns (src/limits/fair-order.ts). A key at its own limit, or beyond
+// its share of a window, is skipped meanwhile.
 //
 // A request that would wait longer than its patience leaves: its job goes back to the queue or to another deployment. It keeps
 // its place among the requests of its key, so it loses nothing by leaving.
@@ -70,8 +70,8 @@ type Rooms = Map<string, Scope>;
 
 interface WaitQueue {
   waiters: FairOrder<Waiter>;
-  /** Owners of turns that are at their own limits: until when (unix ms), and the scope of the limit. */
-  putOff: Map<string, { untilMs: number; scope: string }>;
+  /** Owners of turns that are at their own limits: until when (unix ms), and the scope whose freed permits end that earlier. */
+  putOff: Map<string, { untilMs: number; scope: string | null }>;
   /** The waiter that asks the limiter, or was the last to ask. */
   asking: Waiter | null;
   isServing: boolean;
@@ -132,6 +132,7 @@ export function createPermitDesk(
         reason: 'blocked',
         scope: request.scopes[0]!,
         ahead: 0,
+        isOwn: false,
       };
     }
   }
@@ -154,7 +155,7 @@ export function createPermitDesk(
       if (first.isGone) leave(first);
       queue.denial = { scope: decision.scope, reason: decision.reason };
       const { owner } = turnOf(first);
-      const isOwn = OWN_LIMITS.test(decision.scope.name);
+      const isOwn = decision.isOwn || OWN_LIMITS.test(decision.scope.name);
       dismissImpatient(queue, decision, isOwn ? owner : undefined);
       if (queue.waiters.size === 0) break;
       if (isOwn) {
@@ -273,8 +274,10 @@ function turnOf({ ways }: Waiter) {
   return turnOfTerms(ways[0]!);
 }
 
-function putOff({ putOff }: WaitQueue, owner: string, { scope, waitMs }: Denial): void {
-  putOff.set(owner, { untilMs: Date.now() + Math.min(waitMs, ASK_AT_LEAST_EVERY_MS), scope: scope.name });
+/** A permit that another key gives back does not change an owner's share. */
+function putOff({ putOff }: WaitQueue, owner: string, { scope, waitMs, isOwn }: Denial): void {
+  const untilMs = Date.now() + Math.min(waitMs, ASK_AT_LEAST_EVERY_MS);
+  putOff.set(owner, { untilMs, scope: isOwn ? null : scope.name });
 }
 
 function isPutOff({ putOff }: WaitQueue, owner: string): boolean {

@@ -162,6 +162,28 @@ describe('turns of keys', () => {
     expect(await waiting).toEqual({ kind: 'stopped' });
   });
 
+  test('a key beyond its share of a window is in nobody else’s way', async () => {
+    const window: Scope = { name: 'deployment:shared', limits: { requestsPerMinute: 300 } };
+    const cancellation = new Cancellation();
+    expect(await ask(ofKey('single', [window]))).toMatchObject({ kind: 'granted' });
+    let denied = false;
+    while (!denied) denied = (await limiter.acquire(ofKey('burst', [window]))).kind === 'denied';
+    const { used } = await limiter.peek(window.name);
+    expect(used.requestsPerMinute).toBeLessThan(300);
+    await redis.client.del(keyspace.scope(window.name).room);
+    // So slow that only the other key's own place counts.
+    const { window: hash } = keyspace.scope(window.name);
+    await redis.client.hset(hash, 'paced', Date.now() + 60_000);
+    const waiting = ask(ofKey('burst', [window]), 60_000, cancellation);
+    await waitFor('the burst to wait', async () => (await redis.client.zcard(keyspace.scope(window.name).room)) === 1);
+    // The second is within the share too, although its key has just had a turn.
+    for (const request of [ofKey('single', [window]), ofKey('single', [window])]) {
+      expect(await ask(request, 200)).toMatchObject({ kind: 'granted' });
+    }
+    cancellation.abort(createFailure('request_cancelled', 'Gone.'));
+    expect(await waiting).toEqual({ kind: 'stopped' });
+  });
+
   test('a single request passes a burst that waits in the same process', async () => {
     const settle = (permit: Permit) => limiter.settle(permit, { usedTokens: 0, entry: null });
     const held = await takeOnly();

@@ -1,0 +1,158 @@
+// A window of requests or tokens per minute that several keys use: a burst of one key leaves room for the others, and the limit is
+// used up all the same. Minutes pass in steps of one slice, by moving the window's state back in time.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Scope } from '#src/contracts/scope.ts';
+import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
+import { createLimiter, type Limiter, type PermitRequest } from '#src/limits/limiter.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+
+const SLICE_MS = 200;
+const MINUTE = 300;
+const keyspace = createKeyspace('test');
+let redis: TestRedis;
+let limiter: Limiter;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  limiter = createLimiter(redis.client, keyspace);
+});
+afterAll(() => redis.stop());
+beforeEach(() => redis.client.flushall());
+
+let counter = 0;
+
+function request(scope: Scope, key: string, weight = 1, tokens = 0): PermitRequest {
+  counter += 1;
+  return {
+    attemptId: `req_${counter}.1`,
+    requestId: `req_${counter}`,
+    scopes: [scope],
+    acceptedAtMs: counter,
+    turn: { owner: ownerOf(key, weight), cost: 1 / weight, order: turnOrder(counter) },
+    isBatch: false,
+    tokens,
+    unsettledEntry: '{}',
+  };
+}
+
+/** Times in the window's fields; others are slices or counts. */
+const TIMES = new Set(['shared', 'paced', 'weighed', 'full']);
+
+/** Lets one slice pass. */
+async function pass({ name }: Scope): Promise<void> {
+  const { window, shares } = keyspace.scope(name);
+  const moved: Record<string, string> = {};
+  for (const [field, value] of Object.entries(await redis.client.hgetall(window))) {
+    const [, kind, slice] = /^([rt])(\d+)$/.exec(field) ?? [];
+    if (kind !== undefined) moved[`${kind}${Number(slice) - 1}`] = value;
+    else if (TIMES.has(field)) moved[field] = String(Number(value) - SLICE_MS);
+    else moved[field] = /^h[rt]$/.test(field) ? String(Number(value) - 1) : value;
+  }
+  if (Object.keys(moved).length > 0) await redis.client.pipeline().del(window).hset(window, moved).exec();
+  for (const owner of await redis.client.zrange(shares, '0', '-1'))
+    await redis.client.zincrby(shares, String(-SLICE_MS), owner);
+}
+
+interface Sender {
+  key: string;
+  weight?: number;
+  tokens?: number;
+  /** Number of slices between two of its requests; 0: it always has another request. */
+  every: number;
+  from?: number;
+}
+
+interface Served {
+  /** By minute. */
+  started: number[];
+  /** Slices that each request waited. */
+  waits: number[];
+}
+
+/** Plays so many slices: senders that wait ask again in each of them, at most `MOST` of each key start in one. */
+const MOST = 12;
+async function play(scope: Scope, senders: readonly Sender[], slices: number): Promise<Map<string, Served>> {
+  const served = new Map<string, Served>(senders.map(({ key }) => [key, { started: [], waits: [] }]));
+  const waiting = new Map<string, { request: PermitRequest; since: number }[]>(senders.map(({ key }) => [key, []]));
+  for (let slice = 0; slice < slices; slice++) {
+    for (const { key, weight, tokens, every, from = 0 } of senders) {
+      const isDue = slice >= from && every > 0 && (slice - from) % every === 0;
+      if (isDue) waiting.get(key)!.push({ request: request(scope, key, weight, tokens), since: slice });
+      if (every === 0 && slice >= from && waiting.get(key)!.length === 0) {
+        waiting.get(key)!.push({ request: request(scope, key, weight, tokens), since: slice });
+      }
+    }
+    for (let round = 0; round < MOST; round++) {
+      for (const { key, weight, tokens, every } of senders) {
+        const first = waiting.get(key)![0];
+        if (first === undefined || (await limiter.acquire(first.request)).kind === 'denied') continue;
+        const { started, waits } = served.get(key)!;
+        started[Math.floor(slice / MINUTE)] = (started[Math.floor(slice / MINUTE)] ?? 0) + 1;
+        waits.push(slice - first.since);
+        waiting.get(key)!.shift();
+        if (every === 0) waiting.get(key)!.push({ request: request(scope, key, weight, tokens), since: slice });
+      }
+    }
+    await pass(scope);
+  }
+  return served;
+}
+
+const requests = (requestsPerMinute: number): Scope => ({ name: 'provider:a', limits: { requestsPerMinute } });
+const SINGLE: Sender = { key: 'single', every: 5 };
+const BURST: Sender = { key: 'burst', every: 0, from: 50 };
+const startsIn = (minute: number, served: Map<string, Served>) =>
+  [...served.values()].reduce((sum, { started }) => sum + (started[minute] ?? 0), 0);
+const longest = (served: Map<string, Served>, key: string) => Math.max(...served.get(key)!.waits);
+
+test('a single request finds room beside a burst, also of a key that comes later; the limit is used up', async () => {
+  const late: Sender = { key: 'late', every: 10, from: 200 };
+  const served = await play(requests(600), [SINGLE, BURST, late], 4 * MINUTE);
+  for (const key of ['single', 'late']) expect(longest(served, key)).toBeLessThanOrEqual(1);
+  for (const minute of [1, 2, 3]) expect(startsIn(minute, served)).toBeGreaterThanOrEqual(0.95 * 600);
+  expect(Math.max(0, ...[0, 1, 2, 3].map((minute) => startsIn(minute, served)))).toBeLessThanOrEqual(600);
+});
+
+test('a small limit is shared alike', async () => {
+  const served = await play(requests(60), [{ ...SINGLE, every: 50 }, BURST], 3 * MINUTE);
+  expect(longest(served, 'single')).toBeLessThanOrEqual(2);
+  expect(startsIn(2, served)).toBeGreaterThanOrEqual(0.9 * 60);
+});
+
+test('tokens are shared as requests are', async () => {
+  const scope: Scope = { name: 'provider:a', limits: { tokensPerMinute: 100_000 } };
+  const senders = [SINGLE, BURST].map((sender) => ({ ...sender, tokens: 200 }));
+  const served = await play(scope, senders, 3 * MINUTE);
+  expect(longest(served, 'single')).toBeLessThanOrEqual(1);
+  expect(startsIn(2, served)).toBeGreaterThanOrEqual((0.95 * 100_000) / 200);
+});
+
+test('several bursts share by weight, and leave room for a single request', async () => {
+  const bursts: Sender[] = ['a', 'b', 'c'].map((key) => ({ ...BURST, key, weight: key === 'a' ? 2 : 1 }));
+  const served = await play(requests(600), [SINGLE, ...bursts], 3 * MINUTE);
+  expect(longest(served, 'single')).toBeLessThanOrEqual(8);
+  const [a, b, c] = ['a', 'b', 'c'].map((key) => served.get(key)!.started[2]!);
+  expect(a!).toBeGreaterThan(1.3 * b!);
+  expect(c! / b!).toBeCloseTo(1, 0);
+  expect(startsIn(2, served)).toBeGreaterThanOrEqual(0.95 * 600);
+});
+
+test('a key alone takes the whole limit at once', async () => {
+  const served = await play(requests(30), [{ ...BURST, from: 0 }], 10);
+  expect(startsIn(0, served)).toBe(30);
+});
+
+test('a key that used the limit alone is slowed once another asks, and the other has room from the next minute on', async () => {
+  const served = await play(
+    requests(120),
+    [
+      { ...BURST, from: 0 },
+      { ...SINGLE, every: 25, from: 100 },
+    ],
+    3 * MINUTE,
+  );
+  const { waits } = served.get('single')!;
+  expect(waits[0]).toBeGreaterThan(100);
+  expect(Math.max(...waits.slice(-20))).toBeLessThanOrEqual(1);
+});
