@@ -15,6 +15,7 @@ const BUSY_MS = Number(process.env.BUSY_MS ?? 40_000);
 
 const PAGES = [
   '',
+  'alerts',
   'requests',
   'providers',
   'batches',
@@ -48,6 +49,7 @@ const broker = await startBroker({
       },
     },
     dead_letters: { bodies: 'plain' },
+    alerts: { check_ms: 1_000, budget_percent: [10, 50, 80, 100] },
   },
   batches: 1,
 });
@@ -139,6 +141,7 @@ async function takePictures(failover: string): Promise<void> {
     });
     await take('waterfall', `/requests/${failover}`, text('Where its time went'));
     await take('requests', '/requests', text('gpt-4o'));
+    await take('alerts', '/alerts', text('reached'));
     await take('providers', '/providers', text('healthy'));
     await take('money', '/money', text('Spend by day'), () => page.waitForTimeout(500));
     await take('accounts', '/accounts', text('Assistant'), () => openKeys(page));

@@ -16,7 +16,7 @@ export function Budgets() {
           <Table
             label="Budgets"
             heads={['Of', 'Period', 'Used', ['Spent', 'end'], ['Budget', 'end'], ['By its end, at this pace', 'end']]}
-            empty="Nobody has a budget."
+            empty="There is no budget. Set one for a key in Keys, or for a project or an organisation in Accounts."
           >
             {data.map((budget) => (
               <BudgetRow key={`${budget.id} ${budget.period}`} budget={budget} />

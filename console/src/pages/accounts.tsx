@@ -122,7 +122,7 @@ function LineRow({ line, isOpen, budgets, onToggle, onAsk }: LineRowProps) {
   const { of, level, depth, below } = line;
   return (
     <tr>
-      <td style={{ paddingLeft: `${14 + depth * 22}px` }}>
+      <td class="nested" style={{ '--depth': depth }}>
         <b>{of.name}</b> <span class="muted">{level}</span> <StandingOf of={of} />
         <div class="muted mono">{of.id}</div>
       </td>

@@ -48,7 +48,11 @@ function Entries({ first, filter }: { first: AuditPage<AuditEntry>; filter: Reco
   const entries = [first, ...more].flatMap(({ data }) => data);
   return (
     <>
-      <Table label="Audit log" heads={['When', 'Who', 'What', 'Outcome', 'Change']} empty="Nothing was done.">
+      <Table
+        label="Audit log"
+        heads={['When', 'Who', 'What', 'Outcome', 'Change']}
+        empty="No change matches these filters."
+      >
         {entries.map((entry) => (
           <Row key={entry.id} of={entry} />
         ))}

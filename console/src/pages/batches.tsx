@@ -22,7 +22,9 @@ export default function BatchesPage() {
         <Loaded of={batches}>
           {({ data }) =>
             data.length === 0 ? (
-              <Empty>There is no batch yet.</Empty>
+              <Empty>
+                There is no batch yet. Drop a file above, or use <code>sluice batch submit FILE</code>.
+              </Empty>
             ) : (
               data.map((batch) => (
                 <BatchRow

@@ -61,7 +61,13 @@ export default function DeadLettersPage() {
         <Loaded of={letters}>
           {({ data, next }) => (
             <>
-              {data.length === 0 ? <Empty>No request has failed for good.</Empty> : <Letters letters={data} />}
+              {data.length === 0 ? (
+                <Empty>
+                  No request has failed for good{Object.keys(filter).length > 0 ? ' that matches these filters' : ''}.
+                </Empty>
+              ) : (
+                <Letters letters={data} />
+              )}
               {next === null && after === null ? null : (
                 <div class="body legend" style={{ padding: '10px 14px' }}>
                   {after === null ? null : (

@@ -108,7 +108,7 @@ function KeyTable({ keys, accounts, onAsk }: { keys: readonly ApiKey[]; accounts
   const [isWhole, setWhole] = useState(false);
   const budgets = useQuery<{ data: Budget[] }>('/budgets', {}, { everyMs: 10_000 }).data?.data ?? [];
   const names = new Map(accounts.map(({ id, name }) => [id, name]));
-  if (keys.length === 0) return <Empty>There is no key like that.</Empty>;
+  if (keys.length === 0) return <Empty>There is no such key. A new one lets a client send requests.</Empty>;
   return (
     <>
       <Table label="Keys" heads={['Name', 'Project', 'Models', 'Limits', 'Budgets', 'Made', '']}>

@@ -226,7 +226,7 @@ function SpendTable({ rows, before, by, nameOf }: SpendProps) {
         ['Output', 'end'],
         ['Not certain', 'end'],
       ]}
-      empty="Nothing was spent."
+      empty="No cost in this period."
     >
       {totals.map(({ value, own, cost, before: then }) => (
         <tr key={value}>

@@ -164,7 +164,11 @@ function Queues({ live }: { live: Live }) {
   const queues = live.now?.queues.filter(({ waiting, running }) => waiting + running > 0) ?? [];
   return (
     <Panel title="Queues" isFlush>
-      <Table label="Queues" heads={['Provider', 'Lane', ['Waiting', 'end'], ['Running', 'end']]} empty="Nothing waits.">
+      <Table
+        label="Queues"
+        heads={['Provider', 'Lane', ['Waiting', 'end'], ['Running', 'end']]}
+        empty="No request is queued."
+      >
         {queues.map(({ provider, lane, waiting, running }) => (
           <tr key={`${provider} ${lane}`}>
             <td>{provider}</td>
@@ -185,7 +189,7 @@ function Errors({ live }: { live: Live }) {
   const sorted = [...codes].sort(([, a], [, b]) => b - a);
   return (
     <Panel title="Failures of the last hour" isFlush>
-      <Table label="Failures of the last hour" empty="None.">
+      <Table label="Failures of the last hour" empty="No request failed in the last hour.">
         {sorted.map(([code, failed]) => (
           <tr key={code}>
             <td>
@@ -208,7 +212,7 @@ function Running() {
           <Table
             label="In flight"
             heads={['Request', 'State', 'Model', 'Provider', 'Lane', ['Since', 'end']]}
-            empty="Nothing runs or waits."
+            empty="No request is in flight."
           >
             {[
               ...calls.map(({ id, attempt, started_at: since, ...one }) => (

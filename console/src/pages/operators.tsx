@@ -21,7 +21,7 @@ export default function OperatorsPage() {
     return (
       <Page title="Operators">
         <Panel>
-          <Empty>Keys of operators are for owners.</Empty>
+          <Empty>Only owners can see and make admin keys.</Empty>
         </Panel>
       </Page>
     );
@@ -45,7 +45,7 @@ function AdminKeys() {
             <Table
               label="Admin keys"
               heads={['Name', 'Key', 'Role', 'Made', ['', 'end']]}
-              empty="Nobody but SLUICE_ADMIN_KEY administers, or people by OpenID Connect."
+              empty="There is no admin key besides SLUICE_ADMIN_KEY. Make one for each person or script, with the role that it needs."
             >
               {data.map((key) => (
                 <Row key={key.id} of={key} onRevoke={() => setAsking({ kind: 'revoke', key })} />

@@ -250,7 +250,7 @@ function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }:
           </button>
         )}
       </div>
-      {keys.length === 0 ? <p class="muted">Make a key first: requests are a key’s.</p> : null}
+      {keys.length === 0 ? <p class="muted">Requests are made as a key: make one in Keys first.</p> : null}
     </form>
   );
 }
@@ -316,7 +316,13 @@ function AnswerPanel({ run }: { run: Run }) {
   return (
     <Panel title="Answer" more={tabs}>
       <div class="form">
-        {isEmpty ? <Empty>{isRunning ? 'Waiting for the first byte …' : 'Nothing has been asked yet.'}</Empty> : null}
+        {isEmpty ? (
+          <Empty>
+            {isRunning
+              ? 'Waiting for the first byte …'
+              : 'Press Send: the answer, its cost and a link to its waterfall appear here.'}
+          </Empty>
+        ) : null}
         {answer.error === null ? null : (
           <div class="notice bad" role="alert">
             {answer.error}

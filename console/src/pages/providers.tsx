@@ -15,7 +15,9 @@ export default function ProvidersPage() {
       <Loaded of={providers}>
         {({ data }) =>
           data.length === 0 ? (
-            <Empty>No provider is configured.</Empty>
+            <Empty>
+              No provider is configured. Add one under <code>providers</code> in sluice.yaml.
+            </Empty>
           ) : (
             data.map((provider) => <ProviderPanel key={provider.name} provider={provider} limits={limits} />)
           )

@@ -181,7 +181,7 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
     <Panel title="Found" more={more} isFlush>
       {error === null ? null : <Trouble error={error} />}
       {length === 0 ? (
-        <Empty>{isLoading ? 'Searching …' : 'No request is like that.'}</Empty>
+        <Nothing isLoading={isLoading} isFiltered={Object.keys(filter).length > 0} />
       ) : (
         <Rows
           label="Requests, newest first"
@@ -194,6 +194,16 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
         />
       )}
     </Panel>
+  );
+}
+
+function Nothing({ isLoading, isFiltered }: { isLoading: boolean; isFiltered: boolean }) {
+  if (isLoading) return <Empty>Searching …</Empty>;
+  if (isFiltered) return <Empty>No request matches these filters.</Empty>;
+  return (
+    <Empty>
+      No request has ended yet. Send one from the <a href="/console/playground">playground</a>.
+    </Empty>
   );
 }
 

@@ -43,7 +43,11 @@ export default function WebhooksPage() {
 
 function Endpoints({ endpoints }: { endpoints: readonly WebhookEndpoint[] }) {
   return (
-    <Table label="Receivers" heads={['Address', 'Events', 'State', '']} empty="Nobody is told of events.">
+    <Table
+      label="Receivers"
+      heads={['Address', 'Events', 'State', '']}
+      empty="There is no receiver. Add one, and Sluice posts events to its address: batches that end, requests that fail, alerts."
+    >
       {endpoints.map((endpoint) => (
         <EndpointRow key={endpoint.id} endpoint={endpoint} />
       ))}
@@ -116,7 +120,7 @@ function Deliveries() {
           <Table
             label="Deliveries"
             heads={['Made', 'Event', 'State', ['Attempts', 'end'], 'Last answer', '']}
-            empty="Nothing was delivered yet."
+            empty="No event has been delivered yet."
           >
             {data.map((delivery) => (
               <DeliveryRow key={delivery.id} delivery={delivery} />

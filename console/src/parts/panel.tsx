@@ -319,7 +319,7 @@ export function Table({ label, heads = [], empty, children }: TableProps) {
   ]);
   return (
     <section class="scroll" aria-label={label} tabIndex={0}>
-      <table class="plain" style={Object.fromEntries(titles)}>
+      <table class={heads.at(-1) === '' ? 'plain acting' : 'plain'} style={Object.fromEntries(titles)}>
         {heads.length === 0 ? null : (
           <thead>
             <tr>
