@@ -14,37 +14,34 @@ export const settingsForm = z.strictObject({
   budgets: z
     .strictObject(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, usd.nullable().optional()])))
     .optional()
-    .describe('USD per period; null takes a budget away, what is absent stays.'),
-  budget_usd: usd.nullable().optional().describe('The only budget, in place of budgets; null for none.'),
-  budget_period: z.enum(BUDGET_PERIODS).optional().describe('Of budget_usd. Default: total.'),
+    .describe('USD per period; null removes a budget, absent periods stay.'),
+  budget_usd: usd.nullable().optional().describe('A single budget, instead of budgets; null for none.'),
+  budget_period: z.enum(BUDGET_PERIODS).optional().describe('Period of budget_usd. Default: total.'),
   models: z.array(z.string().min(1)).min(1).nullable().optional(),
-  weight: z
-    .number()
-    .min(0.001)
-    .max(1_000)
-    .optional()
-    .describe('Its share of full wait queues, relative to other keys.'),
+  weight: z.number().min(0.001).max(1_000).optional().describe('Share of a full wait queue, relative to other keys.'),
   batch_weight: z.number().positive().max(1_000).optional(),
-  expires_at: z.iso
-    .datetime({ offset: true })
-    .nullable()
-    .optional()
-    .describe('Not valid from then on; null for never.'),
+  expires_at: z.iso.datetime({ offset: true }).nullable().optional().describe('Time of expiry; null for never.'),
   metadata: z
     .record(z.string().max(64), z.string().max(512))
     .refine((entries) => Object.keys(entries).length <= 16, { message: 'at most 16 entries' })
     .optional()
-    .describe('Up to 16 entries of your own; they replace the former ones.'),
+    .describe('Up to 16 entries; they replace the former ones.'),
   credits: z
     .strictObject({
-      markup_percent: z.number().min(0).max(1_000).multipleOf(0.0001).default(0).describe('On top of the cost.'),
+      markup_percent: z
+        .number()
+        .min(0)
+        .max(1_000)
+        .multipleOf(0.0001)
+        .default(0)
+        .describe('Surcharge on the cost, in percent.'),
       charge_step_usd: z
         .number()
         .min(0.0001)
         .max(1)
         .multipleOf(0.0001)
         .default(0.0001)
-        .describe('Charges are rounded up to a multiple of it.'),
+        .describe('Charges are rounded up to a multiple of this amount.'),
     })
     .nullable()
     .optional()

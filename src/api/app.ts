@@ -268,7 +268,7 @@ function describeError(context: ApiContext, error: FastifyError): Failure {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': {
       const limit = context.configuration.server.body_limit_bytes;
-      return createFailure('request_too_large', `The request body is larger than this Sluice takes (${limit} bytes).`);
+      return createFailure('request_too_large', `The request body is too large (limit: ${limit} bytes).`);
     }
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
     case 'FST_ERR_CTP_INVALID_CONTENT_TYPE':
@@ -281,7 +281,7 @@ function describeError(context: ApiContext, error: FastifyError): Failure {
       if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
         return createFailure('request_malformed', `The request could not be read: ${error.message}.`);
       }
-      context.logger.error({ err: error }, 'request failed by a bug');
-      return createFailure('internal', 'Something went wrong inside Sluice. The log has it under this request id.');
+      context.logger.error({ err: error }, 'request failed because of a bug');
+      return createFailure('internal', 'Internal error in Sluice. The log has details under this request id.');
   }
 }

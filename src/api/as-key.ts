@@ -52,7 +52,7 @@ export function registerAsKey(
 
 const READ_ONLY = createFailure(
   'key_forbidden',
-  'This admin key is read-only; asking in a key’s place needs an operator.',
+  'This admin key is read-only; sending requests as a client key needs the role operator.',
 );
 
 /** Without request and response bodies, which belong to the key. */

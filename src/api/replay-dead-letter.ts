@@ -53,7 +53,7 @@ async function readBody(context: ApiContext, requestId: string): Promise<Buffer>
 async function findKey({ keyStore }: ApiContext, keyId: string): Promise<ApiKey> {
   const key = await keyStore.findById(keyId);
   if (key !== null && isValid(key)) return key;
-  throw notReplayable(`It cannot be replayed: its key '${keyId}' is revoked.`);
+  throw notReplayable(`It cannot be replayed: its key '${keyId}' has been revoked.`);
 }
 
 function replaySpec(context: ApiContext, old: RequestSpec, key: ApiKey, change: ReplayChange): RequestSpec {

@@ -16,7 +16,7 @@ export function routeNotFound(request: FastifyRequest): Failure {
   const { path } = readTarget(request);
   return createFailure(
     'route_not_found',
-    `Unknown request URL: ${request.method} ${path}. GET /openapi.json lists what there is.`,
+    `Unknown request URL: ${request.method} ${path}. GET /openapi.json lists all routes.`,
   );
 }
 
@@ -24,7 +24,7 @@ export function methodNotAllowed(request: FastifyRequest, allowed: readonly stri
   const { path } = readTarget(request);
   return createFailure(
     'method_not_allowed',
-    `${path} does not take ${request.method}, but ${allowed.join(', ')}. GET /openapi.json lists what there is.`,
+    `${path} does not support ${request.method}; supported: ${allowed.join(', ')}. GET /openapi.json lists all routes.`,
   );
 }
 

@@ -334,7 +334,7 @@ async function listenForAdmin(admin: FastifyInstance, address: AdminListen, logg
     return await admin.listen({ host, port });
   } catch (error) {
     if (!isDefault || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    logger.warn({ port }, 'the default port for administration is taken; a free one is used (server.admin.port)');
+    logger.warn({ port }, 'the default admin port is in use; using a free one (set server.admin.port)');
     return admin.listen({ host, port: 0 });
   }
 }

@@ -8,7 +8,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All client keys, newest first, revoked ones too */
+        /** All client keys including revoked ones, newest first */
         get: operations["listKeys"];
         put?: never;
         /** Creates a client key */
@@ -26,7 +26,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One key, with what it has spent */
+        /** One key, with its spending */
         get: operations["getKey"];
         put?: never;
         post?: never;
@@ -34,7 +34,7 @@ export interface paths {
         delete: operations["revokeKey"];
         options?: never;
         head?: never;
-        /** Changes a key: its name, limits, budgets, models, weights, credits, expiry, metadata */
+        /** Changes the name, limits, budgets, models, weights, credits, expiry or metadata of a key */
         patch: operations["updateKey"];
         trace?: never;
     };
@@ -47,7 +47,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Gives a key a new secret; the former one stays valid for a while */
+        /** Replaces the secret of a key; the former one stays valid for a while */
         post: operations["rotateKey"];
         delete?: never;
         options?: never;
@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Attempts or requests, tokens and cost, grouped and selected by whatever is known of them */
+        /** Number, tokens and cost of attempts or requests, grouped and filtered by any dimension */
         get: operations["reportUsage"];
         put?: never;
         post?: never;
@@ -82,7 +82,7 @@ export interface paths {
         /** Organisations and projects, newest first */
         get: operations["listAccounts"];
         put?: never;
-        /** Creates an organisation or a project */
+        /** Creates an organisation or project */
         post: operations["createAccount"];
         delete?: never;
         options?: never;
@@ -97,15 +97,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One account, with what it has spent */
+        /** One account, with its spending */
         get: operations["getAccount"];
         put?: never;
         post?: never;
-        /** Revokes an account and with it every key below it */
+        /** Revokes an account and every key below it */
         delete: operations["revokeAccount"];
         options?: never;
         head?: never;
-        /** Changes what holds for all keys below it */
+        /** Changes settings that apply to all keys below it */
         patch: operations["updateAccount"];
         trace?: never;
     };
@@ -118,7 +118,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Adds to the prepaid balance of a key, a project or an organisation */
+        /** Adds to the prepaid balance of a key, project or organisation */
         post: operations["topUp"];
         delete?: never;
         options?: never;
@@ -133,7 +133,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was paid in and what was charged, by day */
+        /** Payments and charges by day */
         get: operations["getStatement"];
         put?: never;
         post?: never;
@@ -150,10 +150,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Keys of operators and their roles; for owners */
+        /** Admin keys and their roles (owners only) */
         get: operations["listAdminKeys"];
         put?: never;
-        /** Creates a key for an operator; for owners */
+        /** Creates an admin key (owners only) */
         post: operations["createAdminKey"];
         delete?: never;
         options?: never;
@@ -168,11 +168,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One key of an operator; for owners */
+        /** One admin key (owners only) */
         get: operations["getAdminKey"];
         put?: never;
         post?: never;
-        /** Revokes a key of an operator; for owners */
+        /** Revokes an admin key (owners only) */
         delete: operations["revokeAdminKey"];
         options?: never;
         head?: never;
@@ -186,7 +186,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was changed by whom, newest first */
+        /** Audit log: changes and who made them, newest first */
         get: operations["listAudit"];
         put?: never;
         post?: never;
@@ -203,10 +203,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Providers, deployments and credentials that are taken out of service */
+        /** Providers, deployments and credentials on hold */
         get: operations["listHolds"];
         put?: never;
-        /** Takes a provider, a deployment or a credential out of service */
+        /** Puts a provider, deployment or credential on hold */
         post: operations["hold"];
         delete?: never;
         options?: never;
@@ -224,7 +224,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Puts it back into service */
+        /** Releases a hold */
         delete: operations["release"];
         options?: never;
         head?: never;
@@ -238,7 +238,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Limits of providers, credentials and deployments, configured and learned, and their use */
+        /** Limits of providers, credentials and deployments, configured and learned, and their current use */
         get: operations["listLimits"];
         put?: never;
         post?: never;
@@ -255,11 +255,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Requests that failed for good, newest first */
+        /** Requests that failed permanently, newest first */
         get: operations["listDeadLetters"];
         put?: never;
         post?: never;
-        /** Deletes those that match a filter; never all at once */
+        /** Deletes the dead letters that match a filter (a filter is required) */
         delete: operations["deleteDeadLetters"];
         options?: never;
         head?: never;
@@ -273,11 +273,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Failure, timeline and attempts of one */
+        /** Failure, timeline and attempts of one dead letter */
         get: operations["getDeadLetter"];
         put?: never;
         post?: never;
-        /** Deletes one */
+        /** Deletes one dead letter */
         delete: operations["deleteDeadLetter"];
         options?: never;
         head?: never;
@@ -293,7 +293,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a new request from it */
+        /** Sends it again as a new request */
         post: operations["replayDeadLetter"];
         delete?: never;
         options?: never;
@@ -310,7 +310,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes new requests from those that match a filter, oldest first */
+        /** Sends the dead letters that match a filter again as new requests, oldest first */
         post: operations["replayDeadLetters"];
         delete?: never;
         options?: never;
@@ -325,7 +325,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Messages that the database refused, oldest first; they are not in the ledger */
+        /** Ledger messages that the database refused and that are missing in the ledger, oldest first */
         get: operations["listLedgerRejects"];
         put?: never;
         post?: never;
@@ -342,11 +342,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The reason, and the message as received */
+        /** The reason and the message as received */
         get: operations["getLedgerReject"];
         put?: never;
         post?: never;
-        /** Deletes it: it is never written to the ledger */
+        /** Deletes a message; it will never be written to the ledger */
         delete: operations["deleteLedgerReject"];
         options?: never;
         head?: never;
@@ -362,7 +362,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Writes it to the ledger again, corrected where a message is given */
+        /** Writes it to the ledger again, with an optional corrected message */
         post: operations["replayLedgerReject"];
         delete?: never;
         options?: never;
@@ -379,7 +379,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Writes the oldest to the ledger again */
+        /** Writes the oldest messages to the ledger again */
         post: operations["replayLedgerRejects"];
         delete?: never;
         options?: never;
@@ -394,7 +394,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Attempts or requests themselves, row by row, as CSV, JSON by the line or Parquet */
+        /** Rows of attempts or requests as CSV, JSON lines or Parquet */
         get: operations["exportUsage"];
         put?: never;
         post?: never;
@@ -411,7 +411,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The ledger against the provider’s own usage and costs, read from its administration API */
+        /** Compares the ledger with the usage and costs in the provider’s administration API */
         get: operations["reconcile"];
         put?: never;
         post?: never;
@@ -428,7 +428,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alerts, newest first: budgets and balances at a threshold, expiries, refused credentials, unusual spending, bills that differ */
+        /** Alerts, newest first: budgets and balances at a threshold, expiring keys, refused credentials, unusual spending, bills that differ */
         get: operations["listAlerts"];
         put?: never;
         post?: never;
@@ -445,7 +445,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All receivers, disabled ones too */
+        /** All receivers, including disabled ones */
         get: operations["listWebhooks"];
         put?: never;
         /** Registers a receiver */
@@ -466,7 +466,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Removes a receiver that was registered here */
+        /** Removes a receiver that was registered through this API */
         delete: operations["deleteWebhook"];
         options?: never;
         head?: never;
@@ -482,7 +482,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sends again to a receiver that was disabled because it answered 410 */
+        /** Enables a receiver that was disabled because it responded with 410 */
         post: operations["enableWebhook"];
         delete?: never;
         options?: never;
@@ -516,7 +516,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sends it again, with the same `webhook-id` */
+        /** Sends a delivery again with the same `webhook-id` */
         post: operations["replayDelivery"];
         delete?: never;
         options?: never;
@@ -534,7 +534,7 @@ export interface paths {
         /** The session of this cookie */
         get: operations["getSession"];
         put?: never;
-        /** The admin key for a session cookie, which is as good for an hour without use, twelve at most */
+        /** Exchanges the admin key for a session cookie, valid for twelve hours or until it is unused for an hour */
         post: operations["signIn"];
         /** Ends the session of this cookie */
         delete: operations["signOut"];
@@ -550,7 +550,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How to sign in beside the admin key */
+        /** Ways to sign in besides the admin key */
         get: operations["getSignIn"];
         put?: never;
         post?: never;
@@ -567,7 +567,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last hour, and every two seconds what has come since */
+        /** Figures of the last hour, and updates every two seconds */
         get: operations["watchLive"];
         put?: never;
         post?: never;
@@ -584,7 +584,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Requests of all keys that have ended, newest first, by any of their properties */
+        /** Ended requests of all keys, newest first, with filters */
         get: operations["searchRequests"];
         put?: never;
         post?: never;
@@ -601,7 +601,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Calls under way and requests that wait, oldest first, a hundred of each at most */
+        /** Calls in flight and waiting requests, oldest first, at most a hundred of each */
         get: operations["listInFlight"];
         put?: never;
         post?: never;
@@ -618,7 +618,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Any key’s request: timeline, attempts, cost, answer */
+        /** A request of any key: timeline, attempts, cost and response */
         get: operations["getAnyRequest"];
         put?: never;
         post?: never;
@@ -637,7 +637,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops any key’s request */
+        /** Cancels a request of any key */
         post: operations["cancelAnyRequest"];
         delete?: never;
         options?: never;
@@ -652,7 +652,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Providers and deployments: health, queues, prices, outcomes of the last hour */
+        /** Providers and deployments: health, queues, prices, and outcomes of the last hour */
         get: operations["listProviders"];
         put?: never;
         post?: never;
@@ -686,7 +686,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Budgets of keys, projects and organisations: what is spent, and what will be by the end of their periods */
+        /** Budgets of keys, projects and organisations: spending, and forecast for the end of the period */
         get: operations["listBudgets"];
         put?: never;
         post?: never;
@@ -703,7 +703,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Settings in force, and the faults of their file */
+        /** Settings in force, and the errors in the configuration file */
         get: operations["getSettings"];
         put?: never;
         post?: never;
@@ -737,9 +737,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Fault rules of a simulator, and how often they struck */
+        /** Fault rules of a simulator, and how often each has applied */
         get: operations["getFaults"];
-        /** Fault rules in place of those that are there */
+        /** Replaces the fault rules of a simulator */
         put: operations["setFaults"];
         post?: never;
         delete?: never;
@@ -757,7 +757,7 @@ export interface paths {
         };
         /** Pace, limits and prices of a simulator */
         get: operations["getBehaviour"];
-        /** Changes what is named */
+        /** Changes the given settings of a simulator */
         put: operations["setBehaviour"];
         post?: never;
         delete?: never;
@@ -773,7 +773,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a simulator has counted */
+        /** Counters of a simulator */
         get: operations["getSimulatorStats"];
         put?: never;
         post?: never;
@@ -809,7 +809,7 @@ export interface paths {
         };
         /**
          * Whether the process runs
-         * @description The same as /healthz.
+         * @description Alias of /healthz.
          */
         get: operations["healthz_2"];
         put?: never;
@@ -844,7 +844,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics, in the text format of Prometheus */
+        /** Metrics in the Prometheus text format */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -861,7 +861,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What waits and runs for each provider, for autoscalers that read one number */
+        /** Waiting and running requests per provider, for autoscalers that read one number */
         get: operations["scaling"];
         put?: never;
         post?: never;
@@ -899,22 +899,22 @@ export interface components {
             name: string;
             organisation: string | null;
             limits: components["schemas"]["Limits"];
-            /** @description What it may spend in each period, US dollars. */
+            /** @description Spending limit per period, in US dollars. */
             budgets: {
                 total?: number;
                 month?: number;
                 week?: number;
                 day?: number;
             };
-            /** @description Of one period; null for no budget. */
+            /** @description The only budget, if there is exactly one period; null for no budget. */
             budget_usd: number | null;
             /** @enum {string} */
             budget_period: "total" | "month" | "week" | "day";
-            /** @description Models it may use, `*` as a wildcard; null for all. */
+            /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of full wait queues, relative to others. */
+            /** @description Share of a full wait queue, relative to others. */
             weight: number;
-            /** @description Its share of the batch lane, relative to others. */
+            /** @description Share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
             metadata: {
@@ -938,22 +938,22 @@ export interface components {
             name: string;
             organisation: string | null;
             limits: components["schemas"]["Limits"];
-            /** @description What it may spend in each period, US dollars. */
+            /** @description Spending limit per period, in US dollars. */
             budgets: {
                 total?: number;
                 month?: number;
                 week?: number;
                 day?: number;
             };
-            /** @description Of one period; null for no budget. */
+            /** @description The only budget, if there is exactly one period; null for no budget. */
             budget_usd: number | null;
             /** @enum {string} */
             budget_period: "total" | "month" | "week" | "day";
-            /** @description Models it may use, `*` as a wildcard; null for all. */
+            /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of full wait queues, relative to others. */
+            /** @description Share of a full wait queue, relative to others. */
             weight: number;
-            /** @description Its share of the batch lane, relative to others. */
+            /** @description Share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
             metadata: {
@@ -1004,7 +1004,7 @@ export interface components {
                 created_at: string;
                 /** @description Null while it lasts. */
                 ended_at: string | null;
-                /** @description As webhooks have it (docs/webhooks.md). */
+                /** @description The data of the webhook event (docs/webhooks.md). */
                 data: {
                     [key: string]: unknown;
                 };
@@ -1020,7 +1020,7 @@ export interface components {
             /** @constant */
             object: "batch";
             endpoint: string;
-            /** @description Of all lines, where there is one. */
+            /** @description Model of all lines, if it is the same. */
             model?: string;
             errors: {
                 /** @constant */
@@ -1068,11 +1068,11 @@ export interface components {
             metadata: {
                 [key: string]: string;
             } | null;
-            /** @description When it will be done. */
+            /** @description Expected end. */
             x_sluice_eta: number | null;
-            /** @description Whether that is too late. */
+            /** @description Whether the expected end is after the completion window. */
             x_sluice_at_risk: boolean;
-            /** @description Of its answers so far, US dollars. */
+            /** @description Cost so far, in US dollars. */
             x_sluice_cost: number;
             key_id: string;
         };
@@ -1093,7 +1093,7 @@ export interface components {
             model: string;
             protocol: string;
             lane: string;
-            /** @description Among the requests of its key. */
+            /** @description Position among the requests of its key. */
             priority: string;
             stream: boolean;
             /** @description Unix time in seconds. */
@@ -1105,11 +1105,11 @@ export interface components {
             attempts: components["schemas"]["Attempt"][];
             replay_of?: string;
             replayed_as?: string[];
-            /** @description While it waits. */
+            /** @description Only while it is waiting. */
             queue?: {
                 provider: string;
                 lane: string;
-                /** @description Among the requests of its key. */
+                /** @description Position among the requests of its key. */
                 priority: string;
                 position: number | null;
                 estimated_wait_ms: number | null;
@@ -1121,10 +1121,10 @@ export interface components {
                 cached_input_tokens: number;
                 output_tokens: number;
                 reasoning_tokens: number;
-                /** @description Owed to providers, US dollars. */
+                /** @description Cost at the providers, in US dollars. */
                 cost: number;
             };
-            /** @description Taken from the key’s budget, US dollars. */
+            /** @description Amount charged to the key’s budget, in US dollars. */
             cost: number;
             error?: {
                 code: string;
@@ -1135,7 +1135,7 @@ export interface components {
                 body: unknown;
             } | null;
             key_id: string;
-            /** @description What is left of its answer’s log. */
+            /** @description The stored part of the response log. */
             frames: number;
             plan: {
                 provider: string;
@@ -1152,16 +1152,16 @@ export interface components {
                 body: "none" | "plain" | "sealed";
                 message: string;
             } | null;
-            /** @description As the client sent it, where it was kept with its dead letter; for operators and above. */
+            /** @description The body as the client sent it, if it was kept with the dead letter. Only for operators and owners. */
             request_body: string | null;
-            /** @description What costs are made of, at the prices in force now; what these do not explain is `other`. */
+            /** @description Parts of the cost at current prices; the remainder is `other`. */
             cost_parts: {
                 attempt: number;
                 parts: {
                     part: string;
                     /** @description Tokens, or calls. */
                     count: number;
-                    /** @description US dollars, exact. */
+                    /** @description US dollars, as an exact decimal. */
                     cost_usd: string;
                 }[];
             }[];
@@ -1169,7 +1169,7 @@ export interface components {
         Attempt: {
             attempt: number;
             provider: string;
-            /** @description The provider’s own name for it. */
+            /** @description The provider’s name for the model. */
             model: string;
             /** @description `ok`, or a failure code. */
             outcome: string;
@@ -1181,15 +1181,15 @@ export interface components {
             usage: components["schemas"]["Usage"];
             /** @description US dollars. */
             cost: number;
-            /** @description What was counted and has no known price. */
+            /** @description Kinds of usage without a known price. */
             unpriced: string[];
-            /** @description What the provider said and cannot be true. */
+            /** @description Figures of the provider that cannot be correct. */
             disputed?: unknown;
             service_tier?: string;
             tool_calls?: {
                 [key: string]: number;
             };
-            /** @description It was made beside another attempt that was slow to begin. */
+            /** @description It was started while another attempt was slow to begin (hedging). */
             hedge?: boolean;
         };
         AuditEntry: {
@@ -1199,17 +1199,17 @@ export interface components {
              * @description UTC.
              */
             at: string;
-            /** @description Name and id of the admin key, or of the person; or the command line. */
+            /** @description Name and id of the admin key or person, or the command line. */
             actor: string;
             role: string;
             method: string;
             path: string;
             status: number;
-            /** @description What was sent, without secrets. */
+            /** @description Request body, without secrets. */
             request: unknown;
-            /** @description What GET gave at the same address before it. */
+            /** @description Response of GET at the same path before the change. */
             before: unknown;
-            /** @description What was answered, without secrets. */
+            /** @description Response body, without secrets. */
             after: unknown;
         };
         AuditPage: {
@@ -1217,7 +1217,7 @@ export interface components {
             has_more: boolean;
             next: string | null;
         };
-        /** @description As `docs/simulator.md` has it. */
+        /** @description As described in `docs/simulator.md`. */
         Behaviour: {
             [key: string]: unknown;
         };
@@ -1231,13 +1231,13 @@ export interface components {
             name: string;
             /** @enum {string} */
             period: "total" | "month" | "week" | "day";
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             budget_usd: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             spent_usd: string;
             since: string | null;
             ends_at: string | null;
-            /** @description By the end of the period, at the pace so far. */
+            /** @description Forecast for the end of the period, at the current rate. */
             forecast_usd: string | null;
         };
         Cancelling: {
@@ -1257,32 +1257,32 @@ export interface components {
              */
             created_at: string;
             revoked_at: string | null;
-            /** @description The secret: shown only now. */
+            /** @description The secret, shown only once. */
             key: string;
         };
         CreatedKey: {
             id: string;
             name: string;
-            /** @description The first characters of the secret, to know it by. */
+            /** @description The first characters of the secret, to recognise it. */
             hint: string;
             project: string | null;
             limits: components["schemas"]["Limits"];
-            /** @description What it may spend in each period, US dollars. */
+            /** @description Spending limit per period, in US dollars. */
             budgets: {
                 total?: number;
                 month?: number;
                 week?: number;
                 day?: number;
             };
-            /** @description Of one period; null for no budget. */
+            /** @description The only budget, if there is exactly one period; null for no budget. */
             budget_usd: number | null;
             /** @enum {string} */
             budget_period: "total" | "month" | "week" | "day";
-            /** @description Models it may use, `*` as a wildcard; null for all. */
+            /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of full wait queues, relative to others. */
+            /** @description Share of a full wait queue, relative to others. */
             weight: number;
-            /** @description Its share of the batch lane, relative to others. */
+            /** @description Share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
             metadata: {
@@ -1292,7 +1292,7 @@ export interface components {
                 markup_percent: number;
                 charge_step_usd: number;
             } | null;
-            /** @description After a rotation: how long the secret before is valid, too. */
+            /** @description After a rotation: until when the former secret is valid. */
             former_secret_until: string | null;
             /**
              * Format: date-time
@@ -1300,7 +1300,7 @@ export interface components {
              */
             created_at: string;
             revoked_at: string | null;
-            /** @description The secret: shown only now. */
+            /** @description The secret, shown only once. */
             key: string;
         };
         CreatedWebhook: {
@@ -1309,7 +1309,7 @@ export interface components {
             origin: "config" | "admin";
             url: string;
             events: string[];
-            /** @description Events of this client key only; null for all. */
+            /** @description Only events of this client key; null for all. */
             key_id: string | null;
             /**
              * Format: date-time
@@ -1318,7 +1318,7 @@ export interface components {
             created_at: string;
             disabled_at: string | null;
             disabled_reason: string | null;
-            /** @description Shown only now. */
+            /** @description Shown only once. */
             secret: string;
         };
         DeadLetter: {
@@ -1348,10 +1348,10 @@ export interface components {
              */
             failed_at: string;
             attempts: number;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             cost_usd: string;
             /**
-             * @description How its body is kept; `none` cannot be replayed.
+             * @description How the body is stored. Dead letters with `none` cannot be replayed.
              * @enum {string}
              */
             body: "none" | "plain" | "sealed";
@@ -1386,10 +1386,10 @@ export interface components {
              */
             failed_at: string;
             attempts: components["schemas"]["Attempt"][];
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             cost_usd: string;
             /**
-             * @description How its body is kept; `none` cannot be replayed.
+             * @description How the body is stored. Dead letters with `none` cannot be replayed.
              * @enum {string}
              */
             body: "none" | "plain" | "sealed";
@@ -1433,19 +1433,19 @@ export interface components {
         };
         DeploymentState: {
             id: string;
-            /** @description The provider’s name for it. */
+            /** @description The provider’s name for the model. */
             model: string;
             tier: number;
             weight: number;
-            /** @description Public models that it serves. */
+            /** @description Public models that this deployment serves. */
             models: string[];
-            /** @description Per million tokens; null where nobody knows it. */
+            /** @description Price per million tokens; null if unknown. */
             price: {
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 input: string;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 cached_input: string;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 output: string;
             } | null;
             hold: {
@@ -1456,7 +1456,7 @@ export interface components {
                  */
                 since: string;
             } | null;
-            /** @description Those that are not closed. */
+            /** @description Circuits that are not closed. */
             circuits: {
                 name: string;
                 /** @enum {string} */
@@ -1473,7 +1473,7 @@ export interface components {
                 attempts: number;
             }[];
         };
-        /** @description As `docs/simulator.md` has them. */
+        /** @description As described in `docs/simulator.md`. */
         FaultRules: unknown[];
         FoundRequest: {
             id: string;
@@ -1494,13 +1494,13 @@ export interface components {
              */
             accepted_at: string;
             duration_ms: number;
-            /** @description From its acceptance. */
+            /** @description Time since acceptance. */
             first_byte_ms: number | null;
             attempts: number;
             tags: string[];
             input_tokens: number;
             output_tokens: number;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             cost_usd: string;
         };
         FoundRequestPage: {
@@ -1510,7 +1510,7 @@ export interface components {
             has_more: boolean;
             /** @description `after` of the next page. */
             next: string | null;
-            /** @description How far the search has come: a page may be empty, and the next one not. */
+            /** @description How far back the search has reached. A page can be empty although later pages are not. */
             searched_until: string | null;
         };
         Hold: {
@@ -1560,26 +1560,26 @@ export interface components {
         Key: {
             id: string;
             name: string;
-            /** @description The first characters of the secret, to know it by. */
+            /** @description The first characters of the secret, to recognise it. */
             hint: string;
             project: string | null;
             limits: components["schemas"]["Limits"];
-            /** @description What it may spend in each period, US dollars. */
+            /** @description Spending limit per period, in US dollars. */
             budgets: {
                 total?: number;
                 month?: number;
                 week?: number;
                 day?: number;
             };
-            /** @description Of one period; null for no budget. */
+            /** @description The only budget, if there is exactly one period; null for no budget. */
             budget_usd: number | null;
             /** @enum {string} */
             budget_period: "total" | "month" | "week" | "day";
-            /** @description Models it may use, `*` as a wildcard; null for all. */
+            /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of full wait queues, relative to others. */
+            /** @description Share of a full wait queue, relative to others. */
             weight: number;
-            /** @description Its share of the batch lane, relative to others. */
+            /** @description Share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
             metadata: {
@@ -1589,7 +1589,7 @@ export interface components {
                 markup_percent: number;
                 charge_step_usd: number;
             } | null;
-            /** @description After a rotation: how long the secret before is valid, too. */
+            /** @description After a rotation: until when the former secret is valid. */
             former_secret_until: string | null;
             /**
              * Format: date-time
@@ -1601,26 +1601,26 @@ export interface components {
         KeyDetail: {
             id: string;
             name: string;
-            /** @description The first characters of the secret, to know it by. */
+            /** @description The first characters of the secret, to recognise it. */
             hint: string;
             project: string | null;
             limits: components["schemas"]["Limits"];
-            /** @description What it may spend in each period, US dollars. */
+            /** @description Spending limit per period, in US dollars. */
             budgets: {
                 total?: number;
                 month?: number;
                 week?: number;
                 day?: number;
             };
-            /** @description Of one period; null for no budget. */
+            /** @description The only budget, if there is exactly one period; null for no budget. */
             budget_usd: number | null;
             /** @enum {string} */
             budget_period: "total" | "month" | "week" | "day";
-            /** @description Models it may use, `*` as a wildcard; null for all. */
+            /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of full wait queues, relative to others. */
+            /** @description Share of a full wait queue, relative to others. */
             weight: number;
-            /** @description Its share of the batch lane, relative to others. */
+            /** @description Share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
             metadata: {
@@ -1630,7 +1630,7 @@ export interface components {
                 markup_percent: number;
                 charge_step_usd: number;
             } | null;
-            /** @description After a rotation: how long the secret before is valid, too. */
+            /** @description After a rotation: until when the former secret is valid. */
             former_secret_until: string | null;
             /**
              * Format: date-time
@@ -1652,39 +1652,39 @@ export interface components {
         };
         KeySettings: {
             limits?: components["schemas"]["Limits"];
-            /** @description USD per period; null takes a budget away, what is absent stays. */
+            /** @description USD per period; null removes a budget, absent periods stay. */
             budgets?: {
                 total?: number | null;
                 month?: number | null;
                 week?: number | null;
                 day?: number | null;
             };
-            /** @description The only budget, in place of budgets; null for none. */
+            /** @description A single budget, instead of budgets; null for none. */
             budget_usd?: number | null;
             /**
-             * @description Of budget_usd. Default: total.
+             * @description Period of budget_usd. Default: total.
              * @enum {string}
              */
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
-            /** @description Its share of full wait queues, relative to other keys. */
+            /** @description Share of a full wait queue, relative to other keys. */
             weight?: number;
             batch_weight?: number;
-            /** @description Not valid from then on; null for never. */
+            /** @description Time of expiry; null for never. */
             expires_at?: string | null;
-            /** @description Up to 16 entries of your own; they replace the former ones. */
+            /** @description Up to 16 entries; they replace the former ones. */
             metadata?: {
                 [key: string]: string;
             };
             /** @description Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none. */
             credits?: {
                 /**
-                 * @description On top of the cost.
+                 * @description Surcharge on the cost, in percent.
                  * @default 0
                  */
                 markup_percent?: number;
                 /**
-                 * @description Charges are rounded up to a multiple of it.
+                 * @description Charges are rounded up to a multiple of this amount.
                  * @default 0.0001
                  */
                 charge_step_usd?: number;
@@ -1712,7 +1712,7 @@ export interface components {
              * @description UTC.
              */
             rejected_at: string;
-            /** @description As received; text if it is no JSON. */
+            /** @description As received; a string if it is not JSON. */
             message: {
                 [key: string]: unknown;
             } | string;
@@ -1738,7 +1738,7 @@ export interface components {
              * @description UTC.
              */
             learned_at?: string;
-            /** @description Of its window; null where nothing is counted. */
+            /** @description Share of the rate window in use; null if nothing is counted. */
             used: number | null;
         };
         LimitList: {
@@ -1761,12 +1761,12 @@ export interface components {
             concurrency?: number;
         };
         LiveEvent: {
-            /** @description `history`: of the last hour. `now`: the latest two. */
+            /** @description `history`: intervals of the last hour. `now`: the latest two. */
             slices: components["schemas"]["LiveSlice"][];
-            /** @description `history`: how long each is. */
+            /** @description `history`: length of an interval. */
             slice_ms?: number;
             at?: number;
-            /** @description `now`: calls to providers under way. */
+            /** @description `now`: calls to providers in flight. */
             calls?: number;
             queues?: {
                 provider: string;
@@ -1776,9 +1776,9 @@ export interface components {
             }[];
         };
         LiveSlice: {
-            /** @description Its beginning, unix milliseconds. */
+            /** @description Start of the interval, in Unix milliseconds. */
             at: number;
-            /** @description That have ended. */
+            /** @description Requests that have ended. */
             requests: number;
             failed: number;
             input_tokens: number;
@@ -1788,13 +1788,13 @@ export interface components {
             codes: {
                 [key: string]: number;
             };
-            /** @description p50, p95, p99, milliseconds. */
+            /** @description p50, p95 and p99 in milliseconds. */
             first_byte_ms: [
                 number,
                 number,
                 number
             ] | null;
-            /** @description p50, p95, p99, milliseconds. */
+            /** @description p50, p95 and p99 in milliseconds. */
             total_ms: [
                 number,
                 number,
@@ -1803,39 +1803,39 @@ export interface components {
         };
         NewAccount: {
             limits?: components["schemas"]["Limits"];
-            /** @description USD per period; null takes a budget away, what is absent stays. */
+            /** @description USD per period; null removes a budget, absent periods stay. */
             budgets?: {
                 total?: number | null;
                 month?: number | null;
                 week?: number | null;
                 day?: number | null;
             };
-            /** @description The only budget, in place of budgets; null for none. */
+            /** @description A single budget, instead of budgets; null for none. */
             budget_usd?: number | null;
             /**
-             * @description Of budget_usd. Default: total.
+             * @description Period of budget_usd. Default: total.
              * @enum {string}
              */
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
-            /** @description Its share of full wait queues, relative to other keys. */
+            /** @description Share of a full wait queue, relative to other keys. */
             weight?: number;
             batch_weight?: number;
-            /** @description Not valid from then on; null for never. */
+            /** @description Time of expiry; null for never. */
             expires_at?: string | null;
-            /** @description Up to 16 entries of your own; they replace the former ones. */
+            /** @description Up to 16 entries; they replace the former ones. */
             metadata?: {
                 [key: string]: string;
             };
             /** @description Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none. */
             credits?: {
                 /**
-                 * @description On top of the cost.
+                 * @description Surcharge on the cost, in percent.
                  * @default 0
                  */
                 markup_percent?: number;
                 /**
-                 * @description Charges are rounded up to a multiple of it.
+                 * @description Charges are rounded up to a multiple of this amount.
                  * @default 0.0001
                  */
                 charge_step_usd?: number;
@@ -1843,7 +1843,7 @@ export interface components {
             /** @enum {string} */
             kind: "organisation" | "project";
             name: string;
-            /** @description Of a project: the id of its organisation. */
+            /** @description For a project: the id of its organisation. */
             organisation?: string;
         };
         NewAdminKey: {
@@ -1852,7 +1852,7 @@ export interface components {
             role: "read-only" | "operator" | "owner";
         };
         NewCredits: {
-            /** @description What was paid in; negative for a correction. */
+            /** @description Amount of the payment; negative for a correction. */
             amount_usd: number;
             note?: string;
         };
@@ -1865,45 +1865,45 @@ export interface components {
         };
         NewKey: {
             limits?: components["schemas"]["Limits"];
-            /** @description USD per period; null takes a budget away, what is absent stays. */
+            /** @description USD per period; null removes a budget, absent periods stay. */
             budgets?: {
                 total?: number | null;
                 month?: number | null;
                 week?: number | null;
                 day?: number | null;
             };
-            /** @description The only budget, in place of budgets; null for none. */
+            /** @description A single budget, instead of budgets; null for none. */
             budget_usd?: number | null;
             /**
-             * @description Of budget_usd. Default: total.
+             * @description Period of budget_usd. Default: total.
              * @enum {string}
              */
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
-            /** @description Its share of full wait queues, relative to other keys. */
+            /** @description Share of a full wait queue, relative to other keys. */
             weight?: number;
             batch_weight?: number;
-            /** @description Not valid from then on; null for never. */
+            /** @description Time of expiry; null for never. */
             expires_at?: string | null;
-            /** @description Up to 16 entries of your own; they replace the former ones. */
+            /** @description Up to 16 entries; they replace the former ones. */
             metadata?: {
                 [key: string]: string;
             };
             /** @description Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none. */
             credits?: {
                 /**
-                 * @description On top of the cost.
+                 * @description Surcharge on the cost, in percent.
                  * @default 0
                  */
                 markup_percent?: number;
                 /**
-                 * @description Charges are rounded up to a multiple of it.
+                 * @description Charges are rounded up to a multiple of this amount.
                  * @default 0.0001
                  */
                 charge_step_usd?: number;
             } | null;
             name: string;
-            /** @description The id of the project that it belongs to. */
+            /** @description Id of the project that the key belongs to. */
             project?: string;
         };
         NewWebhook: {
@@ -1931,7 +1931,7 @@ export interface components {
             error: {
                 message: string;
                 type: string;
-                /** @description The member that is at fault, as a dotted path. */
+                /** @description The parameter that caused the error, as a dotted path. */
                 param: string | null;
                 code: string | null;
             };
@@ -1943,12 +1943,12 @@ export interface components {
             name: string;
             protocols: string[];
             base_url: string;
-            /** @description Empty where it has no choice of them. */
+            /** @description Empty if there is only one. */
             credentials: {
                 name: string;
-                /** @description As limits and holds name it. */
+                /** @description Name of the scope, as in limits and holds. */
                 scope: string;
-                /** @description Of the calls, by its weight. */
+                /** @description Share of the calls, from its weight. */
                 share: number;
                 hold: {
                     reason: string;
@@ -1958,7 +1958,7 @@ export interface components {
                      */
                     since: string;
                 } | null;
-                /** @description Those that are not closed. */
+                /** @description Circuits that are not closed. */
                 circuits: {
                     name: string;
                     /** @enum {string} */
@@ -2004,7 +2004,7 @@ export interface components {
             trouble?: {
                 redis: string;
             };
-            /** @description What does not work as it should and stops nobody: `redis-memory`, `database`, `ledger`. */
+            /** @description Parts that do not work properly but do not stop requests: `redis-memory`, `database`, `ledger`. */
             degraded?: string[];
             /** @description For operators. */
             holds?: {
@@ -2021,21 +2021,21 @@ export interface components {
         ReconciledRow: {
             day?: string;
             model?: string;
-            /** @description The credential, or the provider’s id of a key that no credential names. */
+            /** @description The credential, or the provider’s id of a key that belongs to no credential. */
             api_key?: string;
             ledger: components["schemas"]["ReconciledSums"];
             provider: components["schemas"]["ReconciledSums"];
-            /** @description What differs by more than the tolerance. */
+            /** @description Figures that differ by more than the tolerance. */
             differences: ("input_tokens" | "cached_input_tokens" | "output_tokens" | "cost_usd")[];
             estimated_attempts: number;
             unsettled_attempts: number;
         };
         ReconciledSums: {
-            /** @description Cached tokens included. */
+            /** @description Includes cached tokens. */
             input_tokens: number;
             cached_input_tokens: number;
             output_tokens: number;
-            /** @description Null where the provider’s report does not have it in these groups. */
+            /** @description Null if the provider’s report does not have it for these groups. */
             cost_usd: string | null;
         };
         Reconciliation: {
@@ -2045,7 +2045,7 @@ export interface components {
             equal: boolean;
             rows: components["schemas"]["ReconciledRow"][];
             total: components["schemas"]["ReconciledRow"];
-            /** @description What could not be compared. */
+            /** @description Notes on figures that could not be compared. */
             notes: string[];
         };
         RejectReplay: {
@@ -2119,13 +2119,13 @@ export interface components {
         Scaling: {
             providers: {
                 [key: string]: {
-                    /** @description In its queues and in workers. */
+                    /** @description In queues and in workers. */
                     jobs: number;
-                    /** @description Without a permit yet. */
+                    /** @description Requests that are waiting for a permit. */
                     waiting_requests: number;
-                    /** @description Of these, as reserved. */
+                    /** @description Reserved tokens of the waiting requests. */
                     waiting_tokens: number;
-                    /** @description Since the oldest of them was accepted. */
+                    /** @description Time since the oldest of them was accepted. */
                     oldest_seconds: number;
                 };
             };
@@ -2136,7 +2136,7 @@ export interface components {
             operator: string;
             /** @enum {string} */
             role: "read-only" | "operator" | "owner";
-            /** @description What changes something with the cookie carries it as `x-csrf-token`. */
+            /** @description Must be sent as `x-csrf-token` with every change that uses the cookie. */
             csrf_token: string;
             /**
              * Format: date-time
@@ -2147,7 +2147,7 @@ export interface components {
         SessionEnded: {
             /** @constant */
             deleted: true;
-            /** @description Where a person also signs out of the provider of OpenID Connect. */
+            /** @description URL for signing out of the OpenID Connect provider as well. */
             sign_out_url: string | null;
         };
         Settings: {
@@ -2159,11 +2159,11 @@ export interface components {
              */
             started_at: string;
             file: string;
-            /** @description In force; secrets are hidden. */
+            /** @description Settings in force; secrets are masked. */
             configuration: {
                 [key: string]: unknown;
             };
-            /** @description Whether the file says the same now. */
+            /** @description Whether the file still has the same content. */
             is_file_in_force: boolean;
             faults: {
                 file: string;
@@ -2175,17 +2175,17 @@ export interface components {
         SignIn: {
             /** @constant */
             object: "sign_in";
-            /** @description A provider of OpenID Connect; null where none is configured. */
+            /** @description The OpenID Connect provider; null if none is configured. */
             oidc: {
                 name: string;
-                /** @description Where a browser goes, with the page to come back to in `to`. */
+                /** @description URL that the browser opens, with the page to return to in `to`. */
                 path: string;
             } | null;
         };
         Simulator: {
-            /** @description The provider’s. */
+            /** @description Name of the provider. */
             name: string;
-            /** @description Providers of one address are one simulator: rules tell them apart by model. */
+            /** @description Providers with the same address are one simulator; rules distinguish them by model. */
             address: string;
             models: string[];
         };
@@ -2195,26 +2195,26 @@ export interface components {
         SimulatorStats: {
             [key: string]: unknown;
         };
-        /** @description In the periods that run now. */
+        /** @description Spending in the current periods. */
         Spending: {
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             total: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             month: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             week: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             day: string;
         };
         Statement: {
             account: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             balance_usd: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             paid_in_usd: string;
             credits: {
                 id: string;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 amount_usd: string;
                 note: string | null;
                 actor: string;
@@ -2227,13 +2227,13 @@ export interface components {
             charges: {
                 day: string;
                 requests: number;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 cost_usd: string;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 charge_usd: string;
             }[];
         };
-        /** @description Where the time went, without gaps; attempts beside each other overlap. `skip`: a provider was not asked, and why. */
+        /** @description The phases of the request without gaps; hedged attempts overlap. `skip`: a provider was not called, with the reason. */
         Timeline: {
             /** @enum {string} */
             kind: "queue" | "limit" | "circuit" | "hold" | "backoff" | "skip" | "attempt" | "other";
@@ -2244,17 +2244,17 @@ export interface components {
             attempt?: number;
             outcome?: string;
             cache_hit_rate?: number;
-            /** @description Of a stream: milliseconds since the call, output tokens until then as the broker counts them. */
+            /** @description For streams: pairs of milliseconds since the call and output tokens until then, as counted by the broker. */
             tokens?: [
                 number,
                 number
             ][];
-            /** @description Of a stream: frames that it sent to the client. */
+            /** @description For streams: frames sent to the client. */
             frames?: number;
-            /** @description It ran beside the attempt before it, which was slow to begin. */
+            /** @description It was started while the attempt before it was slow to begin (hedging). */
             hedge?: boolean;
             /**
-             * @description It took up an answer that had broken off: behind what the client had, or from its beginning.
+             * @description It continued an answer that had broken off: after the part that the client had received, or from the beginning.
              * @enum {string}
              */
             rescue?: "continued" | "repeated";
@@ -2262,7 +2262,7 @@ export interface components {
         ToppedUp: {
             id: string;
             account: string;
-            /** @description US dollars, exact. */
+            /** @description US dollars, as an exact decimal. */
             balance_usd: string;
         };
         Usage: {
@@ -2294,32 +2294,32 @@ export interface components {
                 credential?: string;
                 settlement?: string;
                 credits?: string;
-                /** @description Per request only. */
+                /** @description Only in reports per request. */
                 requests?: number;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 charge_usd?: string;
                 attempts: number;
                 failed_attempts: number;
-                /** @description Whose tokens the broker estimated. */
+                /** @description Attempts whose tokens were estimated. */
                 estimated_attempts: number;
                 unsettled_attempts: number;
                 input_tokens: number;
                 cached_input_tokens: number;
                 output_tokens: number;
                 reasoning_tokens: number;
-                /** @description US dollars, exact. */
+                /** @description US dollars, as an exact decimal. */
                 cost_usd: string;
             }[];
             has_more: boolean;
             /** @description `after` of the next page. */
             next: string | null;
-            /** @description Sums by hour, batch, session and tag before this time are deleted (`ledger.keep_hours_days`). Null: none is missing. */
+            /** @description Sums by hour, batch, session and tag before this time have been deleted (`ledger.keep_hours_days`). Null: nothing is missing. */
             whole_from: string | null;
         };
         WebhookDelivery: {
             id: string;
             endpoint_id: string;
-            /** @description The `webhook-id` that the receiver saw. */
+            /** @description The `webhook-id` header of the delivery. */
             event_id: string;
             type: string;
             /** @enum {string} */
@@ -2341,7 +2341,7 @@ export interface components {
             origin: "config" | "admin";
             url: string;
             events: string[];
-            /** @description Events of this client key only; null for all. */
+            /** @description Only events of this client key; null for all. */
             key_id: string | null;
             /**
              * Format: date-time
@@ -2359,63 +2359,63 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description What `GET /v1/requests/{id}` takes, and what logs have. */
+        /** @description Id for `GET /v1/requests/{id}` and in logs. */
         "x-request-id": string;
-        /** @description Seconds to wait before the next try; `retry-after-ms` has milliseconds. */
+        /** @description Seconds to wait before a retry; `retry-after-ms` has milliseconds. */
         "retry-after": number;
-        /** @description Where the request is found. */
+        /** @description URL of the request. */
         location: string;
-        /** @description Who answered. */
+        /** @description Provider that answered. */
         "x-sluice-provider": string;
-        /** @description The model that answered, by the name that it was asked for. */
+        /** @description Model that answered, as named in the request or its fallbacks. */
         "x-sluice-model": string;
-        /** @description How many calls to providers it took. */
+        /** @description Number of calls to providers. */
         "x-sluice-attempts": number;
         /** @description How long the request waited. */
         "x-sluice-queue-ms": number;
-        /** @description Members of the request that the provider has no place for. */
+        /** @description Parameters that were left out because the provider does not support them. */
         "x-sluice-dropped": string;
-        /** @description `true`: an answer that was made before. */
+        /** @description `true`: the response was stored earlier. */
         "x-sluice-replayed": string;
-        /** @description Which bytes of the file these are. */
+        /** @description Byte range in the file. */
         "content-range": string;
-        /** @description Which file this is. */
+        /** @description Entity tag of the file. */
         etag: string;
-        /** @description What the key may use. */
+        /** @description Limit of the key. */
         "x-ratelimit-limit-requests": number;
-        /** @description What is left of it. */
+        /** @description Remaining part of the limit. */
         "x-ratelimit-remaining-requests": number;
-        /** @description When all of it will be there again. */
+        /** @description Time until the limit is fully available again. */
         "x-ratelimit-reset-requests": string;
-        /** @description What the key may use. */
+        /** @description Limit of the key. */
         "x-ratelimit-limit-tokens": number;
-        /** @description What is left of it. */
+        /** @description Remaining part of the limit. */
         "x-ratelimit-remaining-tokens": number;
-        /** @description When all of it will be there again. */
+        /** @description Time until the limit is fully available again. */
         "x-ratelimit-reset-tokens": string;
-        /** @description What the key may use. */
+        /** @description Limit of the key. */
         "x-ratelimit-limit-input-tokens": number;
-        /** @description What is left of it. */
+        /** @description Remaining part of the limit. */
         "x-ratelimit-remaining-input-tokens": number;
-        /** @description When all of it will be there again. */
+        /** @description Time until the limit is fully available again. */
         "x-ratelimit-reset-input-tokens": string;
-        /** @description What the key may use. */
+        /** @description Limit of the key. */
         "x-ratelimit-limit-output-tokens": number;
-        /** @description What is left of it. */
+        /** @description Remaining part of the limit. */
         "x-ratelimit-remaining-output-tokens": number;
-        /** @description When all of it will be there again. */
+        /** @description Time until the limit is fully available again. */
         "x-ratelimit-reset-output-tokens": string;
-        /** @description What the key may use. */
+        /** @description Limit of the key. */
         "x-ratelimit-limit-requests-per-day": number;
-        /** @description What is left of it. */
+        /** @description Remaining part of the limit. */
         "x-ratelimit-remaining-requests-per-day": number;
-        /** @description When all of it will be there again. */
+        /** @description Time until the limit is fully available again. */
         "x-ratelimit-reset-requests-per-day": string;
-        /** @description What the key may use. */
+        /** @description Limit of the key. */
         "x-ratelimit-limit-tokens-per-day": number;
-        /** @description What is left of it. */
+        /** @description Remaining part of the limit. */
         "x-ratelimit-remaining-tokens-per-day": number;
-        /** @description When all of it will be there again. */
+        /** @description Time until the limit is fully available again. */
         "x-ratelimit-reset-tokens-per-day": string;
     };
     pathItems: never;
@@ -2858,7 +2858,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The entry, and the balance after it. */
+            /** @description The entry and the new balance. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3114,7 +3114,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "provider": "openai",
-                 *       "reason": "their incident of today"
+                 *       "reason": "incident at the provider"
                  *     }
                  */
                 "application/json": components["schemas"]["NewHold"];
@@ -3146,7 +3146,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description As `GET /admin/holds` has it, or the name of a provider or deployment. */
+                /** @description Name as in `GET /admin/holds`, or the name of a provider or deployment. */
                 name: string;
             };
             cookie?: never;
@@ -3517,7 +3517,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Accepted; what is refused again is listed again. */
+            /** @description Accepted. If it is refused again, it is listed again. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3602,7 +3602,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file, as long as it comes. */
+            /** @description The file, streamed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3929,7 +3929,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The session; its cookie is `HttpOnly` and `SameSite=Strict`. */
+            /** @description The session. Its cookie is `HttpOnly` and `SameSite=Strict`. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4016,7 +4016,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events, until the caller leaves. */
+            /** @description Server-sent events until the caller disconnects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4152,7 +4152,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is being stopped, or was over. */
+            /** @description It is being cancelled, or had already ended. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -4492,7 +4492,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It runs. */
+            /** @description The process runs. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4521,7 +4521,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It runs. */
+            /** @description The process runs. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4550,7 +4550,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It can. */
+            /** @description Ready. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4559,7 +4559,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description It cannot; `checks` says why. */
+            /** @description Not ready; `checks` has the reason. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4617,7 +4617,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description By name of the provider. */
+            /** @description Figures by provider name. */
             200: {
                 headers: {
                     [name: string]: unknown;

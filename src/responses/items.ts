@@ -95,7 +95,7 @@ export const includeQuery = z.looseObject({
   include: z
     .union([z.string(), z.array(z.string())])
     .optional()
-    .describe('Without effect: all is always shown.'),
+    .describe('Accepted without effect: all fields are always included.'),
 });
 
 export const pageQuery = includeQuery.extend({

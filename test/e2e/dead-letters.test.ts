@@ -203,7 +203,7 @@ test('the command does the same', async () => {
     { name: 'provider:secondary', reason: 'by command' },
   ]);
   expect(await sluice('release', 'secondary')).toContain('released');
-  await expect(sluice('release', 'secondary')).rejects.toThrow('is not held');
+  await expect(sluice('release', 'secondary')).rejects.toThrow('is not on hold');
 });
 
 async function sluice(...args: string[]): Promise<string> {

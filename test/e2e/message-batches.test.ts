@@ -130,7 +130,7 @@ test('a batch may have far more in it than one request, and each of its requests
   const deep = JSON.parse(`${'['.repeat(200)}${']'.repeat(200)}`);
   for (const [requests, said] of [
     [[request('a', 'x'), request('b', 'x', { messages: deep })], /levels deep/],
-    [[request('a', 'x'), request('a', 'x')], /used twice/],
+    [[request('a', 'x'), request('a', 'x')], /used more than once/],
     [[], /at least one/],
     [{ a: 1 }, /must be a list/],
     [[7], /requests\.0.*must be an object/],

@@ -85,8 +85,8 @@ test('a provider that is away: a page says so, and the admin key still signs in'
   await page.goto(`${broker.url}/console/`);
   await button().click();
   await heading('You are not signed in');
-  await page.getByText('does not answer as it should').waitFor();
-  await page.getByText('The admin key still signs in.').waitFor();
+  await page.getByText('cannot be reached or sent').waitFor();
+  await page.getByText('You can still sign in with the admin key.').waitFor();
   await page.getByRole('link', { name: 'Back to the sign-in' }).click();
   await page.getByLabel('Admin key').fill(ADMIN_KEY);
   await page.getByRole('button', { name: 'Sign in with the key' }).click();
@@ -136,7 +136,7 @@ test('roles are in force: who looks changes nothing, who operates does not say w
 test('somebody in no group that has a role is told what the provider says of them, and is in the log', async () => {
   await signInAs('bob');
   await heading('You are not signed in');
-  await page.getByText('You are bob@example.com (bob)').waitFor();
+  await page.getByText('Your account is bob@example.com (bob)').waitFor();
   await page.getByText("in 'groups': everybody").waitFor();
   expect((await context.cookies(`${broker.url}/admin/session`)).map(({ name }) => name)).toEqual([]);
   expect(await audit('actor=bob')).toMatchObject([{ role: 'none', status: 403, path: '/admin/sign-in/callback' }]);

@@ -144,7 +144,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
     }
     const { requestId } = delivery.spec;
     context.logger.error({ err: error, request_id: requestId }, 'request ended by a bug');
-    const message = 'Something went wrong inside Sluice. The log has it under this request id.';
+    const message = 'Internal error in Sluice. The log has details under this request id.';
     return await endRequest(context, delivery, createFailure('internal', message));
   } finally {
     // A delivery that lost its request or Redis has not ended its writer: release its announcer in any case.
@@ -215,7 +215,7 @@ async function beginNextAttempt(context: InferenceContext, delivery: Delivery): 
 }
 
 function cancelled(): Failure {
-  return createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
+  return createFailure('request_cancelled', 'The client disconnected, or the request was cancelled.');
 }
 
 // A finished request whose worker died between its last frame and the books: the next worker that gets the job closes the books.

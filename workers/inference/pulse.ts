@@ -70,4 +70,4 @@ export async function listenForControl(
 /** Prefix of claim.lua's query. */
 const QUESTION = '? ';
 
-const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
+const CANCELLED = createFailure('request_cancelled', 'The client disconnected, or the request was cancelled.');

@@ -160,9 +160,9 @@ function refusal({ startMs, accountStartMs, account }: ForecastAnswer, provider:
   const retryAfterMs = Math.ceil(Math.max(startMs, accountStartMs));
   const seconds = Math.ceil(retryAfterMs / 1_000);
   if (account !== null && accountStartMs > startMs) {
-    const message = `${accountInWords(account)} is at its limit; a place is expected in ${seconds} s, too late for this request's deadline.`;
+    const message = `${accountInWords(account)} is at its limit; the next free slot is expected in ${seconds} s, after this request's deadline.`;
     return createFailure('key_rate_limited', message, { retryAfterMs });
   }
-  const message = `${waiting} requests wait for provider '${provider}'; a place is expected in ${seconds} s, too late for this request's deadline.`;
+  const message = `${waiting} requests are waiting for provider '${provider}'; the next free slot is expected in ${seconds} s, after this request's deadline.`;
   return createFailure('capacity_exhausted', message, { retryAfterMs, provider });
 }

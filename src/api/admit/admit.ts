@@ -69,7 +69,7 @@ export function checkModelAllowed(key: ApiKey, model: string): void {
     ? key.above.find((account) => !mayUseModel({ settings: account.settings, above: [] }, model))
     : undefined;
   const whose = above === undefined ? 'This key' : `The ${above.kind} ${above.id} of this key`;
-  const message = `${whose} may not use the model '${model}'. GET /v1/models lists what it may use.`;
+  const message = `${whose} may not use the model '${model}'. GET /v1/models lists the allowed models.`;
   throw new FailureError(createFailure('key_forbidden', message, { param: 'model' }));
 }
 
@@ -140,10 +140,10 @@ export async function reserveBudget(
   const above = key.above.find(({ id }) => id === result.owner);
   const whose = above === undefined ? 'this key' : `the ${above.kind} ${above.id}`;
   const what =
-    result.period === 'credits' ? `The credits of ${whose} are spent` : `The budget of ${whose} is exhausted`;
+    result.period === 'credits' ? `The credits of ${whose} are used up` : `The budget of ${whose} is exhausted`;
   const message =
     `${what}: ${formatUsd(result.left)} USD ${PERIOD_WORDS[result.period]}, ` +
-    `the request may cost ${formatUsd(cost)} USD. Raise it, or lower max_tokens.`;
+    `and the request may cost ${formatUsd(cost)} USD. Raise the limit, or lower max_tokens.`;
   throw new FailureError(createFailure('budget_exhausted', message));
 }
 

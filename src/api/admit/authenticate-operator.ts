@@ -24,16 +24,16 @@ export async function findOperator(request: FastifyRequest, context: ApiContext)
   if (session === null) throw refused('The session has ended. Sign in again.');
   const isReading = request.method === 'GET' || request.method === 'HEAD';
   if (!isReading && !isSame(request.headers['x-csrf-token'], session.csrfToken))
-    throw refused('A session changes something only with its x-csrf-token (GET /admin/session tells it).');
+    throw refused('With a session cookie, a change needs the header x-csrf-token (GET /admin/session returns it).');
   return session.operator;
 }
 
 export async function findByKey(secret: string | null, { adminKey, adminKeys }: ApiContext): Promise<Operator> {
-  if (adminKey === null) throw refused('Administration is off: start Sluice with SLUICE_ADMIN_KEY set.');
+  if (adminKey === null) throw refused('The admin API is off: start Sluice with SLUICE_ADMIN_KEY set.');
   if (isAdminKey(secret, adminKey)) return OWNER;
   const isOne = secret?.startsWith(ADMIN_KEY_PREFIX) === true;
   const key = isOne ? await adminKeys.findBySecret(secret).catch(rethrowUnread) : null;
-  if (key === null) throw refused('This needs the admin key.');
+  if (key === null) throw refused('An admin key is required.');
   return { name: `${key.name} (${key.id})`, role: key.role, keyId: key.id };
 }
 

@@ -96,7 +96,7 @@ function labelsOf(headers: IncomingHttpHeaders): Pick<RequestSpec, 'labels'> {
     .map((tag) => tag.trim())
     .filter((tag) => tag !== '');
   if (tags.length > MAX_TAGS || !tags.every((tag) => TAG.test(tag))) {
-    throw invalidHeader('x-sluice-tags', `takes up to ${MAX_TAGS} tags of up to 64 letters, digits and ._:/@-`);
+    throw invalidHeader('x-sluice-tags', `must have up to ${MAX_TAGS} tags of up to 64 letters, digits and ._:/@-`);
   }
   return { labels: { ...(session === undefined ? {} : { session }), ...(tags.length === 0 ? {} : { tags }) } };
 }

@@ -82,15 +82,15 @@ function noRoom(whose: 'key' | 'all'): Failure {
   return whose === 'key'
     ? createFailure(
         'key_rate_limited',
-        'Too many bytes of this key’s requests wait already; let some of them end.',
+        'Too many bytes of this key’s requests are waiting already; wait until some of them have ended.',
         more,
       )
-    : createFailure('capacity_exhausted', 'Too many bytes of requests wait already; try again shortly.', more);
+    : createFailure('capacity_exhausted', 'Too many bytes of requests are waiting already; try again shortly.', more);
 }
 
 /** The remaining memory is needed by running requests. */
 function nearlyFull(percent: number): Failure {
-  const message = `The request queue is nearly full (Redis uses ${percent} % of its memory). Nothing was sent; try again shortly.`;
+  const message = `The request queue is nearly full (Redis uses ${percent} % of its memory). Nothing was sent to a provider; try again shortly.`;
   return createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_FULL_MS });
 }
 
@@ -114,7 +114,7 @@ async function withdraw(store: RequestStore, requestId: string, againMs: readonl
 }
 
 function unavailable(what: string, error: Error): FailureError {
-  const message = `The ${what} is not available right now (${error.name}). Nothing was sent; try again shortly.`;
+  const message = `The ${what} is not available right now (${error.name}). Nothing was sent to a provider; try again shortly.`;
   return new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_OUTAGE_MS }));
 }
 

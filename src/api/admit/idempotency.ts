@@ -74,12 +74,11 @@ export async function findAtLast(store: RequestStore, idempotency: Idempotency |
 
 const NOTHING_TO_RESUME = createFailure(
   'request_not_found',
-  'There is no stream of this Idempotency-Key, or it is not kept any more. Leave out Last-Event-ID to begin a new one.',
+  'There is no stream with this Idempotency-Key, or it is no longer stored. Omit Last-Event-ID to start a new one.',
   { param: 'Last-Event-ID' },
 );
 
 export function idempotencyConflict(): FailureError {
-  const message =
-    'This Idempotency-Key was used for another request: same key, different body. Use a new key for a new request.';
+  const message = 'This Idempotency-Key was used with a different request body. Use a new key for a new request.';
   return new FailureError(createFailure('idempotency_conflict', message, { param: 'Idempotency-Key' }));
 }

@@ -21,7 +21,7 @@ export async function recallTurns(context: ApiContext, keyId: string, memory: Me
 async function recallResponse(context: ApiContext, keyId: string, id: string): Promise<JsonObject[]> {
   const found = await findResponse(context, id, keyId);
   if (found === null) throw unknown(`Previous response with id '${id}' not found.`);
-  if (isUnderWay(found)) throw unknown(`Previous response with id '${id}' has not ended yet; wait until it has.`);
+  if (isUnderWay(found)) throw unknown(`Previous response with id '${id}' has not ended yet; wait until it has ended.`);
   const { status, response } = await describeFound(context, found);
   const output = status === 'completed' || status === 'incomplete' ? outputOf(response) : [];
   return [...inputOf(found), ...output].filter(isRepeatable);

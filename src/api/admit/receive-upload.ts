@@ -91,7 +91,7 @@ function parse(
       if (hasFailed) return stream.resume();
       if (hasFile) {
         stream.resume();
-        return fail(malformed("it has more than one part 'file'"));
+        return fail(malformed("it has more than one part named 'file'"));
       }
       hasFile = true;
       const fault = faultOfName(filename ?? '', MAX_FILENAME_CHARS);
@@ -109,14 +109,15 @@ function parse(
         ),
     );
     parser.on('error', (error: unknown) => fail(malformed((error as Error).message)));
-    const onBroken = (error: Error) => fail(error instanceof FailureError ? error : malformed('it broke off'));
+    const onBroken = (error: Error) =>
+      fail(error instanceof FailureError ? error : malformed('the connection was closed'));
     raw.on('error', onBroken);
     body.on('error', onBroken);
     const pace = watchPace(raw, paceMs, () => fail(new FailureError(TOO_SLOW)));
     raw.once('end', () => clearInterval(pace));
     raw.once('close', () => {
       clearInterval(pace);
-      if (!raw.complete) fail(malformed('it ended in the middle'));
+      if (!raw.complete) fail(malformed('it is incomplete'));
     });
     body.pipe(parser);
   });
@@ -124,7 +125,7 @@ function parse(
 
 /** An upload may take any time as long as it makes progress: at least this much. */
 const LEAST_BYTES_PER_SECOND = 1_024;
-const TOO_SLOW = createFailure('body_too_slow', 'The upload came too slowly, and was not waited for.');
+const TOO_SLOW = createFailure('body_too_slow', 'The upload was too slow and was cut off.');
 
 function watchPace(raw: IncomingMessage, paceMs: number, onSlow: () => void): NodeJS.Timeout {
   let before = raw.socket.bytesRead;

@@ -48,6 +48,6 @@ export function noSuchFile(id: string): FailureError {
 export function checkHere({ blobs }: Pick<ApiContext, 'blobs'>, file: StoredFile): void {
   if (file.store === blobs.id) return;
   const message =
-    'The bytes of this file lie on the disk of another machine. Operators: several machines need files.s3, or one directory that all of them see.';
+    'The content of this file is on the disk of another machine. For operators: several machines need files.s3 or a shared directory.';
   throw new FailureError(createFailure('queue_unavailable', message));
 }

@@ -31,7 +31,7 @@ export function guardAddresses({ wrongKeys }: AddressLimits): AddressGuard {
     refusal(address) {
       const seen = wrong.get(address);
       if (seen === undefined || seen.count < wrongKeys || Date.now() > seen.untilMs) return null;
-      const message = 'Too many wrong API keys came from this address. Try again in a minute, with a valid one.';
+      const message = 'Too many wrong API keys came from this address. Try again in a minute with a valid key.';
       return createFailure('too_many_wrong_keys', message, { retryAfterMs: seen.untilMs - Date.now() });
     },
     noteWrongKey(address) {

@@ -44,7 +44,7 @@ function isChange({ method }: FastifyRequest): boolean {
 function checkRole(request: FastifyRequest, role: AdminRole): void {
   const needed = request.routeOptions.config.role ?? (isChange(request) ? 'operator' : 'read-only');
   if (hasRole(role, needed)) return;
-  const message = `This admin key is ${role}; this needs ${needed === 'owner' ? 'an owner' : 'an operator'}.`;
+  const message = `This admin key has the role ${role}; the role ${needed} is required.`;
   throw new FailureError(createFailure('key_forbidden', message));
 }
 
@@ -81,7 +81,7 @@ export async function noteAction({ logger, adminKeys }: ApiContext, action: Acti
   const entry = { atMs: Date.now(), request: null, before: null, after: null, ...action };
   logger.info({ audit: { ...entry, request: undefined, before: undefined, after: undefined } }, 'admin action');
   await adminKeys.note(entry).catch((error: unknown) => {
-    logger.error({ err: error, audit: entry }, 'an admin action is not in the audit log');
+    logger.error({ err: error, audit: entry }, 'an admin action could not be written to the audit log');
   });
 }
 

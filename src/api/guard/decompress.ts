@@ -62,15 +62,15 @@ function decode(source: Readable, decoder: Transform): Readable {
 }
 
 function brokenOff(): FailureError {
-  return new FailureError(createFailure('request_malformed', 'The request body broke off.'));
+  return new FailureError(createFailure('request_malformed', 'The request body is incomplete.'));
 }
 
 function unsupported(encoding: string): FailureError {
-  const message = `Content-Encoding '${encoding.slice(0, 64)}' is not supported here; send the body plain, or as one of ${CONTENT_CODINGS}.`;
+  const message = `Content-Encoding '${encoding.slice(0, 64)}' is not supported; send the body uncompressed, or as one of ${CONTENT_CODINGS}.`;
   return new FailureError(createFailure('content_type_unsupported', message));
 }
 
 function notDecodable(error: Error): FailureError {
-  const message = `The request body could not be decoded by its Content-Encoding: ${error.message}.`;
+  const message = `The request body could not be decoded with its Content-Encoding: ${error.message}.`;
   return new FailureError(createFailure('request_malformed', message));
 }

@@ -60,7 +60,7 @@ export function acceptExpectations(server: Server): void {
 function refuseUpgrade(request: FastifyRequest, reply: FastifyReply): void {
   if (!/\bwebsocket\b/i.test(request.headers.upgrade ?? '')) return;
   reply.header('upgrade', 'HTTP/1.1');
-  const message = 'WebSockets are not served here: send the request over HTTP, streamed if you like.';
+  const message = 'WebSockets are not available here: send the request over HTTP (streaming is supported).';
   throw new FailureError(createFailure('upgrade_unsupported', message));
 }
 
@@ -155,8 +155,8 @@ function pathIn(packet: unknown): string {
 
 function failureOf({ code, reason, message }: ParseError): Failure {
   if (code === 'HPE_HEADER_OVERFLOW')
-    return createFailure('headers_too_large', 'The address and headers of the request are over 16 KiB together.');
+    return createFailure('headers_too_large', 'The URL and headers of the request are larger than 16 KiB.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return createFailure('body_too_slow', 'The headers of the request did not arrive in time.');
-  return createFailure('request_malformed', `This is not a whole HTTP request: ${reason ?? message}.`);
+  return createFailure('request_malformed', `This is not a valid HTTP request: ${reason ?? message}.`);
 }

@@ -76,9 +76,11 @@ export async function streamResponse(
   const view = await context.store.read(requestId).catch(rethrow);
   const isBackground = isStreamed(found);
   if (!isBackground && !isResumable(view?.spec))
-    throw notStreamed(`Response '${id}' was not created with stream, in the background or to be resumed.`);
+    throw notStreamed(
+      `Response '${id}' cannot be streamed: it was not created with stream, in the background or as resumable.`,
+    );
   if (view === null)
-    throw notStreamed(`The events of response '${id}' are not kept any more; retrieve it without stream.`);
+    throw notStreamed(`The events of response '${id}' are no longer stored; retrieve it without stream.`);
   const { spec } = view;
   reply.hijack();
   relay.open(

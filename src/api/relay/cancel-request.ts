@@ -18,7 +18,7 @@ export interface Canceller {
   onError: (error: Error) => void;
 }
 
-const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
+const CANCELLED = createFailure('request_cancelled', 'The client disconnected, or the request was cancelled.');
 
 export interface CancelOptions {
   /** The outcome of a request that no worker has; absent if its client has cancelled it. */

@@ -62,7 +62,7 @@ async function queueAgain(context: ApiContext, { spec, step, progress }: Request
 }
 
 export function requestNotFound(requestId: string) {
-  const message = `There is no request '${requestId}', or its answer is not kept any more.`;
+  const message = `There is no request '${requestId}', or its response is no longer stored.`;
   return createFailure('request_not_found', message, { param: 'id' });
 }
 

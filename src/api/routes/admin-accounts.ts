@@ -14,15 +14,15 @@ import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
 
 const MAX_PAGE = 500;
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date, YYYY-MM-DD');
 
 export const newAccount = settingsForm.extend({
   kind: z.enum(['organisation', 'project']),
   name: z.string().min(1).max(200),
-  organisation: z.string().min(1).optional().describe('Of a project: the id of its organisation.'),
+  organisation: z.string().min(1).optional().describe('For a project: the id of its organisation.'),
 });
 export const newCredits = z.strictObject({
-  amount_usd: z.number().min(-1e6).max(1e6).describe('What was paid in; negative for a correction.'),
+  amount_usd: z.number().min(-1e6).max(1e6).describe('Amount of the payment; negative for a correction.'),
   note: z.string().max(500).optional(),
 });
 export const statementQuery = z.strictObject({ from: day.optional(), to: day.optional() });
@@ -128,7 +128,8 @@ function registerCredits(admin: FastifyInstance, context: ApiContext, store: Acc
 
 async function checkParent(store: AccountStore, kind: Account['kind'], id: string | undefined): Promise<void> {
   if (id === undefined) return;
-  if (kind === 'organisation') throw invalidValue('organisation', 'an organisation stands above all others');
+  if (kind === 'organisation')
+    throw invalidValue('organisation', 'an organisation cannot belong to another organisation');
   if ((await store.find(id))?.kind !== 'organisation')
     throw invalidValue('organisation', `there is no organisation '${id}'`);
 }
@@ -163,5 +164,5 @@ function existing(account: Account | null, id: string): Account {
 }
 
 function notFound(id: string): FailureError {
-  return new FailureError(createFailure('request_not_found', `There is no '${id}'.`, { param: 'id' }));
+  return new FailureError(createFailure('request_not_found', `There is no account '${id}'.`, { param: 'id' }));
 }

@@ -40,7 +40,7 @@ function registerLive(admin: FastifyInstance, context: ApiContext): void {
     };
     const leave = await context.live.watch((event) => send(event)).catch(rethrow);
     if (leave === null) {
-      const message = 'Too many pages look at this process already. Close some, or ask another one.';
+      const message = 'Too many live views are open on this process. Close some, or use another process.';
       throw new FailureError(createFailure('shutting_down', message, { retryAfterMs: 5_000 }));
     }
     reply.hijack();
@@ -114,7 +114,7 @@ function registerSimulators(admin: FastifyInstance, { catalogue }: ApiContext): 
     const provider = catalogue.providers.get(name);
     if (provider !== undefined && (await isSimulator(provider))) return provider;
     throw new FailureError(
-      createFailure('request_not_found', `'${name}' is no simulator that answers.`, { param: 'name' }),
+      createFailure('request_not_found', `'${name}' is not a simulator, or it does not respond.`, { param: 'name' }),
     );
   }
 
@@ -164,12 +164,13 @@ async function control(baseUrl: string, method: string, what: string, body?: Buf
     signal: AbortSignal.timeout(ASK_MS),
     ...(body === undefined ? {} : { body: new Uint8Array(body), headers: { 'content-type': 'application/json' } }),
   });
-  if (Number(answer.headers.get('content-length') ?? 0) > MAX_ANSWER_BYTES) throw new RangeError('a long answer');
+  if (Number(answer.headers.get('content-length') ?? 0) > MAX_ANSWER_BYTES)
+    throw new RangeError('a response that is too large');
   return { status: answer.status, json: await answer.json() };
 }
 
 function unreachable(error: Error): never {
-  throw new FailureError(createFailure('upstream_unreachable', `The simulator does not answer (${error.message}).`));
+  throw new FailureError(createFailure('upstream_unreachable', `The simulator does not respond (${error.message}).`));
 }
 
 function relay(reply: FastifyReply, { status, json }: ControlAnswer): FastifyReply {

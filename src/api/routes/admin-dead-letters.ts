@@ -92,7 +92,7 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
   admin.delete('/dead-letters', async (request) => {
     const filter = readFilter(checkInput(letterDeletion, request.query));
     if (Object.keys(filter).length === 0)
-      throw invalidValue('from', 'give a filter: everything is never deleted at once');
+      throw invalidValue('from', 'a filter is required, so that not everything is deleted by accident');
     return { deleted: await deadLetters.delete(filter) };
   });
 }
@@ -132,7 +132,7 @@ function readFilter({ model, provider, code, key, from, to, replayed }: FilterIn
 function readPosition(after: string | undefined): Position | undefined {
   if (after === undefined) return undefined;
   const match = /^(\d{1,16})\.(req_\w+)$/.exec(after);
-  if (match === null) throw invalidValue('after', 'must be the `next` of an earlier page');
+  if (match === null) throw invalidValue('after', 'must be the `next` value of an earlier page');
   return { failedAtMs: Number(match[1]), requestId: match[2]! };
 }
 

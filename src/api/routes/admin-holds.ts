@@ -31,7 +31,7 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
     const names = Object.entries(wanted).map(([kind, rest]) => `${kind}:${rest}`);
     const name = names[0];
     if (name === undefined || names.length > 1) {
-      throw invalidValue('provider', 'give one of provider, deployment and credential');
+      throw invalidValue('provider', 'exactly one of provider, deployment and credential is required');
     }
     expectKnown(context, name);
     const hold = await context.holds.hold(name, reason).catch(rethrow);
@@ -42,7 +42,7 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
   admin.delete<ByName>('/holds/*', async ({ params }) => {
     const name = fullName(context, params['*']);
     if (!(await context.holds.release(name).catch(rethrow))) {
-      throw new FailureError(createFailure('request_not_found', `'${params['*']}' is not held.`));
+      throw new FailureError(createFailure('request_not_found', `'${params['*']}' is not on hold.`));
     }
     context.logger.warn({ hold: name }, 'released');
     // In the background: it takes a second per hundred thousand requests, and only speeds things up.

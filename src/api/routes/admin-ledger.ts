@@ -47,7 +47,7 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
     const { message } = checkInput(rejectReplay, await readOptionalBody(request.body));
     const corrected = message === undefined ? undefined : JSON.stringify(message);
     if (corrected !== undefined && readMessage(corrected) === null)
-      throw invalidValue('message', 'must be a ledger message, as `show` gives it');
+      throw invalidValue('message', 'must be a ledger message, as returned by GET');
     await replay(await existing(rejects, request.params.id), corrected);
     return reply.code(202).send({ id: request.params.id, replayed: true });
   });
@@ -80,6 +80,6 @@ async function existing(rejects: RejectStore, id: string): Promise<StoredReject>
 
 function notFound(id: string): FailureError {
   return new FailureError(
-    createFailure('request_not_found', `There is no set-aside ledger message '${id}'.`, { param: 'id' }),
+    createFailure('request_not_found', `There is no refused ledger message '${id}'.`, { param: 'id' }),
   );
 }

@@ -7,16 +7,12 @@ import { ALERT_TYPES, createAlertStore } from '../../webhooks/alert-store.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import type { ApiContext } from '../context.ts';
 
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date, YYYY-MM-DD');
 
 export const reconciliationQuery = z.strictObject({
-  from: day.optional().describe('Default: six days before the last.'),
-  to: day.optional().describe('Default: yesterday.'),
-  by: z
-    .string()
-    .max(100)
-    .default('model')
-    .describe('day, model, api_key; several with commas, empty for the total alone.'),
+  from: day.optional().describe('First day. Default: six days before the last one.'),
+  to: day.optional().describe('Last day. Default: yesterday.'),
+  by: z.string().max(100).default('model').describe('day, model, api_key; comma-separated, empty for the total only.'),
   tolerance_percent: z.coerce.number().min(0).max(100).default(0.1),
   tolerance_usd: z.coerce.number().min(0).default(0.01),
 });
@@ -26,7 +22,7 @@ const MAX_ALERTS = 200;
 export const alertQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_ALERTS).default(50),
   type: z.enum(ALERT_TYPES).optional(),
-  before: z.string().max(100).optional().describe('Id of an alert: those that are older.'),
+  before: z.string().max(100).optional().describe('Id of an alert; returns older alerts.'),
   state: z
     .enum(['current', 'over'])
     .optional()
@@ -71,7 +67,7 @@ async function reconciliation(
   if (source === null) throw invalidValue('name', `providers.${name}.usage_api.admin_key is not configured`);
   const parts = COMPARED_BY.filter((part) => by.split(',').some((wanted) => wanted.trim() === part));
   if (by !== '' && parts.length !== by.split(',').length)
-    throw invalidValue('by', `must be of ${COMPARED_BY.join(', ')}`);
+    throw invalidValue('by', `must be one of ${COMPARED_BY.join(', ')}`);
   const span = spanOf(() => daySpan({ ...(from && { from }), ...(to && { to }) }, Date.now()));
   const report = await fetchReport(source, span).catch((error: Error) => {
     throw new FailureError(createFailure('upstream_unreachable', `The report cannot be read: ${error.message}`));

@@ -12,16 +12,16 @@ const MAX_PAGE = 500;
 export const newAdminKey = z.strictObject({ name: z.string().min(1).max(200), role: z.enum(ADMIN_ROLES) });
 export const auditQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
-  before: z.string().max(100).optional().describe('Entries older than this one: the `next` of a page.'),
-  actor: z.string().min(1).max(300).optional().describe('A part of the name of who did it, in any case.'),
+  before: z.string().max(100).optional().describe('Returns older entries: the `next` value of a page.'),
+  actor: z.string().min(1).max(300).optional().describe('Part of the actor’s name; case is ignored.'),
   method: z
     .string()
     .max(10)
     .optional()
-    .describe('`POST`, `PATCH`, `PUT`, `DELETE`; `GET` of a sign-in; `RELOAD` of the configuration file.'),
-  path: z.string().max(300).optional().describe('Beginning of the path.'),
+    .describe('`POST`, `PATCH`, `PUT` or `DELETE`; `GET` for sign-ins; `RELOAD` for the configuration file.'),
+  path: z.string().max(300).optional().describe('Prefix of the path.'),
   from: dayOrMoment.optional(),
-  to: dayOrMoment.optional().describe('A day is included whole.'),
+  to: dayOrMoment.optional().describe('A date includes the whole day.'),
 });
 
 type ById = { Params: { id: string } };

@@ -123,7 +123,7 @@ function readFilter(query: Omit<z.output<typeof requestQuery>, 'limit' | 'after'
 function readPosition(after: string | undefined): RequestPosition | undefined {
   if (after === undefined) return undefined;
   const [, acceptedAtMs, requestId] = /^(\d{1,16})\.(req_\w+)$/.exec(after) ?? [];
-  if (requestId === undefined) throw invalidValue('after', 'must be the `next` of an earlier page');
+  if (requestId === undefined) throw invalidValue('after', 'must be the `next` value of an earlier page');
   return { acceptedAtMs: Number(acceptedAtMs), requestId };
 }
 

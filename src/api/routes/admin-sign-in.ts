@@ -60,7 +60,10 @@ export function registerAdminSignIn(app: FastifyInstance, context: ApiContext): 
     const note = { actor: name, role: role ?? 'none', method: 'GET', path: CALLBACK };
     if (role === null) {
       await noteAction(context, { ...note, status: 403 });
-      throw new SignInError('refused', `You are ${name} at ${oidc.settings.issuer}. ${explainRefusal(claims, oidc)}`);
+      throw new SignInError(
+        'refused',
+        `Your account is ${name} at ${oidc.settings.issuer}. ${explainRefusal(claims, oidc)}`,
+      );
     }
     const kept = idToken.length > MAX_ID_TOKEN ? '' : idToken;
     const { secret } = await context.sessions.start({ name, role, keyId: null, idToken: kept }).catch(rethrow);
@@ -76,36 +79,41 @@ export function registerAdminSignIn(app: FastifyInstance, context: ApiContext): 
   ): Promise<FastifyReply> {
     reply.header('cache-control', 'no-store');
     const refusal = guard.refusal(request.ip);
-    if (refusal !== null) return sendRefusal(reply, 429, ['Too many sign-ins from here have failed. Wait a minute.']);
+    if (refusal !== null)
+      return sendRefusal(reply, 429, ['Too many failed sign-ins from this address. Wait a minute.']);
     const { oidc } = context;
-    if (oidc === null) return sendRefusal(reply, 404, ['Nothing but the admin key is configured here (sign_in.oidc).']);
+    if (oidc === null)
+      return sendRefusal(reply, 404, ['Only the admin key can be used here; sign_in.oidc is not configured.']);
     if (context.adminKey === null)
-      return sendRefusal(reply, 401, ['Administration is off: SLUICE_ADMIN_KEY is not set.']);
+      return sendRefusal(reply, 401, ['The admin API is off: SLUICE_ADMIN_KEY is not set.']);
     try {
       return await work(oidc);
     } catch (error) {
       if (error instanceof FailureError) return sendRefusal(reply, 503, [error.failure.message]);
       if (!(error instanceof SignInError)) throw error;
       guard.noteWrongKey(request.ip);
-      context.logger.warn({ err: error, address: request.ip }, 'a sign-in at the provider has failed');
+      context.logger.warn(
+        { err: error, address: request.ip },
+        'a sign-in through the OpenID Connect provider has failed',
+      );
       reply.header('set-cookie', signInCookie(request, ''));
-      const isElse = error.kind === 'unreachable' ? ['The admin key still signs in.'] : [];
+      const isElse = error.kind === 'unreachable' ? ['You can still sign in with the admin key.'] : [];
       return sendRefusal(reply, STATUS[error.kind], [error.message, ...isElse]);
     }
   }
 }
 
 const STALE =
-  'This sign-in was begun in another browser or at another address, more than ten minutes ago, or by another tab. Begin again.';
+  'This sign-in was started in another browser or tab, at another address, or more than ten minutes ago. Start again.';
 
 function explainRefusal(claims: Claims, { settings }: OidcClient): string {
   const { roles_claim: claim } = settings;
   const groups = groupsOf(claims, claim);
   if (groups.length === 0 && typeof claims._claim_names === 'object')
-    return `That account has no role here: it is in so many groups that the provider leaves them out of '${claim}'. Use its application roles instead.`;
+    return `This account has no role here: it is in so many groups that the provider omits them from '${claim}'. Use application roles instead.`;
   const shown = groups.slice(0, MAX_GROUPS_SHOWN).join(', ');
   const found = groups.length === 0 ? `nothing in '${claim}'` : `in '${claim}': ${shown}`;
-  return `That account has no role here: ask the operators of this Sluice for one (sign_in.oidc.roles). The provider says of you ${found}.`;
+  return `This account has no role here: ask the operators of this Sluice for one (sign_in.oidc.roles). The provider sent ${found}.`;
 }
 
 /** Accepts console pages only, to prevent open redirects. */

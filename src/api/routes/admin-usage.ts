@@ -16,7 +16,7 @@ import { isCursor, type ReportRow, reportPage } from '../../ledger/reports.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import type { ApiContext } from '../context.ts';
 
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date, YYYY-MM-DD');
 
 /** Rows of a report. */
 const MAX_PAGE = 50_000;
@@ -30,7 +30,10 @@ const filters = Object.fromEntries(
 ) as Record<Exclude<ReportDimension, 'day'>, z.ZodOptional<z.ZodString>>;
 
 export const usageQuery = z.strictObject({
-  per: z.enum(REPORT_SUBJECTS).default('attempt').describe('Calls to providers, or requests of clients.'),
+  per: z
+    .enum(REPORT_SUBJECTS)
+    .default('attempt')
+    .describe('Counts attempts (calls to providers) or requests of clients.'),
   group_by: z
     .string()
     .default('day')
@@ -38,12 +41,12 @@ export const usageQuery = z.strictObject({
   from: day.optional(),
   to: day.optional(),
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(10_000),
-  after: z.string().max(MAX_CURSOR).optional().describe('`next` of the page before.'),
+  after: z.string().max(MAX_CURSOR).optional().describe('`next` value of the previous page.'),
   ...filters,
 });
 
 export const exportQuery = usageQuery.omit({ group_by: true, limit: true, after: true }).extend({
-  format: z.enum(EXPORT_FORMATS).default('csv').describe('CSV, JSON by the line, or Parquet.'),
+  format: z.enum(EXPORT_FORMATS).default('csv').describe('CSV, JSON lines or Parquet.'),
 });
 
 export function registerAdminUsage(admin: FastifyInstance, context: ApiContext): void {
@@ -78,7 +81,7 @@ function checkDimensions(per: ReportSubject, filters: object, groupBy: readonly 
   const known: readonly string[] = dimensionsOf(per);
   const named = [...groupBy.map((name) => ['group_by', name]), ...Object.keys(filters).map((name) => [name, name])];
   const unknown = named.find(([, name]) => !known.includes(name!));
-  if (unknown !== undefined) throw invalidValue(unknown[0]!, `'${unknown[1]}' is none of ${known.join(', ')}`);
+  if (unknown !== undefined) throw invalidValue(unknown[0]!, `'${unknown[1]}' must be one of ${known.join(', ')}`);
 }
 
 async function usage({ database }: ApiContext, query: z.output<typeof usageQuery>) {
@@ -89,7 +92,7 @@ async function usage({ database }: ApiContext, query: z.output<typeof usageQuery
     .filter((name) => name !== '');
   checkDimensions(per, filters, groupBy);
   const report = { ...selectionOf({ from, to, filters }), per, groupBy: groupBy as ReportDimension[] };
-  if (after !== undefined && !isCursor(after, report.groupBy)) throw invalidValue('after', 'is of another report');
+  if (after !== undefined && !isCursor(after, report.groupBy)) throw invalidValue('after', 'belongs to another report');
   const { rows, next, wholeFrom } = await reportPage(database, report, {
     limit,
     ...(after !== undefined && { after }),

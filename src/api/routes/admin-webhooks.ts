@@ -52,7 +52,7 @@ export function registerAdminWebhooks(admin: FastifyInstance, context: ApiContex
 
   admin.delete<ById>('/webhooks/:id', async ({ params: { id } }) => {
     const endpoint = existing(await endpoints.find(id), `webhook endpoint '${id}'`);
-    if (endpoint.origin === 'config') throw invalidValue('id', 'it comes from the configuration; remove it there');
+    if (endpoint.origin === 'config') throw invalidValue('id', 'it is set in the configuration; remove it there');
     await endpoints.remove(id);
     return { id, deleted: true };
   });

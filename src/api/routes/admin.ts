@@ -26,7 +26,7 @@ import { registerAdminWebhooks } from './admin-webhooks.ts';
 
 export const newKey = settingsForm.extend({
   name: z.string().min(1).max(200),
-  project: z.string().min(1).optional().describe('The id of the project that it belongs to.'),
+  project: z.string().min(1).optional().describe('Id of the project that the key belongs to.'),
 });
 
 const LONGEST_KEPT_S = 30 * 86_400;

@@ -67,7 +67,7 @@ export function registerConsole(app: FastifyInstance, folder = fileURLToPath(new
   async function sendPage(request: FastifyRequest, reply: FastifyReply) {
     if (page !== undefined) return send(request, reply, page, false);
     throw new FailureError(
-      createFailure('route_not_found', 'The console is not built here: run "npm run build:console", and start again.'),
+      createFailure('route_not_found', 'The console has not been built: run "npm run build:console" and restart.'),
     );
   }
 }

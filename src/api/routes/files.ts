@@ -157,7 +157,7 @@ async function checkQuota({ files, configuration }: ApiContext, { id, keyId }: S
   const limit = configuration.files.bytes_per_key;
   if ((await files.totalBytes(keyId)) <= limit) return;
   await files.forget([id]);
-  const message = `The files of this key would take more than the ${limit} bytes that they may; delete some first.`;
+  const message = `The files of this key would be larger than its limit of ${limit} bytes; delete some first.`;
   throw new FailureError(createFailure('files_quota_exceeded', message));
 }
 
@@ -206,7 +206,7 @@ function sendContent(
   }
   if (range === 'unsatisfiable') {
     reply.header('content-range', `bytes */${file.bytes}`);
-    const message = `The range '${headers.range}' begins behind the end of the file, which has ${file.bytes} bytes.`;
+    const message = `The range '${headers.range}' starts after the end of the file, which has ${file.bytes} bytes.`;
     throw new FailureError(createFailure('range_unsatisfiable', message));
   }
   const { from, to } = range;
@@ -218,7 +218,7 @@ function sendContent(
 }
 
 function notAForm(): FailureError {
-  const message = "Send the file with 'Content-Type: multipart/form-data', in a part called 'file'.";
+  const message = "Send the file with 'Content-Type: multipart/form-data', in a part named 'file'.";
   return new FailureError(createFailure('content_type_unsupported', message));
 }
 

@@ -122,5 +122,5 @@ async function checkReadiness(context: ApiContext): Promise<Readiness> {
 }
 
 function holds(check: Promise<boolean>): Promise<boolean> {
-  return withinOwnTime(PROBE_TIMEOUT_MS, check, () => new Error('no answer')).catch(() => false);
+  return withinOwnTime(PROBE_TIMEOUT_MS, check, () => new Error('no response')).catch(() => false);
 }

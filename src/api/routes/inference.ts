@@ -54,7 +54,7 @@ export function pathsOf({ paths }: ClientEndpoint): string[] {
 
 export const SHUTTING_DOWN = createFailure(
   'shutting_down',
-  'This instance is shutting down; try again, another one will answer.',
+  'This instance is shutting down; retry, and another one will handle the request.',
   {
     retryAfterMs: 1_000,
   },

@@ -142,7 +142,7 @@ async function checkRequests(requests: Buffer): Promise<number> {
     if (seen.size === MAX_REQUESTS) throw invalid('requests', `A batch has at most ${MAX_REQUESTS} requests.`);
     const { custom_id: id } = checkInput(newBatchRequest, parseBounded(item), path);
     if (seen.has(id)) {
-      throw invalid(`${path}.custom_id`, `${path}.custom_id: '${id}' is used twice; every request needs its own.`);
+      throw invalid(`${path}.custom_id`, `${path}.custom_id: '${id}' is used more than once; ids must be unique.`);
     }
     seen.add(id);
     sinceTurn += item.length;

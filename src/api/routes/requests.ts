@@ -57,7 +57,7 @@ async function describe(context: ApiContext, request: FastifyRequest<ById>): Pro
 function idOf(request: FastifyRequest<ById>): string {
   const { id } = request.params;
   if (!isRequestId(id)) {
-    const message = `'${id}' is not a request id; they begin with req_ and stand in every answer's x-request-id.`;
+    const message = `'${id}' is not a request id; request ids begin with req_ and are in the x-request-id header of every response.`;
     throw new FailureError(createFailure('request_not_found', message, { param: 'id' }));
   }
   return id;

@@ -29,7 +29,7 @@ type ById = { Params: { id: string } };
 export const retrieveQuery = includeQuery.extend({
   stream: z.enum(['true', 'false']).default('false'),
   starting_after: z.coerce.number().int().min(-1).default(-1),
-  include_obfuscation: z.string().optional().describe('Without effect: events are as they are.'),
+  include_obfuscation: z.string().optional().describe('Accepted without effect.'),
 });
 
 export function registerResponses(app: FastifyInstance, context: ApiContext, relay: Relay): void {

@@ -35,5 +35,5 @@ export function registerStoredCompletions(app: FastifyInstance, context: ApiCont
 
 const NONE = createFailure(
   'request_not_found',
-  'Chat completions are not stored here, whatever store says: use the Responses API, whose responses are (GET /v1/responses/{id}). GET /v1/requests/{id} tells what became of any request, by its x-request-id.',
+  'Chat completions are not stored here, even with store. Use the Responses API for stored responses (GET /v1/responses/{id}). GET /v1/requests/{id} returns the state of any request by its x-request-id.',
 );

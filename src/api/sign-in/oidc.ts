@@ -159,14 +159,18 @@ function explained(error: unknown): SignInError {
   switch (code) {
     case 'OAUTH_AUTHORIZATION_RESPONSE_ERROR': {
       const { error: reason, error_description: text } = error as { error?: string; error_description?: string };
-      return new SignInError('refused', `The provider has refused: ${text ?? reason ?? message}.`, error);
+      return new SignInError(
+        'refused',
+        `The OpenID Connect provider refused the request: ${text ?? reason ?? message}.`,
+        error,
+      );
     }
     case 'OAUTH_RESPONSE_BODY_ERROR': {
       const { error: reason, error_description: text } = error as { error?: string; error_description?: string };
-      return new SignInError('invalid', `The provider does not accept the sign-in: ${text ?? reason}.`, error);
+      return new SignInError('invalid', `The OpenID Connect provider refused the sign-in: ${text ?? reason}.`, error);
     }
     case 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED': {
-      const text = 'The provider’s token is not valid at this time. The clocks of the two machines may differ.';
+      const text = 'The token is not valid at this time. The clocks of the two machines may differ.';
       return new SignInError('invalid', text, error);
     }
     case undefined:
@@ -174,10 +178,14 @@ function explained(error: unknown): SignInError {
     case 'OAUTH_ABORT':
     case 'OAUTH_RESPONSE_IS_NOT_CONFORM':
     case 'OAUTH_RESPONSE_IS_NOT_JSON':
-      return new SignInError('unreachable', 'The provider does not answer as it should.', error);
+      return new SignInError(
+        'unreachable',
+        'The OpenID Connect provider cannot be reached or sent an invalid response.',
+        error,
+      );
     default: {
       const reason = cause instanceof Error ? `${message} (${cause.message})` : message;
-      return new SignInError('invalid', `The provider’s answer is not valid: ${reason}.`, error);
+      return new SignInError('invalid', `The response of the OpenID Connect provider is not valid: ${reason}.`, error);
     }
   }
 }

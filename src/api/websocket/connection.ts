@@ -88,8 +88,7 @@ export class ResponsesConnection {
     let streamId: string | null = null;
     try {
       if (isBinary) throw refusal('request_malformed', 'Send events as text messages, each a JSON object.');
-      if (bytes.length > limit)
-        throw refusal('request_too_large', `The event is larger than this Sluice takes (${limit} bytes).`);
+      if (bytes.length > limit) throw refusal('request_too_large', `The event is too large (limit: ${limit} bytes).`);
       const { value } = await readBody(bytes);
       if (!isObject(value)) throw refusal('request_malformed', 'An event must be a JSON object.');
       streamId = readStreamId(value);
@@ -118,7 +117,7 @@ export class ResponsesConnection {
 
   /** Input cannot be added to a running request: the client keeps it and sends it with the next turn. */
   #refuseSteering({ previous_response_id: id, input }: JsonObject, streamId: string | null): void {
-    const message = 'A response under way cannot be steered here; send the input with the next response.create.';
+    const message = 'Input cannot be added to a running response; send it with the next response.create.';
     this.#sinkFor(streamId).send({
       type: 'response.steer.failed',
       sequence_number: 0,
@@ -134,7 +133,7 @@ export class ResponsesConnection {
     if (this.#turns >= most || (this.#turns > 0 && this.#bytes + turn.bytes.length > mostBytes)) {
       throw refusal(
         'key_rate_limited',
-        `Too many turns wait on this connection (${this.#turns}); let some of them end.`,
+        `Too many turns are waiting on this connection (${this.#turns}); wait until some of them have ended.`,
       );
     }
     this.#turns += 1;

@@ -50,7 +50,7 @@ export async function registerWebSockets(
     // No compression: a small message could expand to a huge one, and it costs memory per connection.
     options: { maxPayload: READ_FACTOR * limit, perMessageDeflate: false },
     errorHandler: (error, socket) => {
-      context.logger.debug({ err: error }, 'WebSocket ended by an error');
+      context.logger.debug({ err: error }, 'WebSocket closed because of an error');
       socket.terminate();
     },
     preClose(done) {
@@ -109,7 +109,7 @@ async function refusePlain(request: FastifyRequest, reply: FastifyReply): Promis
 }
 
 function tooMany({ connections_per_key: most }: WebSocketSettings) {
-  const message = `This key has ${most} WebSockets open; close some of them, or send requests over HTTP.`;
+  const message = `This key has ${most} open WebSockets; close some of them, or send requests over HTTP.`;
   return createFailure('key_rate_limited', message);
 }
 

@@ -141,12 +141,12 @@ function noteTrouble({ logger }: ApiContext, error: unknown): void {
 
 export function failureOf({ logger }: ApiContext, error: unknown): Failure {
   if (error instanceof FailureError) return error.failure;
-  logger.error({ err: error }, 'turn failed by a bug');
-  return createFailure('internal', 'Something went wrong inside Sluice. The log has it under this request id.');
+  logger.error({ err: error }, 'turn failed because of a bug');
+  return createFailure('internal', 'Internal error in Sluice. The log has details under this request id.');
 }
 
 const NO_BACKGROUND = createFailure(
   'request_invalid',
-  'Background responses are not made over WebSockets: POST /v1/responses makes them.',
+  'Background responses cannot be created over WebSockets: use POST /v1/responses.',
   { param: 'background' },
 );

@@ -146,7 +146,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
   }
 }
 
-const CUT = createFailure('stream_interrupted', 'The answer ended before it was whole.');
+const CUT = createFailure('stream_interrupted', 'The response ended before it was complete.');
 
 const STATUS_BY_CODE = new Map(
   Object.entries(FAILURES).map(([code, rule]) => [

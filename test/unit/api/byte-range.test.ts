@@ -8,7 +8,7 @@ test.each<[string, Record<string, string>, ReturnType<typeof readByteRange>]>([
   ['beyond the end', { range: 'bytes=4-99' }, { from: 4, to: 10 }],
   ['the last ones', { range: 'bytes=-3' }, { from: 7, to: 10 }],
   ['more last ones than there are', { range: 'bytes=-30' }, { from: 0, to: 10 }],
-  ['behind the end', { range: 'bytes=10-' }, 'unsatisfiable'],
+  ['after the end', { range: 'bytes=10-' }, 'unsatisfiable'],
   ['none of the last ones', { range: 'bytes=-0' }, 'unsatisfiable'],
   ['backwards', { range: 'bytes=6-4' }, null],
   ['several ranges', { range: 'bytes=0-1,4-5' }, null],

@@ -203,7 +203,10 @@ test('a provider that refuses, or that does not know the code, is quoted', async
   const { attempt } = await client.begin(CALLBACK, '/console/');
   const back = `?error=access_denied&error_description=Not+you&state=${attempt.state}`;
   const refused = await reasonOf(client.finish(CALLBACK, back, attempt));
-  expect([refused.kind, refused.message]).toEqual(['refused', 'The provider has refused: Not you.']);
+  expect([refused.kind, refused.message]).toEqual([
+    'refused',
+    'The OpenID Connect provider refused the request: Not you.',
+  ]);
   behaviour.tokenError = { error: 'invalid_grant', error_description: 'no such code' };
   expect((await reasonOf(signIn())).message).toContain('no such code');
 });

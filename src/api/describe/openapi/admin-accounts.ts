@@ -14,12 +14,12 @@ export const shownSettings = {
   limits: named('Limits', limitSettings),
   budgets: z
     .object(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, z.number().optional()])))
-    .describe('What it may spend in each period, US dollars.'),
-  budget_usd: z.number().nullable().describe('Of one period; null for no budget.'),
+    .describe('Spending limit per period, in US dollars.'),
+  budget_usd: z.number().nullable().describe('The only budget, if there is exactly one period; null for no budget.'),
   budget_period: z.enum(BUDGET_PERIODS),
-  models: z.array(z.string()).nullable().describe('Models it may use, `*` as a wildcard; null for all.'),
-  weight: z.number().describe('Its share of full wait queues, relative to others.'),
-  batch_weight: z.number().describe('Its share of the batch lane, relative to others.'),
+  models: z.array(z.string()).nullable().describe('Allowed models, with `*` as a wildcard; null for all.'),
+  weight: z.number().describe('Share of a full wait queue, relative to others.'),
+  batch_weight: z.number().describe('Share of the batch lane, relative to others.'),
   expires_at: time.nullable(),
   metadata: z.record(z.string(), z.string()),
   credits: z.object({ markup_percent: z.number(), charge_step_usd: z.number() }).nullable(),
@@ -27,7 +27,9 @@ export const shownSettings = {
 
 export const spending = named(
   'Spending',
-  z.object(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, usd]))).describe('In the periods that run now.'),
+  z
+    .object(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, usd])))
+    .describe('Spending in the current periods.'),
 );
 
 const account = named(
@@ -53,43 +55,43 @@ export const ACCOUNT_OPERATIONS = group({ ...ADMIN, tag: 'accounts' }, [
   {
     routes: ['POST /admin/accounts'],
     id: 'createAccount',
-    summary: 'Creates an organisation or a project',
+    summary: 'Creates an organisation or project',
     body: { content: json(named('NewAccount', newAccount)) },
     answers: created(account, 'The account.'),
   },
   {
     routes: ['GET /admin/accounts/:id'],
     id: 'getAccount',
-    summary: 'One account, with what it has spent',
+    summary: 'One account, with its spending',
     answers: ok(named('AccountDetail', account.extend({ spent_usd: spending }))),
   },
   {
     routes: ['PATCH /admin/accounts/:id'],
     id: 'updateAccount',
-    summary: 'Changes what holds for all keys below it',
+    summary: 'Changes settings that apply to all keys below it',
     body: { content: json(named('AccountSettings', changeForm)) },
     answers: ok(account),
   },
   {
     routes: ['DELETE /admin/accounts/:id'],
     id: 'revokeAccount',
-    summary: 'Revokes an account and with it every key below it',
+    summary: 'Revokes an account and every key below it',
     answers: ok(account),
   },
   {
     routes: ['POST /admin/accounts/:id/credits'],
     id: 'topUp',
-    summary: 'Adds to the prepaid balance of a key, a project or an organisation',
+    summary: 'Adds to the prepaid balance of a key, project or organisation',
     body: { content: json(named('NewCredits', newCredits)) },
     answers: created(
       named('ToppedUp', z.object({ id: z.string(), account: z.string(), balance_usd: usd })),
-      'The entry, and the balance after it.',
+      'The entry and the new balance.',
     ),
   },
   {
     routes: ['GET /admin/accounts/:id/statement'],
     id: 'getStatement',
-    summary: 'What was paid in and what was charged, by day',
+    summary: 'Payments and charges by day',
     query: statementQuery,
     answers: ok(
       named(
@@ -130,14 +132,14 @@ const auditEntry = named(
   z.object({
     id: z.string(),
     at: time,
-    actor: z.string().describe('Name and id of the admin key, or of the person; or the command line.'),
+    actor: z.string().describe('Name and id of the admin key or person, or the command line.'),
     role: z.string(),
     method: z.string(),
     path: z.string(),
     status: z.number().int(),
-    request: z.unknown().describe('What was sent, without secrets.'),
-    before: z.unknown().describe('What GET gave at the same address before it.'),
-    after: z.unknown().describe('What was answered, without secrets.'),
+    request: z.unknown().describe('Request body, without secrets.'),
+    before: z.unknown().describe('Response of GET at the same path before the change.'),
+    after: z.unknown().describe('Response body, without secrets.'),
   }),
 );
 
@@ -145,35 +147,35 @@ export const OPERATOR_OPERATIONS = group({ ...ADMIN, tag: 'operators' }, [
   {
     routes: ['GET /admin/admin-keys'],
     id: 'listAdminKeys',
-    summary: 'Keys of operators and their roles; for owners',
+    summary: 'Admin keys and their roles (owners only)',
     answers: ok(named('AdminKeyList', z.object({ data: z.array(adminKey) }))),
   },
   {
     routes: ['POST /admin/admin-keys'],
     id: 'createAdminKey',
-    summary: 'Creates a key for an operator; for owners',
+    summary: 'Creates an admin key (owners only)',
     body: { content: json(named('NewAdminKey', newAdminKey)) },
     answers: created(
-      named('CreatedAdminKey', adminKey.extend({ key: z.string().describe('The secret: shown only now.') })),
+      named('CreatedAdminKey', adminKey.extend({ key: z.string().describe('The secret, shown only once.') })),
       'The key, with its secret.',
     ),
   },
   {
     routes: ['GET /admin/admin-keys/:id'],
     id: 'getAdminKey',
-    summary: 'One key of an operator; for owners',
+    summary: 'One admin key (owners only)',
     answers: ok(adminKey),
   },
   {
     routes: ['DELETE /admin/admin-keys/:id'],
     id: 'revokeAdminKey',
-    summary: 'Revokes a key of an operator; for owners',
+    summary: 'Revokes an admin key (owners only)',
     answers: ok(adminKey),
   },
   {
     routes: ['GET /admin/audit'],
     id: 'listAudit',
-    summary: 'What was changed by whom, newest first',
+    summary: 'Audit log: changes and who made them, newest first',
     query: auditQuery,
     answers: ok(
       named('AuditPage', z.object({ data: z.array(auditEntry), has_more: z.boolean(), next: z.string().nullable() })),

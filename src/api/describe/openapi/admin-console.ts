@@ -14,7 +14,7 @@ const session = named(
     object: z.literal('session'),
     operator: z.string(),
     role: z.enum(ADMIN_ROLES),
-    csrf_token: z.string().describe('What changes something with the cookie carries it as `x-csrf-token`.'),
+    csrf_token: z.string().describe('Must be sent as `x-csrf-token` with every change that uses the cookie.'),
     ends_at: time,
   }),
 );
@@ -23,8 +23,8 @@ const sessions = group({ ...ADMIN, tag: 'console' }, [
   {
     routes: ['POST /admin/session'],
     id: 'signIn',
-    summary: 'The admin key for a session cookie, which is as good for an hour without use, twelve at most',
-    answers: created(session, 'The session; its cookie is `HttpOnly` and `SameSite=Strict`.'),
+    summary: 'Exchanges the admin key for a session cookie, valid for twelve hours or until it is unused for an hour',
+    answers: created(session, 'The session. Its cookie is `HttpOnly` and `SameSite=Strict`.'),
   },
   {
     routes: ['GET /admin/session'],
@@ -41,10 +41,7 @@ const sessions = group({ ...ADMIN, tag: 'console' }, [
         'SessionEnded',
         z.object({
           deleted: z.literal(true),
-          sign_out_url: z
-            .string()
-            .nullable()
-            .describe('Where a person also signs out of the provider of OpenID Connect.'),
+          sign_out_url: z.string().nullable().describe('URL for signing out of the OpenID Connect provider as well.'),
         }),
       ),
     ),
@@ -53,7 +50,7 @@ const sessions = group({ ...ADMIN, tag: 'console' }, [
     routes: ['GET /admin/sign-in'],
     id: 'getSignIn',
     access: 'open',
-    summary: 'How to sign in beside the admin key',
+    summary: 'Ways to sign in besides the admin key',
     answers: ok(
       named(
         'SignIn',
@@ -62,22 +59,25 @@ const sessions = group({ ...ADMIN, tag: 'console' }, [
           oidc: z
             .object({
               name: z.string(),
-              path: z.string().describe('Where a browser goes, with the page to come back to in `to`.'),
+              path: z.string().describe('URL that the browser opens, with the page to return to in `to`.'),
             })
             .nullable()
-            .describe('A provider of OpenID Connect; null where none is configured.'),
+            .describe('The OpenID Connect provider; null if none is configured.'),
         }),
       ),
     ),
   },
 ]);
 
-const quantiles = z.tuple([z.number(), z.number(), z.number()]).nullable().describe('p50, p95, p99, milliseconds.');
+const quantiles = z
+  .tuple([z.number(), z.number(), z.number()])
+  .nullable()
+  .describe('p50, p95 and p99 in milliseconds.');
 const slice = named(
   'LiveSlice',
   z.object({
-    at: z.number().describe('Its beginning, unix milliseconds.'),
-    requests: z.number().int().describe('That have ended.'),
+    at: z.number().describe('Start of the interval, in Unix milliseconds.'),
+    requests: z.number().int().describe('Requests that have ended.'),
     failed: z.number().int(),
     input_tokens: z.number().int(),
     output_tokens: z.number().int(),
@@ -90,10 +90,10 @@ const slice = named(
 const live = named(
   'LiveEvent',
   z.object({
-    slices: z.array(slice).describe('`history`: of the last hour. `now`: the latest two.'),
-    slice_ms: z.number().optional().describe('`history`: how long each is.'),
+    slices: z.array(slice).describe('`history`: intervals of the last hour. `now`: the latest two.'),
+    slice_ms: z.number().optional().describe('`history`: length of an interval.'),
     at: z.number().optional(),
-    calls: z.number().int().optional().describe('`now`: calls to providers under way.'),
+    calls: z.number().int().optional().describe('`now`: calls to providers in flight.'),
     queues: z
       .array(z.object({ provider: z.string(), lane: z.string(), waiting: z.number(), running: z.number() }))
       .optional(),
@@ -104,11 +104,11 @@ const liveFigures = group({ ...ADMIN, tag: 'console' }, [
   {
     routes: ['GET /admin/live'],
     id: 'watchLive',
-    summary: 'The last hour, and every two seconds what has come since',
+    summary: 'Figures of the last hour, and updates every two seconds',
     answers: {
       200: {
-        description: 'Events, until the caller leaves.',
-        content: { [EVENTS_TYPE]: { events: live, framing: 'Events `history`, then `now`.' } },
+        description: 'Server-sent events until the caller disconnects.',
+        content: { [EVENTS_TYPE]: { events: live, framing: 'One event `history`, then events `now`.' } },
       },
     },
     failures: ['shutting_down'],
@@ -118,21 +118,21 @@ const liveFigures = group({ ...ADMIN, tag: 'console' }, [
 const hold = z.object({ reason: z.string(), since: time }).nullable();
 const circuits = z
   .array(z.object({ name: z.string(), state: z.enum(['open', 'half_open']), code: z.string().nullable(), until: time }))
-  .describe('Those that are not closed.');
+  .describe('Circuits that are not closed.');
 const outcomes = z.array(z.object({ outcome: z.string(), attempts: z.number().int() }));
 const queue = z.object({ waiting: z.number(), running: z.number() });
 const deployment = named(
   'DeploymentState',
   z.object({
     id: z.string(),
-    model: z.string().describe('The provider’s name for it.'),
+    model: z.string().describe('The provider’s name for the model.'),
     tier: z.number(),
     weight: z.number(),
-    models: z.array(z.string()).describe('Public models that it serves.'),
+    models: z.array(z.string()).describe('Public models that this deployment serves.'),
     price: z
       .object({ input: usd, cached_input: usd, output: usd })
       .nullable()
-      .describe('Per million tokens; null where nobody knows it.'),
+      .describe('Price per million tokens; null if unknown.'),
     hold,
     circuits,
     last_hour: outcomes,
@@ -148,14 +148,14 @@ const provider = named(
       .array(
         z.object({
           name: z.string(),
-          scope: z.string().describe('As limits and holds name it.'),
-          share: z.number().describe('Of the calls, by its weight.'),
+          scope: z.string().describe('Name of the scope, as in limits and holds.'),
+          share: z.number().describe('Share of the calls, from its weight.'),
           hold,
           circuits,
           last_hour: outcomes,
         }),
       )
-      .describe('Empty where it has no choice of them.'),
+      .describe('Empty if there is only one.'),
     hold,
     queues: z.record(z.string(), queue).describe('By lane.'),
     deployments: z.array(deployment),
@@ -173,7 +173,7 @@ const budget = named(
     spent_usd: usd,
     since: z.string().nullable(),
     ends_at: time.nullable(),
-    forecast_usd: usd.nullable().describe('By the end of the period, at the pace so far.'),
+    forecast_usd: usd.nullable().describe('Forecast for the end of the period, at the current rate.'),
   }),
 );
 
@@ -184,8 +184,8 @@ const settings = named(
     node: z.string(),
     started_at: time,
     file: z.string(),
-    configuration: z.looseObject({}).describe('In force; secrets are hidden.'),
-    is_file_in_force: z.boolean().describe('Whether the file says the same now.'),
+    configuration: z.looseObject({}).describe('Settings in force; secrets are masked.'),
+    is_file_in_force: z.boolean().describe('Whether the file still has the same content.'),
     faults: z.array(z.object({ file: z.string(), line: z.number().nullable(), path: z.string(), message: z.string() })),
   }),
 );
@@ -194,7 +194,7 @@ const state = group({ ...ADMIN, tag: 'routing' }, [
   {
     routes: ['GET /admin/providers'],
     id: 'listProviders',
-    summary: 'Providers and deployments: health, queues, prices, outcomes of the last hour',
+    summary: 'Providers and deployments: health, queues, prices, and outcomes of the last hour',
     answers: ok(named('ProviderList', z.object({ data: z.array(provider) }))),
   },
   {
@@ -219,25 +219,25 @@ const state = group({ ...ADMIN, tag: 'routing' }, [
     routes: ['GET /admin/budgets'],
     id: 'listBudgets',
     tag: 'costs',
-    summary: 'Budgets of keys, projects and organisations: what is spent, and what will be by the end of their periods',
+    summary: 'Budgets of keys, projects and organisations: spending, and forecast for the end of the period',
     answers: ok(named('BudgetList', z.object({ data: z.array(budget) }))),
   },
   {
     routes: ['GET /admin/settings'],
     id: 'getSettings',
     tag: 'console',
-    summary: 'Settings in force, and the faults of their file',
+    summary: 'Settings in force, and the errors in the configuration file',
     answers: ok(settings),
   },
 ]);
 
-const rules = named('FaultRules', z.array(z.unknown()).describe('As `docs/simulator.md` has them.'));
-const behaviour = named('Behaviour', z.looseObject({}).describe('As `docs/simulator.md` has it.'));
+const rules = named('FaultRules', z.array(z.unknown()).describe('As described in `docs/simulator.md`.'));
+const behaviour = named('Behaviour', z.looseObject({}).describe('As described in `docs/simulator.md`.'));
 const simulator = named(
   'Simulator',
   z.object({
-    name: z.string().describe('The provider’s.'),
-    address: z.string().describe('Providers of one address are one simulator: rules tell them apart by model.'),
+    name: z.string().describe('Name of the provider.'),
+    address: z.string().describe('Providers with the same address are one simulator; rules distinguish them by model.'),
     models: z.array(z.string()),
   }),
 );
@@ -252,14 +252,14 @@ const simulators = group({ ...ADMIN, tag: 'console' }, [
   {
     routes: ['GET /admin/simulators/:name/faults'],
     id: 'getFaults',
-    summary: 'Fault rules of a simulator, and how often they struck',
+    summary: 'Fault rules of a simulator, and how often each has applied',
     answers: ok(rules),
     failures: ['upstream_unreachable'],
   },
   {
     routes: ['PUT /admin/simulators/:name/faults'],
     id: 'setFaults',
-    summary: 'Fault rules in place of those that are there',
+    summary: 'Replaces the fault rules of a simulator',
     body: { content: json(rules) },
     answers: ok(rules),
     failures: ['upstream_unreachable'],
@@ -274,7 +274,7 @@ const simulators = group({ ...ADMIN, tag: 'console' }, [
   {
     routes: ['PUT /admin/simulators/:name/behaviour'],
     id: 'setBehaviour',
-    summary: 'Changes what is named',
+    summary: 'Changes the given settings of a simulator',
     body: { content: json(behaviour) },
     answers: ok(behaviour),
     failures: ['upstream_unreachable'],
@@ -282,7 +282,7 @@ const simulators = group({ ...ADMIN, tag: 'console' }, [
   {
     routes: ['GET /admin/simulators/:name/stats'],
     id: 'getSimulatorStats',
-    summary: 'What a simulator has counted',
+    summary: 'Counters of a simulator',
     answers: ok(named('SimulatorStats', z.looseObject({}))),
     failures: ['upstream_unreachable'],
   },

@@ -29,7 +29,9 @@ const letter = named(
     failed_at: time,
     attempts: z.number().int(),
     cost_usd: usd,
-    body: z.enum(['none', 'plain', 'sealed']).describe('How its body is kept; `none` cannot be replayed.'),
+    body: z
+      .enum(['none', 'plain', 'sealed'])
+      .describe('How the body is stored. Dead letters with `none` cannot be replayed.'),
     body_key: z.string().optional(),
     replay_of: z.string().nullable(),
     replays: z.array(replay),
@@ -70,33 +72,33 @@ const letters = group({ ...ADMIN, tag: 'dead letters' }, [
   {
     routes: ['GET /admin/dead-letters'],
     id: 'listDeadLetters',
-    summary: 'Requests that failed for good, newest first',
+    summary: 'Requests that failed permanently, newest first',
     query: letterQuery,
     answers: ok(letterPage),
   },
   {
     routes: ['DELETE /admin/dead-letters'],
     id: 'deleteDeadLetters',
-    summary: 'Deletes those that match a filter; never all at once',
+    summary: 'Deletes the dead letters that match a filter (a filter is required)',
     query: letterDeletion,
     answers: ok(deletedCount),
   },
   {
     routes: ['GET /admin/dead-letters/:id'],
     id: 'getDeadLetter',
-    summary: 'Failure, timeline and attempts of one',
+    summary: 'Failure, timeline and attempts of one dead letter',
     answers: ok(letterDetail),
   },
   {
     routes: ['DELETE /admin/dead-letters/:id'],
     id: 'deleteDeadLetter',
-    summary: 'Deletes one',
+    summary: 'Deletes one dead letter',
     answers: ok(deleted),
   },
   {
     routes: ['POST /admin/dead-letters/:id/replay'],
     id: 'replayDeadLetter',
-    summary: 'Makes a new request from it',
+    summary: 'Sends it again as a new request',
     body: { content: json(named('ReplayChange', replayChange)), isOptional: true },
     answers: { 202: { description: 'Accepted.', content: json(replayed), headers: ['location'] } },
     failures: ['no_deployment', 'model_not_found', 'key_forbidden', 'budget_exhausted', 'key_rate_limited'],
@@ -104,7 +106,7 @@ const letters = group({ ...ADMIN, tag: 'dead letters' }, [
   {
     routes: ['POST /admin/dead-letters/replay'],
     id: 'replayDeadLetters',
-    summary: 'Makes new requests from those that match a filter, oldest first',
+    summary: 'Sends the dead letters that match a filter again as new requests, oldest first',
     body: { content: json(named('ReplayMany', replayMany)), isOptional: true },
     answers: ok(replayReport),
   },
@@ -123,7 +125,9 @@ const reject = named(
 const rejectDetail = named(
   'LedgerRejectDetail',
   reject.extend({
-    message: z.union([z.record(z.string(), z.unknown()), z.string()]).describe('As received; text if it is no JSON.'),
+    message: z
+      .union([z.record(z.string(), z.unknown()), z.string()])
+      .describe('As received; a string if it is not JSON.'),
   }),
 );
 const rejectPage = named(
@@ -140,30 +144,30 @@ const ledger = group({ ...ADMIN, tag: 'ledger' }, [
   {
     routes: ['GET /admin/ledger/rejects'],
     id: 'listLedgerRejects',
-    summary: 'Messages that the database refused, oldest first; they are not in the ledger',
+    summary: 'Ledger messages that the database refused and that are missing in the ledger, oldest first',
     query: rejectQuery,
     answers: ok(rejectPage),
   },
   {
     routes: ['GET /admin/ledger/rejects/:id'],
     id: 'getLedgerReject',
-    summary: 'The reason, and the message as received',
+    summary: 'The reason and the message as received',
     answers: ok(rejectDetail),
   },
   {
     routes: ['DELETE /admin/ledger/rejects/:id'],
     id: 'deleteLedgerReject',
-    summary: 'Deletes it: it is never written to the ledger',
+    summary: 'Deletes a message; it will never be written to the ledger',
     answers: ok(deleted),
   },
   {
     routes: ['POST /admin/ledger/rejects/:id/replay'],
     id: 'replayLedgerReject',
-    summary: 'Writes it to the ledger again, corrected where a message is given',
+    summary: 'Writes it to the ledger again, with an optional corrected message',
     body: { content: json(named('RejectReplay', rejectReplay)), isOptional: true },
     answers: {
       202: {
-        description: 'Accepted; what is refused again is listed again.',
+        description: 'Accepted. If it is refused again, it is listed again.',
         content: json(named('RejectReplayed', z.object({ id: z.string(), replayed: z.literal(true) }))),
       },
     },
@@ -171,7 +175,7 @@ const ledger = group({ ...ADMIN, tag: 'ledger' }, [
   {
     routes: ['POST /admin/ledger/rejects/replay'],
     id: 'replayLedgerRejects',
-    summary: 'Writes the oldest to the ledger again',
+    summary: 'Writes the oldest messages to the ledger again',
     body: { content: json(named('RejectsReplay', rejectsReplay)), isOptional: true },
     answers: ok(named('RejectsReplayed', z.object({ replayed: z.number().int(), left: z.number().int() }))),
   },

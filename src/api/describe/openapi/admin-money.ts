@@ -9,10 +9,10 @@ import { time, usd } from './parts.ts';
 const sums = named(
   'ReconciledSums',
   z.object({
-    input_tokens: z.number().int().describe('Cached tokens included.'),
+    input_tokens: z.number().int().describe('Includes cached tokens.'),
     cached_input_tokens: z.number().int(),
     output_tokens: z.number().int(),
-    cost_usd: usd.nullable().describe('Null where the provider’s report does not have it in these groups.'),
+    cost_usd: usd.nullable().describe('Null if the provider’s report does not have it for these groups.'),
   }),
 );
 
@@ -21,12 +21,15 @@ const row = named(
   z.object({
     day: z.string().optional(),
     model: z.string().optional(),
-    api_key: z.string().optional().describe('The credential, or the provider’s id of a key that no credential names.'),
+    api_key: z
+      .string()
+      .optional()
+      .describe('The credential, or the provider’s id of a key that belongs to no credential.'),
     ledger: sums,
     provider: sums,
     differences: z
       .array(z.enum(['input_tokens', 'cached_input_tokens', 'output_tokens', 'cost_usd']))
-      .describe('What differs by more than the tolerance.'),
+      .describe('Figures that differ by more than the tolerance.'),
     estimated_attempts: z.number().int(),
     unsettled_attempts: z.number().int(),
   }),
@@ -36,14 +39,14 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
   {
     routes: ['GET /admin/usage/export'],
     id: 'exportUsage',
-    summary: 'Attempts or requests themselves, row by row, as CSV, JSON by the line or Parquet',
+    summary: 'Rows of attempts or requests as CSV, JSON lines or Parquet',
     query: exportQuery,
     answers: {
       200: {
-        description: 'The file, as long as it comes.',
+        description: 'The file, streamed.',
         content: {
-          'text/csv': { bytes: 'CSV (RFC 4180), with a header.' },
-          'application/jsonl': { bytes: 'An object a line.' },
+          'text/csv': { bytes: 'CSV (RFC 4180) with a header.' },
+          'application/jsonl': { bytes: 'One JSON object per line.' },
           'application/vnd.apache.parquet': { bytes: 'Parquet, in row groups of 20,000.' },
         },
       },
@@ -52,7 +55,7 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
   {
     routes: ['GET /admin/providers/:name/reconciliation'],
     id: 'reconcile',
-    summary: 'The ledger against the provider’s own usage and costs, read from its administration API',
+    summary: 'Compares the ledger with the usage and costs in the provider’s administration API',
     query: reconciliationQuery,
     answers: ok(
       named(
@@ -64,7 +67,7 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
           equal: z.boolean(),
           rows: z.array(row),
           total: row,
-          notes: z.array(z.string()).describe('What could not be compared.'),
+          notes: z.array(z.string()).describe('Notes on figures that could not be compared.'),
         }),
       ),
     ),
@@ -74,7 +77,7 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
     routes: ['GET /admin/alerts'],
     id: 'listAlerts',
     summary:
-      'Alerts, newest first: budgets and balances at a threshold, expiries, refused credentials, unusual spending, bills that differ',
+      'Alerts, newest first: budgets and balances at a threshold, expiring keys, refused credentials, unusual spending, bills that differ',
     query: alertQuery,
     answers: ok(
       named(
@@ -87,7 +90,7 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
               type: z.enum(ALERT_TYPES),
               created_at: time,
               ended_at: time.nullable().describe('Null while it lasts.'),
-              data: z.looseObject({}).describe('As webhooks have it (docs/webhooks.md).'),
+              data: z.looseObject({}).describe('The data of the webhook event (docs/webhooks.md).'),
             }),
           ),
           has_more: z.boolean(),

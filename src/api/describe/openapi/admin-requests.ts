@@ -20,7 +20,7 @@ const found = named(
     outcome: z.string().describe('`ok`, or a failure code.'),
     accepted_at: time,
     duration_ms: z.number(),
-    first_byte_ms: z.number().nullable().describe('From its acceptance.'),
+    first_byte_ms: z.number().nullable().describe('Time since acceptance.'),
     attempts: z.number().int(),
     tags: z.array(z.string()),
     input_tokens: z.number().int(),
@@ -35,7 +35,9 @@ const foundPage = named(
     data: z.array(found),
     has_more: z.boolean(),
     next: z.string().nullable().describe('`after` of the next page.'),
-    searched_until: time.nullable().describe('How far the search has come: a page may be empty, and the next one not.'),
+    searched_until: time
+      .nullable()
+      .describe('How far back the search has reached. A page can be empty although later pages are not.'),
   }),
 );
 const place = z.object({ provider: z.string(), deployment: z.string(), model: z.string() });
@@ -43,7 +45,7 @@ const anyRequest = named(
   'AnyRequest',
   request.extend({
     key_id: z.string(),
-    frames: z.number().int().describe('What is left of its answer’s log.'),
+    frames: z.number().int().describe('The stored part of the response log.'),
     plan: z.array(place).nullable(),
     deadline_at: time.nullable(),
     estimated_tokens: z.object({ input: z.number(), output: z.number() }).nullable(),
@@ -51,7 +53,7 @@ const anyRequest = named(
     request_body: z
       .string()
       .nullable()
-      .describe('As the client sent it, where it was kept with its dead letter; for operators and above.'),
+      .describe('The body as the client sent it, if it was kept with the dead letter. Only for operators and owners.'),
     cost_parts: z
       .array(
         z.object({
@@ -61,7 +63,7 @@ const anyRequest = named(
           ),
         }),
       )
-      .describe('What costs are made of, at the prices in force now; what these do not explain is `other`.'),
+      .describe('Parts of the cost at current prices; the remainder is `other`.'),
   }),
 );
 const inFlight = named(
@@ -96,29 +98,29 @@ export const REQUEST_OPERATIONS = group({ ...ADMIN, tag: 'requests' }, [
   {
     routes: ['GET /admin/requests'],
     id: 'searchRequests',
-    summary: 'Requests of all keys that have ended, newest first, by any of their properties',
+    summary: 'Ended requests of all keys, newest first, with filters',
     query: requestQuery,
     answers: ok(foundPage),
   },
   {
     routes: ['GET /admin/in-flight'],
     id: 'listInFlight',
-    summary: 'Calls under way and requests that wait, oldest first, a hundred of each at most',
+    summary: 'Calls in flight and waiting requests, oldest first, at most a hundred of each',
     answers: ok(inFlight),
   },
   {
     routes: ['GET /admin/requests/:id'],
     id: 'getAnyRequest',
-    summary: 'Any key’s request: timeline, attempts, cost, answer',
+    summary: 'A request of any key: timeline, attempts, cost and response',
     answers: ok(anyRequest),
   },
   {
     routes: ['POST /admin/requests/:id/cancel'],
     id: 'cancelAnyRequest',
-    summary: 'Stops any key’s request',
+    summary: 'Cancels a request of any key',
     answers: {
       202: {
-        description: 'It is being stopped, or was over.',
+        description: 'It is being cancelled, or had already ended.',
         content: json(named('Cancelling', z.object({ id: z.string(), status: z.enum(['cancelling', 'done']) }))),
       },
     },

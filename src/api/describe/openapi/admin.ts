@@ -21,15 +21,15 @@ const key = named(
   z.object({
     id: z.string(),
     name: z.string(),
-    hint: z.string().describe('The first characters of the secret, to know it by.'),
+    hint: z.string().describe('The first characters of the secret, to recognise it.'),
     project: z.string().nullable(),
     ...shownSettings,
-    former_secret_until: time.nullable().describe('After a rotation: how long the secret before is valid, too.'),
+    former_secret_until: time.nullable().describe('After a rotation: until when the former secret is valid.'),
     created_at: time,
     revoked_at: time.nullable(),
   }),
 );
-const createdKey = named('CreatedKey', key.extend({ key: z.string().describe('The secret: shown only now.') }));
+const createdKey = named('CreatedKey', key.extend({ key: z.string().describe('The secret, shown only once.') }));
 const usageReport = named(
   'UsageReport',
   z.object({
@@ -37,11 +37,11 @@ const usageReport = named(
     data: z.array(
       z.object({
         ...Object.fromEntries(REPORT_DIMENSIONS.map((name) => [name, z.string().optional()])),
-        requests: z.number().int().optional().describe('Per request only.'),
+        requests: z.number().int().optional().describe('Only in reports per request.'),
         charge_usd: usd.optional(),
         attempts: z.number().int(),
         failed_attempts: z.number().int(),
-        estimated_attempts: z.number().int().describe('Whose tokens the broker estimated.'),
+        estimated_attempts: z.number().int().describe('Attempts whose tokens were estimated.'),
         unsettled_attempts: z.number().int(),
         input_tokens: z.number().int(),
         cached_input_tokens: z.number().int(),
@@ -55,7 +55,7 @@ const usageReport = named(
     whole_from: time
       .nullable()
       .describe(
-        'Sums by hour, batch, session and tag before this time are deleted (`ledger.keep_hours_days`). Null: none is missing.',
+        'Sums by hour, batch, session and tag before this time have been deleted (`ledger.keep_hours_days`). Null: nothing is missing.',
       ),
   }),
 );
@@ -64,7 +64,7 @@ const keys = group(ADMIN, [
   {
     routes: ['GET /admin/keys'],
     id: 'listKeys',
-    summary: 'All client keys, newest first, revoked ones too',
+    summary: 'All client keys including revoked ones, newest first',
     answers: ok(named('KeyList', z.object({ data: z.array(key) }))),
   },
   {
@@ -80,20 +80,20 @@ const keys = group(ADMIN, [
   {
     routes: ['GET /admin/keys/:id'],
     id: 'getKey',
-    summary: 'One key, with what it has spent',
+    summary: 'One key, with its spending',
     answers: ok(named('KeyDetail', key.extend({ spent_usd: spending }))),
   },
   {
     routes: ['POST /admin/keys/:id/rotate'],
     id: 'rotateKey',
-    summary: 'Gives a key a new secret; the former one stays valid for a while',
+    summary: 'Replaces the secret of a key; the former one stays valid for a while',
     body: { content: json(named('KeyRotation', keyRotation)), isOptional: true },
     answers: ok(createdKey),
   },
   {
     routes: ['PATCH /admin/keys/:id'],
     id: 'updateKey',
-    summary: 'Changes a key: its name, limits, budgets, models, weights, credits, expiry, metadata',
+    summary: 'Changes the name, limits, budgets, models, weights, credits, expiry or metadata of a key',
     body: { content: json(named('KeySettings', changeForm)) },
     answers: ok(key),
   },
@@ -107,7 +107,7 @@ const keys = group(ADMIN, [
     routes: ['GET /admin/usage'],
     id: 'reportUsage',
     tag: 'costs',
-    summary: 'Attempts or requests, tokens and cost, grouped and selected by whatever is known of them',
+    summary: 'Number, tokens and cost of attempts or requests, grouped and filtered by any dimension',
     query: usageQuery,
     answers: ok(usageReport),
   },
@@ -133,7 +133,7 @@ const limit = named(
     source: z.enum(['configured', 'learned']),
     in_force: z.boolean(),
     learned_at: time.optional(),
-    used: z.number().nullable().describe('Of its window; null where nothing is counted.'),
+    used: z.number().nullable().describe('Share of the rate window in use; null if nothing is counted.'),
   }),
 );
 
@@ -141,16 +141,16 @@ const routing = group({ ...ADMIN, tag: 'routing' }, [
   {
     routes: ['GET /admin/holds'],
     id: 'listHolds',
-    summary: 'Providers, deployments and credentials that are taken out of service',
+    summary: 'Providers, deployments and credentials on hold',
     answers: ok(named('HoldList', z.object({ data: z.array(hold) }))),
   },
   {
     routes: ['POST /admin/holds'],
     id: 'hold',
-    summary: 'Takes a provider, a deployment or a credential out of service',
+    summary: 'Puts a provider, deployment or credential on hold',
     body: {
       content: json(named('NewHold', newHold)),
-      example: { provider: 'openai', reason: 'their incident of today' },
+      example: { provider: 'openai', reason: 'incident at the provider' },
     },
     answers: created(hold, 'It is held.'),
   },
@@ -158,14 +158,14 @@ const routing = group({ ...ADMIN, tag: 'routing' }, [
     routes: ['DELETE /admin/holds/*'],
     rest: 'name',
     id: 'release',
-    summary: 'Puts it back into service',
-    params: { name: 'As `GET /admin/holds` has it, or the name of a provider or deployment.' },
+    summary: 'Releases a hold',
+    params: { name: 'Name as in `GET /admin/holds`, or the name of a provider or deployment.' },
     answers: ok(named('Released', z.object({ name: z.string(), released: z.literal(true) }))),
   },
   {
     routes: ['GET /admin/limits'],
     id: 'listLimits',
-    summary: 'Limits of providers, credentials and deployments, configured and learned, and their use',
+    summary: 'Limits of providers, credentials and deployments, configured and learned, and their current use',
     answers: ok(named('LimitList', z.object({ data: z.array(limit) }))),
   },
 ]);
@@ -177,7 +177,7 @@ const endpoint = named(
     origin: z.enum(['config', 'admin']),
     url: z.string(),
     events: webhookEvents,
-    key_id: z.string().nullable().describe('Events of this client key only; null for all.'),
+    key_id: z.string().nullable().describe('Only events of this client key; null for all.'),
     created_at: time,
     disabled_at: time.nullable(),
     disabled_reason: z.string().nullable(),
@@ -188,7 +188,7 @@ const delivery = named(
   z.object({
     id: z.string(),
     endpoint_id: z.string(),
-    event_id: z.string().describe('The `webhook-id` that the receiver saw.'),
+    event_id: z.string().describe('The `webhook-id` header of the delivery.'),
     type: z.string(),
     state: z.enum(['pending', 'delivered', 'failed']),
     attempts: z.number().int(),
@@ -204,7 +204,7 @@ const webhooks = group({ ...ADMIN, tag: 'webhooks' }, [
   {
     routes: ['GET /admin/webhooks'],
     id: 'listWebhooks',
-    summary: 'All receivers, disabled ones too',
+    summary: 'All receivers, including disabled ones',
     answers: ok(named('WebhookList', z.object({ data: z.array(endpoint) }))),
   },
   {
@@ -216,21 +216,21 @@ const webhooks = group({ ...ADMIN, tag: 'webhooks' }, [
       example: { url: 'https://hooks.example/sluice', events: ['batch.*'] },
     },
     answers: created(
-      named('CreatedWebhook', endpoint.extend({ secret: z.string().describe('Shown only now.') })),
+      named('CreatedWebhook', endpoint.extend({ secret: z.string().describe('Shown only once.') })),
       'The receiver, with its secret.',
     ),
   },
   {
     routes: ['DELETE /admin/webhooks/:id'],
     id: 'deleteWebhook',
-    summary: 'Removes a receiver that was registered here',
+    summary: 'Removes a receiver that was registered through this API',
     answers: ok(deleted),
     failures: ['request_invalid'],
   },
   {
     routes: ['POST /admin/webhooks/:id/enable'],
     id: 'enableWebhook',
-    summary: 'Sends again to a receiver that was disabled because it answered 410',
+    summary: 'Enables a receiver that was disabled because it responded with 410',
     answers: ok(endpoint),
   },
   {
@@ -243,7 +243,7 @@ const webhooks = group({ ...ADMIN, tag: 'webhooks' }, [
   {
     routes: ['POST /admin/webhooks/deliveries/:id/replay'],
     id: 'replayDelivery',
-    summary: 'Sends it again, with the same `webhook-id`',
+    summary: 'Sends a delivery again with the same `webhook-id`',
     answers: ok(delivery),
   },
 ]);

@@ -9,7 +9,7 @@ import { anthropicListQuery, anthropicUploadFields } from '../anthropic-file.ts'
 import { group, json, listOf, named, type Operation, ok, under } from './operation.ts';
 import { time, unixSeconds } from './parts.ts';
 
-const BY_HEADERS = 'In Anthropic’s shape with `anthropic-version` or `x-api-key`, else in OpenAI’s.';
+const BY_HEADERS = 'In Anthropic’s format with `anthropic-version` or `x-api-key`, else in OpenAI’s.';
 
 const openaiFile = named(
   'OpenaiFile',
@@ -58,9 +58,9 @@ const upload = named(
   uploadFields
     .partial({ purpose: true })
     .extend({
-      purpose: uploadFields.shape.purpose.optional().describe('Required of OpenAI’s clients.'),
+      purpose: uploadFields.shape.purpose.optional().describe('Required for OpenAI clients.'),
       ...anthropicUploadFields.shape,
-      file: z.string().describe('The bytes, in a part of this name.').meta({ format: 'binary' }),
+      file: z.string().describe('The content, in a part named `file`.').meta({ format: 'binary' }),
     })
     .loose(),
 );
@@ -102,16 +102,16 @@ export const fileOperations: readonly Operation[] = group(
     {
       routes: under(OPENAI_PREFIXES, 'GET', '/files/:id/content'),
       id: 'downloadFile',
-      summary: 'The bytes of a file',
+      summary: 'The content of a file',
       headers: ['range', 'if-range'],
       answers: {
         200: {
-          description: 'All of it.',
+          description: 'The whole file.',
           content: { 'application/octet-stream': { bytes: 'As uploaded.' } },
           headers: ['etag'],
         },
         206: {
-          description: 'A part of it.',
+          description: 'A range of the file.',
           content: { 'application/octet-stream': { bytes: 'As uploaded.' } },
           headers: ['etag', 'content-range'],
         },
@@ -128,7 +128,7 @@ export const batch = named(
     id: z.string(),
     object: z.literal('batch'),
     endpoint: z.string(),
-    model: z.string().optional().describe('Of all lines, where there is one.'),
+    model: z.string().optional().describe('Model of all lines, if it is the same.'),
     errors: z
       .object({
         object: z.literal('list'),
@@ -165,9 +165,9 @@ export const batch = named(
       total_tokens: z.number().int(),
     }),
     metadata: z.record(z.string(), z.string()).nullable(),
-    x_sluice_eta: batchTime.describe('When it will be done.'),
-    x_sluice_at_risk: z.boolean().describe('Whether that is too late.'),
-    x_sluice_cost: z.number().describe('Of its answers so far, US dollars.'),
+    x_sluice_eta: batchTime.describe('Expected end.'),
+    x_sluice_at_risk: z.boolean().describe('Whether the expected end is after the completion window.'),
+    x_sluice_cost: z.number().describe('Cost so far, in US dollars.'),
   }),
 );
 
@@ -175,7 +175,7 @@ const openaiBatches = group({ tag: 'batches', access: 'client', errors: ['openai
   {
     routes: under(OPENAI_PREFIXES, 'POST', '/batches'),
     id: 'createBatch',
-    summary: 'Creates a batch of the lines of a file',
+    summary: 'Creates a batch from the lines of a file',
     body: {
       content: json(named('NewBatch', newBatch)),
       example: { input_file_id: 'file-…', endpoint: '/v1/chat/completions', completion_window: '24h' },
@@ -272,7 +272,7 @@ const messageBatches = group({ tag: 'batches', access: 'client', errors: ['anthr
     summary: 'Results of an ended message batch',
     answers: {
       200: {
-        description: 'One result a line.',
+        description: 'One result per line.',
         content: { 'application/x-jsonl': { bytes: 'Lines of JSON: `custom_id` and `result`.' } },
       },
     },

@@ -59,8 +59,8 @@ export function buildDocument({ operations, tags, routes, listener }: DocumentIn
 }
 
 const INTRODUCTION =
-  'A durable request broker for large language models. Requests of every protocol are checked for what the broker itself ' +
-  'needs; every other member of a body goes to the provider as it is. Errors have the shape of the protocol that was spoken.';
+  'A durable request broker for large language models. In requests of every protocol, only the parameters that the broker ' +
+  'needs are checked; all others are passed to the provider unchanged. Errors have the format of the protocol of the request.';
 
 function split(route: string): [method: string, url: string] {
   const space = route.indexOf(' ');
@@ -75,7 +75,7 @@ export function describedPath({ pathOf, rest = 'name' }: Operation, url: string)
 function describe(operation: Operation, at: number, path: string, listener: Listener): JsonSchema {
   const { id, tag, summary, description, body } = operation;
   const [, firstUrl] = split(operation.routes[0]!);
-  const alias = at === 0 ? '' : `The same as ${describedPath(operation, firstUrl)}.`;
+  const alias = at === 0 ? '' : `Alias of ${describedPath(operation, firstUrl)}.`;
   const words = [description, alias].filter((part) => part).join(' ');
   return {
     operationId: at === 0 ? id : `${id}_${at + 1}`,

@@ -42,7 +42,7 @@ const chatUsage = z.looseObject({
   prompt_tokens: count,
   completion_tokens: count,
   total_tokens: count,
-  cost: z.number().optional().describe('US dollars; absent where the price is not known.'),
+  cost: z.number().optional().describe('US dollars; absent if the price is not known.'),
 });
 const chatCompletion = named(
   'ChatCompletion',
@@ -91,7 +91,7 @@ const embeddings = named(
     data: z.array(
       z.looseObject({
         index: count,
-        embedding: z.union([z.array(z.number()), z.string()]).describe('Numbers, or base64 of them.'),
+        embedding: z.union([z.array(z.number()), z.string()]).describe('A list of numbers, or their base64 encoding.'),
       }),
     ),
     usage: z.looseObject({ prompt_tokens: count, total_tokens: count }),
@@ -146,11 +146,11 @@ const geminiCount = named('CountTokensResponse', z.looseObject({ totalTokens: co
 
 const chatEvents: Content = {
   events: chatChunk,
-  framing: 'Server-sent events whose `data` is a chunk, then `data: [DONE]`. An error is an event with `error`.',
+  framing: 'Server-sent events with a chunk in `data`, then `data: [DONE]`. An error is an event with `error`.',
 };
 export const responseEvents: Content = {
   events: responseEvent,
-  framing: 'Server-sent events, named by their `type`; the last is `response.completed`, `.incomplete` or `.failed`.',
+  framing: 'Server-sent events named by their `type`; the last is `response.completed`, `.incomplete` or `.failed`.',
 };
 
 interface Described {
@@ -167,7 +167,7 @@ const responsesBody = named(
   'ResponsesRequest',
   responsesRequest
     .extend(memoryMembers.shape)
-    .extend({ input: inputSchema.optional().describe('Not needed with `prompt` or `conversation`.') }),
+    .extend({ input: inputSchema.optional().describe('Optional with `prompt` or `conversation`.') }),
 );
 
 const messages = [{ role: 'user', content: 'Say hello.' }];
@@ -204,7 +204,7 @@ const DESCRIBED: Readonly<Record<string, Described>> = {
     body: named('CompletionRequest', completionsRequest),
     example: { model: 'gpt-4o-mini', prompt: 'Say hello.' },
     answer: completion,
-    stream: { events: completion, framing: 'Server-sent events whose `data` is a completion, then `data: [DONE]`.' },
+    stream: { events: completion, framing: 'Server-sent events with a completion in `data`, then `data: [DONE]`.' },
   },
   'openai-embeddings': {
     id: 'createEmbedding',
@@ -219,7 +219,7 @@ const DESCRIBED: Readonly<Record<string, Described>> = {
     body: named('MessagesRequest', messagesRequest),
     example: { model: 'claude-sonnet-4-5', max_tokens: 256, messages },
     answer: message,
-    stream: { events: messageEvent, framing: 'Server-sent events, named by their `type`; the last is `message_stop`.' },
+    stream: { events: messageEvent, framing: 'Server-sent events named by their `type`; the last is `message_stop`.' },
     headers: ['anthropic-version', 'anthropic-beta'],
   },
   'anthropic-count-tokens': {
@@ -237,12 +237,12 @@ const geminiBody = named('GenerateContentRequest', geminiRequest);
 function answersOf(answer: z.ZodType, stream?: Content): Record<number, Answer> {
   return {
     200: {
-      description: stream === undefined ? 'The answer.' : 'The answer; a stream of events where `stream` asks for one.',
+      description: stream === undefined ? 'The response.' : 'The response; a stream of events if `stream` is true.',
       content: { [JSON_TYPE]: answer, ...(stream === undefined ? {} : { [EVENTS_TYPE]: stream }) },
       headers: ANSWER_HEADERS,
     },
     202: {
-      description: 'Accepted, for `Prefer: respond-async`.',
+      description: 'Accepted (with `Prefer: respond-async`).',
       content: json(accepted),
       headers: ['x-request-id', 'location', 'retry-after'],
     },
@@ -270,24 +270,24 @@ function describe(endpoint: ClientEndpoint): Operation[] {
   ];
 }
 
-const FREELY = 'Members that are not named here go to the provider as they are.';
+const FREELY = 'Parameters that are not listed here are passed to the provider unchanged.';
 
 /** One route for three methods: the last path segment is `MODEL:METHOD`. */
 const GEMINI_METHODS = [
   {
     id: 'generateContent',
-    summary: 'Gemini generateContent, by any configured model',
+    summary: 'Gemini generateContent with any configured model',
     answers: answersOf(generated),
   },
   {
     id: 'streamGenerateContent',
-    summary: 'The same as a stream: events with `alt=sse`, else one JSON array, delivered piecewise',
+    summary: 'Gemini streamGenerateContent: events with `alt=sse`, else one JSON array sent in pieces',
     query: z.object({ alt: z.enum(['sse', 'json']).optional() }),
-    answers: answersOf(generatedList, { events: generated, framing: 'Server-sent events whose `data` is an answer.' }),
+    answers: answersOf(generatedList, { events: generated, framing: 'Server-sent events with a response in `data`.' }),
   },
   {
     id: 'countTokens',
-    summary: 'Tokens of a request, counted by the provider or estimated',
+    summary: 'Input tokens of a request, counted by the provider or estimated',
     answers: answersOf(geminiCount),
   },
 ].map((method) => ({
@@ -314,7 +314,7 @@ export const INFERENCE_OPERATIONS: readonly Operation[] = [
     {
       routes: under(OPENAI_PREFIXES, 'POST', '/responses/input_tokens'),
       id: 'countInputTokens',
-      summary: 'Tokens that a request would have as its input',
+      summary: 'Input tokens of a request',
       body: {
         content: json(
           named('InputTokensRequest', responsesBody.extend({ model: responsesBody.shape.model.nullish() })),
@@ -322,14 +322,14 @@ export const INFERENCE_OPERATIONS: readonly Operation[] = [
       },
       answers: ok(
         named('InputTokens', z.object({ object: z.literal('response.input_tokens'), input_tokens: count })),
-        'An estimate, the same for all models.',
+        'An estimate that is the same for all models.',
       ),
       failures: ['previous_response_not_found', 'conversation_not_found'],
     },
     {
       routes: under(OPENAI_PREFIXES, 'GET', '/responses'),
       id: 'openResponsesSocket',
-      summary: 'The Responses API over a WebSocket: one `response.create` a turn, its events back',
+      summary: 'The Responses API over a WebSocket: one `response.create` per turn, its events in return',
       answers: { 101: { description: 'Switching to the WebSocket protocol.' } },
       failures: ['method_not_allowed', 'websocket_connection_limit_reached', 'upgrade_unsupported', 'shutting_down'],
     },

@@ -17,7 +17,7 @@ const pricing = z
     input_cache_read: z.string(),
   })
   .nullable()
-  .describe('What it costs; null where the price is not known.');
+  .describe('Prices; null if they are not known.');
 const shared = { providers: z.array(z.string()), pricing };
 
 const MODELS = {
@@ -54,7 +54,7 @@ const LISTS = {
       models: z
         .array(z.looseObject({ slug: z.string() }))
         .optional()
-        .describe('As Codex reads them.'),
+        .describe('Models in the format of Codex.'),
     }),
   ),
   anthropic: named(
@@ -72,7 +72,7 @@ const anyList = named('Models', z.union([LISTS.openai, LISTS.anthropic, LISTS.ge
 const anyModel = named('Model', z.union([MODELS.openai, MODELS.anthropic, MODELS.gemini]));
 
 const queries = {
-  openai: { client_version: z.string().describe('Of Codex: `models` has what it reads.') },
+  openai: { client_version: z.string().describe('Sent by Codex: adds `models` in its format.') },
   anthropic: { limit: z.coerce.number().int().optional(), after_id: z.string(), before_id: z.string() },
   gemini: { pageSize: z.coerce.number().int(), pageToken: z.string() },
 };
@@ -92,7 +92,7 @@ function describeModels(shapes: readonly ErrorShape[], paths: readonly string[],
     {
       routes: paths.map((path) => `GET ${path}`),
       id: `listModels${suffix}`,
-      summary: 'Models this key may use, with prices',
+      summary: 'Models that this key may use, with prices',
       ...(isAny ? { description: BY_HEADERS } : {}),
       ...(Object.keys(query.shape).length === 0 ? {} : { query }),
       answers: ok(isAny ? anyList : LISTS[only!]),
@@ -100,7 +100,7 @@ function describeModels(shapes: readonly ErrorShape[], paths: readonly string[],
     {
       routes: paths.map((path) => `GET ${path}/*`),
       rest: 'model',
-      params: { model: 'Slashes may stand in it as they are.' },
+      params: { model: 'May contain unescaped slashes.' },
       id: `getModel${suffix}`,
       summary: 'One model',
       ...(isAny ? { description: BY_HEADERS } : {}),
@@ -111,7 +111,7 @@ function describeModels(shapes: readonly ErrorShape[], paths: readonly string[],
 }
 
 const BY_HEADERS =
-  'In Anthropic’s shape with `anthropic-version` or `x-api-key`, in Google’s with `x-goog-api-key` or `key`, else in OpenAI’s.';
+  'In Anthropic’s format with `anthropic-version` or `x-api-key`, in Google’s with `x-goog-api-key` or `key`, else in OpenAI’s.';
 
 const addresses = (isIt: (shape: ModelShape | null) => boolean) =>
   MODEL_ADDRESSES.filter(({ shape }) => isIt(shape)).map(({ path }) => path);

@@ -9,22 +9,22 @@ import { group, json, named, type Operation, ok } from './operation.ts';
 import { conversationOperations, requestOperations, responseOperations } from './responses.ts';
 
 const TAGS: Readonly<Record<string, string>> = {
-  inference: 'Requests to models, in the protocols of OpenAI, Anthropic and Google.',
-  models: 'What a key may use, and what it costs.',
-  requests: 'Any accepted request by its id: its state, its answer, its end.',
+  inference: 'Requests to models in the protocols of OpenAI, Anthropic and Google.',
+  models: 'Models that a key may use, with prices.',
+  requests: 'Accepted requests by id: state, response and cancellation.',
   responses: 'Stored responses.',
-  conversations: 'Items that outlive the responses that were made of them.',
+  conversations: 'Items that are kept independently of the responses that used them.',
   files: 'Files of a key.',
-  batches: 'Many requests at once, at a lower price where providers have one.',
-  keys: 'Client keys: limits, budgets, models.',
+  batches: 'Many requests in one job, at batch prices where providers offer them.',
+  keys: 'Client keys with limits, budgets and models.',
   accounts: 'Organisations and projects above keys, and prepaid credits.',
-  operators: 'Who may administrate, and what was done.',
-  costs: 'What was spent.',
-  routing: 'Limits in force, and what is taken out of service.',
-  'dead letters': 'Requests that failed for good.',
-  ledger: 'Messages that the ledger could not take.',
-  console: 'What the console shows beside all this, and its sessions.',
-  webhooks: 'Receivers of events, and their deliveries.',
+  operators: 'Admin keys and the audit log.',
+  costs: 'Spending and usage.',
+  routing: 'Limits in force, and holds.',
+  'dead letters': 'Requests that failed permanently.',
+  ledger: 'Messages that could not be written to the ledger.',
+  console: 'Further data of the console, and its sessions.',
+  webhooks: 'Receivers of events, and deliveries.',
   health: 'Probes, metrics and this description.',
 };
 
@@ -43,7 +43,7 @@ const ready = named(
     degraded: z
       .array(z.string())
       .optional()
-      .describe('What does not work as it should and stops nobody: `redis-memory`, `database`, `ledger`.'),
+      .describe('Parts that do not work properly but do not stop requests: `redis-memory`, `database`, `ledger`.'),
     holds: z
       .array(z.object({ name: z.string(), reason: z.string() }))
       .optional()
@@ -61,10 +61,10 @@ const scaling = named(
     providers: z.record(
       z.string(),
       z.object({
-        jobs: z.number().int().describe('In its queues and in workers.'),
-        waiting_requests: z.number().int().describe('Without a permit yet.'),
-        waiting_tokens: z.number().int().describe('Of these, as reserved.'),
-        oldest_seconds: z.number().describe('Since the oldest of them was accepted.'),
+        jobs: z.number().int().describe('In queues and in workers.'),
+        waiting_requests: z.number().int().describe('Requests that are waiting for a permit.'),
+        waiting_tokens: z.number().int().describe('Reserved tokens of the waiting requests.'),
+        oldest_seconds: z.number().describe('Time since the oldest of them was accepted.'),
       }),
     ),
   }),
@@ -75,30 +75,30 @@ const health = group({ tag: 'health', access: 'open', errors: ['openai'] }, [
     routes: ['GET /healthz', 'GET /health'],
     id: 'healthz',
     summary: 'Whether the process runs',
-    answers: ok(alive, 'It runs.'),
+    answers: ok(alive, 'The process runs.'),
   },
   {
     routes: ['GET /readyz'],
     id: 'readyz',
     summary: 'Whether it can take requests',
     answers: {
-      200: { description: 'It can.', content: json(ready) },
-      503: { description: 'It cannot; `checks` says why.', content: json(ready) },
+      200: { description: 'Ready.', content: json(ready) },
+      503: { description: 'Not ready; `checks` has the reason.', content: json(ready) },
     },
   },
   {
     routes: ['GET /metrics'],
     id: 'metrics',
     access: 'operator',
-    summary: 'Metrics, in the text format of Prometheus',
+    summary: 'Metrics in the Prometheus text format',
     answers: { 200: { description: 'All metrics.', content: { 'text/plain': { bytes: 'docs/metrics.md' } } } },
   },
   {
     routes: ['GET /metrics/scaling'],
     id: 'scaling',
     access: 'operator',
-    summary: 'What waits and runs for each provider, for autoscalers that read one number',
-    answers: ok(scaling, 'By name of the provider.'),
+    summary: 'Waiting and running requests per provider, for autoscalers that read one number',
+    answers: ok(scaling, 'Figures by provider name.'),
   },
   {
     routes: ['GET /openapi.json'],

@@ -8,13 +8,23 @@ import { type ErrorShape, type JsonSchema, named } from './operation.ts';
 
 export const SECURITY_SCHEMES = {
   clientKey: { type: 'http', scheme: 'bearer', description: 'A client key, `sk-sluice-…` (`sluice keys create`).' },
-  anthropicKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'A client key, as Anthropic has it.' },
-  geminiKey: { type: 'apiKey', in: 'header', name: 'x-goog-api-key', description: 'A client key, as Google has it.' },
-  geminiKeyInQuery: { type: 'apiKey', in: 'query', name: 'key', description: 'A client key, as Google has it.' },
+  anthropicKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'A client key in Anthropic’s header.' },
+  geminiKey: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-goog-api-key',
+    description: 'A client key in the place where Google’s SDKs send it.',
+  },
+  geminiKeyInQuery: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'key',
+    description: 'A client key in the place where Google’s SDKs send it.',
+  },
   adminKey: {
     type: 'http',
     scheme: 'bearer',
-    description: 'An admin key: `SLUICE_ADMIN_KEY`, or one of `sluice admin-keys create`.',
+    description: 'An admin key: `SLUICE_ADMIN_KEY`, or one created with `sluice admin-keys create`.',
   },
 } as const;
 
@@ -28,50 +38,52 @@ export const SECURITY: Readonly<Record<ErrorShape, readonly (keyof typeof SECURI
 const text = (description: string): JsonSchema => ({ description, schema: { type: 'string' } });
 
 export const REQUEST_HEADERS: Readonly<Record<string, JsonSchema>> = {
-  'idempotency-key': text('The same key and request joins what is running, or gets what was answered.'),
+  'idempotency-key': text(
+    'A repetition with the same key and body joins the running request, or gets the stored response.',
+  ),
   prefer: {
-    ...text('`respond-async`: answered 202 at once, with the address where the answer will be.'),
+    ...text('`respond-async`: returns 202 immediately, with the URL of the response.'),
     example: 'respond-async',
   },
-  'last-event-id': text('Resumes a stream after this event.'),
-  vendor: text('Only this provider is asked; `auto` for automatic routing.'),
+  'last-event-id': text('Resumes a stream after the event with this id.'),
+  vendor: text('Uses only this provider; `auto` for automatic routing.'),
   'x-sluice-lane': {
-    description: 'The lane that the request waits in.',
+    description: 'Lane of the request.',
     schema: { type: 'string', enum: [...LANES], default: 'interactive' },
   },
   'x-sluice-priority': {
-    description: 'Which of the requests of this key comes first where they have to wait.',
+    description: 'Order among the waiting requests of this key.',
     schema: { type: 'string', enum: [...PRIORITIES], default: 'normal' },
   },
   'x-sluice-deadline-ms': {
-    description: 'How long the client waits, in milliseconds.',
+    description: 'Deadline of the request, in milliseconds from now.',
     schema: { type: 'integer', minimum: 1, maximum: 86_400_000 },
   },
   'anthropic-version': text('Passed on to providers of the same protocol.'),
   'anthropic-beta': text('Passed on to providers of the same protocol.'),
-  range: { ...text('A part of the file.'), example: 'bytes=0-1023' },
-  'if-range': text('The range holds for the file with this `etag` only.'),
+  range: { ...text('Byte range of the file.'), example: 'bytes=0-1023' },
+  'if-range': text('Applies the range only if the file still has this `etag`.'),
 };
 
 const whole = (description: string): JsonSchema => ({ description, schema: { type: 'integer' } });
 
 export const RESPONSE_HEADERS: Readonly<Record<string, JsonSchema>> = {
-  'x-request-id': text('What `GET /v1/requests/{id}` takes, and what logs have.'),
-  'retry-after': whole('Seconds to wait before the next try; `retry-after-ms` has milliseconds.'),
-  location: text('Where the request is found.'),
-  'x-sluice-provider': text('Who answered.'),
-  'x-sluice-model': text('The model that answered, by the name that it was asked for.'),
-  'x-sluice-attempts': whole('How many calls to providers it took.'),
+  'x-request-id': text('Id for `GET /v1/requests/{id}` and in logs.'),
+  'retry-after': whole('Seconds to wait before a retry; `retry-after-ms` has milliseconds.'),
+  location: text('URL of the request.'),
+  'x-sluice-provider': text('Provider that answered.'),
+  'x-sluice-model': text('Model that answered, as named in the request or its fallbacks.'),
+  'x-sluice-attempts': whole('Number of calls to providers.'),
   'x-sluice-queue-ms': whole('How long the request waited.'),
-  'x-sluice-dropped': text('Members of the request that the provider has no place for.'),
-  'x-sluice-replayed': text('`true`: an answer that was made before.'),
-  'content-range': text('Which bytes of the file these are.'),
-  etag: text('Which file this is.'),
+  'x-sluice-dropped': text('Parameters that were left out because the provider does not support them.'),
+  'x-sluice-replayed': text('`true`: the response was stored earlier.'),
+  'content-range': text('Byte range in the file.'),
+  etag: text('Entity tag of the file.'),
   ...Object.fromEntries(
     RATE_KINDS.map(({ label }) => label.replaceAll('_', '-')).flatMap((kind) => [
-      [`x-ratelimit-limit-${kind}`, whole('What the key may use.')],
-      [`x-ratelimit-remaining-${kind}`, whole('What is left of it.')],
-      [`x-ratelimit-reset-${kind}`, text('When all of it will be there again.')],
+      [`x-ratelimit-limit-${kind}`, whole('Limit of the key.')],
+      [`x-ratelimit-remaining-${kind}`, whole('Remaining part of the limit.')],
+      [`x-ratelimit-reset-${kind}`, text('Time until the limit is fully available again.')],
     ]),
   ),
 };
@@ -88,7 +100,7 @@ export const ERROR_SCHEMAS: Readonly<Record<ErrorShape, z.ZodType>> = {
       error: z.object({
         message: z.string(),
         type: z.string(),
-        param: z.string().nullable().describe('The member that is at fault, as a dotted path.'),
+        param: z.string().nullable().describe('The parameter that caused the error, as a dotted path.'),
         code: z.string().nullable(),
       }),
     }),
@@ -117,7 +129,7 @@ export const ERROR_SCHEMAS: Readonly<Record<ErrorShape, z.ZodType>> = {
 export const time = z.iso.datetime().describe('UTC.');
 export const unixSeconds = z.number().int().describe('Unix time in seconds.');
 /** A decimal number as text, so that it is exact. */
-export const usd = z.string().describe('US dollars, exact.');
+export const usd = z.string().describe('US dollars, as an exact decimal.');
 
 export const usage = named(
   'Usage',
@@ -145,17 +157,24 @@ export const timeline = named(
         tokens: z
           .array(z.tuple([z.number(), z.number()]))
           .optional()
-          .describe('Of a stream: milliseconds since the call, output tokens until then as the broker counts them.'),
-        frames: z.number().int().optional().describe('Of a stream: frames that it sent to the client.'),
-        hedge: z.boolean().optional().describe('It ran beside the attempt before it, which was slow to begin.'),
+          .describe(
+            'For streams: pairs of milliseconds since the call and output tokens until then, as counted by the broker.',
+          ),
+        frames: z.number().int().optional().describe('For streams: frames sent to the client.'),
+        hedge: z
+          .boolean()
+          .optional()
+          .describe('It was started while the attempt before it was slow to begin (hedging).'),
         rescue: z
           .enum(['continued', 'repeated'])
           .optional()
-          .describe('It took up an answer that had broken off: behind what the client had, or from its beginning.'),
+          .describe(
+            'It continued an answer that had broken off: after the part that the client had received, or from the beginning.',
+          ),
       }),
     )
     .describe(
-      'Where the time went, without gaps; attempts beside each other overlap. `skip`: a provider was not asked, and why.',
+      'The phases of the request without gaps; hedged attempts overlap. `skip`: a provider was not called, with the reason.',
     ),
 );
 
@@ -164,7 +183,7 @@ export const attempt = named(
   z.object({
     attempt: z.number().int(),
     provider: z.string(),
-    model: z.string().describe('The provider’s own name for it.'),
+    model: z.string().describe('The provider’s name for the model.'),
     outcome: z.string().describe('`ok`, or a failure code.'),
     settlement: z.string().describe('Whether tokens were counted by the provider or estimated.'),
     started_at_ms: z.number(),
@@ -172,11 +191,11 @@ export const attempt = named(
     duration_ms: z.number().nullable(),
     usage,
     cost: z.number().describe('US dollars.'),
-    unpriced: z.array(z.string()).describe('What was counted and has no known price.'),
-    disputed: z.unknown().optional().describe('What the provider said and cannot be true.'),
+    unpriced: z.array(z.string()).describe('Kinds of usage without a known price.'),
+    disputed: z.unknown().optional().describe('Figures of the provider that cannot be correct.'),
     service_tier: z.string().optional(),
     tool_calls: z.record(z.string(), z.number()).optional(),
-    hedge: z.boolean().optional().describe('It was made beside another attempt that was slow to begin.'),
+    hedge: z.boolean().optional().describe('It was started while another attempt was slow to begin (hedging).'),
   }),
 );
 

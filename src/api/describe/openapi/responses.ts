@@ -17,7 +17,7 @@ export const request = named(
     model: z.string(),
     protocol: z.string(),
     lane: z.string(),
-    priority: z.string().describe('Among the requests of its key.'),
+    priority: z.string().describe('Position among the requests of its key.'),
     stream: z.boolean(),
     created_at: unixSeconds,
     finished_at: unixSeconds.nullable(),
@@ -31,16 +31,16 @@ export const request = named(
       .object({
         provider: z.string(),
         lane: z.string(),
-        priority: z.string().describe('Among the requests of its key.'),
+        priority: z.string().describe('Position among the requests of its key.'),
         position: z.number().int().nullable(),
         estimated_wait_ms: z.number().nullable(),
         estimated_start_at: unixSeconds.nullable(),
         waits_for: z.string().nullable(),
       })
       .optional()
-      .describe('While it waits.'),
-    usage: usage.extend({ cost: z.number().describe('Owed to providers, US dollars.') }),
-    cost: z.number().describe('Taken from the key’s budget, US dollars.'),
+      .describe('Only while it is waiting.'),
+    usage: usage.extend({ cost: z.number().describe('Cost at the providers, in US dollars.') }),
+    cost: z.number().describe('Amount charged to the key’s budget, in US dollars.'),
     error: z.object({ code: z.string(), message: z.string().nullable() }).nullish(),
     answer: z.object({ status: z.number().int(), body: z.unknown() }).nullish(),
   }),
@@ -52,19 +52,19 @@ export const requestOperations: readonly Operation[] = group(
     {
       routes: ['GET /v1/requests/:id'],
       id: 'getRequest',
-      summary: 'State, timeline, attempts, cost and answer of a request',
-      params: { id: '`req_…`, from the `x-request-id` of its answer.' },
+      summary: 'State, timeline, attempts, cost and response of a request',
+      params: { id: '`req_…`, from the `x-request-id` header of its response.' },
       answers: ok(request),
     },
     {
       routes: ['GET /v1/requests/:id/stream'],
       id: 'getRequestStream',
-      summary: 'The bytes of its answer, from the start or after an event',
-      description: 'In the protocol of the request: its events, or its body where it was not streamed.',
+      summary: 'The response of a request, from the start or after an event',
+      description: 'In the protocol of the request: its events, or the body if it was not streamed.',
       headers: ['last-event-id'],
       answers: {
         200: {
-          description: 'The answer.',
+          description: 'The response.',
           content: {
             [EVENTS_TYPE]: { bytes: 'Server-sent events of the protocol.' },
             [JSON_TYPE]: named('AnyAnswer', z.unknown()),
@@ -77,7 +77,7 @@ export const requestOperations: readonly Operation[] = group(
     {
       routes: ['POST /v1/requests/:id/cancel'],
       id: 'cancelRequest',
-      summary: 'Stops it; answers with what it has cost',
+      summary: 'Cancels a request; the response has its cost',
       answers: ok(request),
     },
   ],
@@ -95,7 +95,7 @@ export const responseOperations: readonly Operation[] = group(
     {
       routes: under(OPENAI_PREFIXES, 'GET', '/responses/:id'),
       id: 'getResponse',
-      summary: 'A response, or its stream again',
+      summary: 'A response, or its stream from the beginning',
       query: retrieveQuery,
       answers: {
         200: { description: 'The response.', content: { [JSON_TYPE]: response, [EVENTS_TYPE]: responseEvents } },
@@ -114,14 +114,14 @@ export const responseOperations: readonly Operation[] = group(
     {
       routes: under(OPENAI_PREFIXES, 'POST', '/responses/:id/cancel'),
       id: 'cancelResponse',
-      summary: 'Stops a background response',
+      summary: 'Cancels a background response',
       answers: ok(response),
       failures: [...NO_RESPONSE, 'request_invalid'],
     },
     {
       routes: under(OPENAI_PREFIXES, 'GET', '/responses/:id/input_items'),
       id: 'listInputItems',
-      summary: 'What a response was asked with',
+      summary: 'The input items of a response',
       query: pageQuery,
       answers: ok(items),
       failures: NO_RESPONSE,
@@ -167,7 +167,7 @@ export const conversationOperations: readonly Operation[] = group(
     {
       routes: under(OPENAI_PREFIXES, 'DELETE', '/conversations/:id'),
       id: 'deleteConversation',
-      summary: 'Deletes it with its items',
+      summary: 'Deletes a conversation and its items',
       answers: ok(
         named(
           'ConversationDeleted',
