@@ -25,5 +25,5 @@ export function processPath(entry: string): string {
 }
 
 export function bundleName(entry: string): string {
-  return `${entry.replace(/\.ts$/, '').replaceAll('/', '-')}.mjs`;
+  return `${entry.replace(/\.ts$/, '').replaceAll('/', '-')}.cjs`;
 }
