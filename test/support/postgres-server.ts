@@ -1,11 +1,22 @@
 // A real PostgreSQL: the machine's own binaries with a data directory of the test's, else a container where a Docker engine
 // answers. Null where there is neither; tests that need one say so.
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GenericContainer, Wait } from 'testcontainers';
+import { ROOT } from './processes.ts';
 import { freePort } from './redis-server.ts';
 import { waitFor } from './wait.ts';
 
@@ -21,6 +32,7 @@ export interface TestPostgres {
 
 const PASSWORD = 'sluice';
 const POSTGRES_IMAGE = 'postgres:17-alpine';
+const TEMPLATES = join(ROOT, 'node_modules/.cache/postgres');
 
 /** @param settings of the server. */
 export async function startTestPostgres(settings: readonly string[] = ['fsync=off']): Promise<TestPostgres | null> {
@@ -52,8 +64,13 @@ async function startLocal(binaries: string, settings: readonly string[]): Promis
       env: { ...process.env, PGPASSWORD: PASSWORD },
       ...owner,
     });
-  const made = run('initdb', ['-D', data, '-U', 'sluice', '--auth=trust', '-E', 'UTF8', '--no-sync']);
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  const template = join(TEMPLATES, run('initdb', ['--version']).stdout.replace(/\W+/g, '-'));
+  if (existsSync(template)) copy(template, data);
+  else {
+    const made = run('initdb', ['-D', data, '-U', 'sluice', '--auth=trust', '-E', 'UTF8', '--no-sync']);
+    if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+    keepTemplate(data, template);
+  }
 
   const launch = async () => {
     const args = ['-D', data, '-p', String(port), '-k', data, '-h', '127.0.0.1'];
@@ -84,6 +101,24 @@ async function startLocal(binaries: string, settings: readonly string[]): Promis
       rmSync(data, { recursive: true, force: true });
     },
   };
+}
+
+/** A copied data directory takes an eighth of the CPU time of initdb. */
+function copy(from: string, to: string): void {
+  const { status, stderr } = spawnSync('cp', ['-a', `${from}/.`, to], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${from} cannot be copied: ${stderr}`);
+}
+
+/** Complete or not there: another test may do the same at the same time. */
+function keepTemplate(data: string, template: string): void {
+  mkdirSync(TEMPLATES, { recursive: true });
+  const unfinished = mkdtempSync(`${template}-`);
+  copy(data, unfinished);
+  try {
+    renameSync(unfinished, template);
+  } catch {
+    rmSync(unfinished, { recursive: true });
+  }
 }
 
 /** Linux counts in hundredths of a second: its own, and its children's, those that have ended included. */

@@ -133,8 +133,16 @@ async function untilAnswering(port: number): Promise<void> {
   client.disconnect();
 }
 
+/** Looked for once in a process. */
+let foundServer: string | null | undefined;
+
 /** Null where a container must do. */
 function findServer(): string | null {
+  if (foundServer === undefined) foundServer = lookForServer();
+  return foundServer;
+}
+
+function lookForServer(): string | null {
   const found = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
   if (found !== undefined) return found;
   if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 5_000 }).status === 0) return null;
