@@ -12,7 +12,7 @@ const MAX_WORKERS = 4;
 const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/run-reporter.ts'];
 if (process.env.CI) reporters.push(['json', { outputFile: '.ci/results.json' }]);
 
-const setupFiles = ['./test/support/retried.ts'];
+const setupFiles = ['./test/support/note-cpu-time.ts', './test/support/retried.ts'];
 if (process.env.SLUICE_TEST_FUNCTIONS) setupFiles.push('./test/support/note-functions.ts');
 
 // Inherited by vitest's workers, which load it and the providers' SDKs again and again.

@@ -1,17 +1,36 @@
 // What the end of a run says beside counts, for vitest (reporters). A test that passed only at its second try is named, and
 // fails the run where there are more than a few: what fails now and then is a fault of the test or of the product. A test that
-// was skipped is named, too: tests are skipped only for what a machine has not.
+// was skipped is named, too: tests are skipped only for what a machine has not. And where the CPU time went.
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 /** A machine that stalls for seconds may cost so many tests their first try. */
 const MOST_RETRIED = 2;
+/** Of the files that took most CPU time. */
+const NAMED_FILES = 8;
 
 export default class RunReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
-    for (const line of [...describeSkipped(tests), ...describeRetried(tests)]) console.log(line);
+    const lines = [...describeCpuTime(modules), ...describeSkipped(tests), ...describeRetried(tests)];
+    for (const line of lines) console.log(line);
     if (tests.filter(passedLate).length > MOST_RETRIED) process.exitCode = 1;
   }
+}
+
+/** A machine with two cores has 120 s of it in a minute: a run takes at least half as long as the sum. */
+function describeCpuTime(modules: readonly TestModule[]): string[] {
+  const used = modules.map((module) => ({ name: module.relativeModuleId, ms: module.meta().cpuMs ?? 0 }));
+  const sumMs = used.reduce((sum, { ms }) => sum + ms, 0);
+  if (sumMs === 0 || modules.length <= NAMED_FILES) return [];
+  const most = used.sort((a, b) => b.ms - a.ms).slice(0, NAMED_FILES);
+  return [
+    `${inSeconds(sumMs)} of CPU time in the test files and the processes that they started; most in:`,
+    ...most.map(({ name, ms }) => `  ${name}: ${inSeconds(ms)}`),
+  ];
+}
+
+function inSeconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
 }
 
 function describeSkipped(tests: readonly TestCase[]): string[] {
