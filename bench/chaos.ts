@@ -1,7 +1,12 @@
 // Kills processes and Redis at random under mixed load; nothing may be lost, duplicated or reported as complete when it is not.
 // With `--mixed` no process is killed, but everything around them fails in turn: Redis rejects writes, SQL is down or refuses
 // rows, uploads are cut off, providers send absurd numbers and giant events.
-// `npm run chaos -- --minutes 5 [--clients 200] [--seed N] [--mixed]`. Exit code 1 with a list of violations.
+// `--combined N` starts N processes that are API and worker in one, as `sluice start` does (instead of separate tiers, unless
+// `--apis` and `--workers` are given too). `--hedged`: the model hedges, so that attempts race and die together.
+//
+//   npm run chaos -- [--minutes 5] [--clients 200] [--seed N] [--apis 2] [--workers 3] [--combined N] [--hedged] [--mixed]
+//
+// Exit code 1 with a list of violations.
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +18,16 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     clients: { type: 'string', default: '200' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
-    apis: { type: 'string', default: '2' },
-    workers: { type: 'string', default: '3' },
+    apis: { type: 'string' },
+    workers: { type: 'string' },
+    combined: { type: 'string' },
+    hedged: { type: 'boolean', default: false },
     'redis-restarts': { type: 'string', default: '2' },
     mixed: { type: 'boolean', default: false },
   },
 });
+/** With combined processes, none of the two tiers are started unless they are asked for. */
+const ofEachTier = (usual: number) => (values.combined === undefined ? usual : 0);
 const SHOWN_VIOLATIONS = 100;
 
 console.log(`chaos for ${values.minutes} minutes: ${values.clients} clients, seed ${values.seed}`);
@@ -26,8 +35,10 @@ const report = await runChaos({
   durationMs: Number(values.minutes) * 60_000,
   clients: Number(values.clients),
   seed: Number(values.seed),
-  apis: Number(values.apis),
-  workers: Number(values.workers),
+  apis: Number(values.apis ?? ofEachTier(2)),
+  workers: Number(values.workers ?? ofEachTier(3)),
+  combined: Number(values.combined ?? 0),
+  isHedged: values.hedged,
   redisRestarts: Number(values['redis-restarts']),
   mixesFaults: values.mixed,
   waitsForDrain: true,

@@ -28,12 +28,14 @@ interface Entry {
   outcome: string;
   startedAtMs: number;
   inputTokens: number;
+  outputTokens: number;
   cost: bigint;
 }
 
 /** Outcomes after which the provider may have sent more than the broker read; on a busy machine timeouts are among them. */
 const HUNG_UP = new Set([
   'request_cancelled',
+  'hedge_lost',
   'stream_interrupted',
   'shutting_down',
   'upstream_first_byte_timeout',
@@ -41,20 +43,24 @@ const HUNG_UP = new Set([
 ]);
 /** Upper bound for the duration of any call: no answer takes longer. */
 const LONGEST_CALL_MS = 15_000;
+/** Longest time from the log entry of an attempt to its entry in the ledger, on a busy machine. */
+const WRITTEN_MS = 2_000;
 /** Tolerance between the decision to call and the start time in the entry. */
 const START_SLACK_MS = 2_000;
+/** Tolerance between this process and another one that logs. */
+const CLOCK_SLACK_MS = 250;
 
 export async function checkBooks({ broker, bills, kills, seen }: BooksInput): Promise<BooksResult> {
   const entries = await readEntries(broker);
   const outcomes = await readOutcomes(broker);
   const billed = new Map(bills.map((entry) => [entry.clientRequestId ?? '', entry]));
   const known = new Set(entries.map(({ id }) => id));
-  const concluded = attemptsInLogs(broker);
-  const workerKills = kills.filter(({ what }) => what === 'worker');
+  const loggedAtMs = attemptsInLogs(broker);
+  const workerKills = kills.filter(({ what }) => what !== 'api' && what !== 'redis');
   const violations = [
     ...bills.filter(({ clientRequestId }) => !known.has(clientRequestId ?? '')).map(notInLedger),
     ...(billed.size < bills.length ? [`${bills.length - billed.size} attempts were billed twice`] : []),
-    ...entries.flatMap((entry) => checkEntry(entry, billed.get(entry.id), workerKills, concluded)),
+    ...entries.flatMap((entry) => checkEntry(entry, billed.get(entry.id), workerKills, loggedAtMs)),
     ...missingOutcomes(entries, outcomes, seen),
   ];
   return {
@@ -72,22 +78,26 @@ function notInLedger({ clientRequestId, outcome, costPicoUsd }: BillEntry): stri
 }
 
 function checkEntry(
-  { id, state, outcome, startedAtMs, inputTokens, cost }: Entry,
+  { id, state, outcome, startedAtMs, inputTokens, outputTokens, cost }: Entry,
   bill: BillEntry | undefined,
   workerKills: readonly Kill[],
-  concluded: ReadonlySet<string>,
+  loggedAtMs: ReadonlyMap<string, number>,
 ): string[] {
   if (state === 'unsettled') {
-    const from = startedAtMs - START_SLACK_MS;
-    const isExplained = workerKills.some(({ atMs }) => atMs >= from && atMs <= startedAtMs + LONGEST_CALL_MS);
+    const logged = loggedAtMs.get(id);
+    const from = logged === undefined ? startedAtMs - START_SLACK_MS : logged - CLOCK_SLACK_MS;
+    const until = logged === undefined ? startedAtMs + LONGEST_CALL_MS : logged + WRITTEN_MS;
+    const isExplained = workerKills.some(({ atMs }) => atMs >= from && atMs <= until);
     return [
-      ...(isExplained && !concluded.has(id) ? [] : [`${id}: unsettled, though its worker lived to its end`]),
+      ...(isExplained ? [] : [`${id}: unsettled, although its worker was not killed then`]),
       ...(cost > 0n ? [] : [`${id}: unsettled without an estimate`]),
     ];
   }
   const owed = bill?.costPicoUsd ?? 0n;
   if (cost === owed) return [];
   const isCutShort = HUNG_UP.has(outcome) && bill?.outcome !== 'broken' && cost < owed;
+  // Left before its status arrived, which would have been a refusal: the broker cannot know, and estimates the prompt.
+  if (HUNG_UP.has(outcome) && bill === undefined && state === 'estimated' && outputTokens === 0) return [];
   if (isCutShort && (cost === 0n || inputTokens === bill?.usage.inputTokens)) return [];
   return [`${id}: ${state} (${outcome}) with ${cost}, billed ${owed} (${bill?.outcome ?? 'nothing'})`];
 }
@@ -122,6 +132,7 @@ async function readEntries({ database }: TestBroker): Promise<Entry[]> {
     outcome: row.outcome,
     startedAtMs: Number(row.started_at),
     inputTokens: Number(row.input_tokens),
+    outputTokens: Number(row.output_tokens),
     cost: BigInt(row.cost_pico_usd),
   }));
 }
@@ -131,15 +142,19 @@ async function readOutcomes({ database }: TestBroker): Promise<Map<string, strin
   return new Map(rows.map((row) => [row.request_id, row.outcome]));
 }
 
-/** Attempts whose worker logged their end, which it does after writing the entry. */
-function attemptsInLogs({ workers }: TestBroker): Set<string> {
-  const ids = new Set<string>();
-  for (const worker of workers) {
+/** When workers logged the end of their attempts. The entry of an answer is written by the next command after that. */
+function attemptsInLogs({ apis, workers }: TestBroker): Map<string, number> {
+  const loggedAtMs = new Map<string, number>();
+  for (const worker of [...apis, ...workers]) {
     for (const line of worker.log().split('\n')) {
       if (!line.includes('"msg":"attempt"')) continue;
-      const { request_id: requestId, attempt } = JSON.parse(line) as { request_id: string; attempt: number };
-      ids.add(`${requestId}.${attempt}`);
+      const {
+        request_id: id,
+        attempt,
+        time,
+      } = JSON.parse(line) as { request_id: string; attempt: number; time: string };
+      loggedAtMs.set(`${id}.${attempt}`, Date.parse(time));
     }
   }
-  return ids;
+  return loggedAtMs;
 }

@@ -2,9 +2,12 @@
 import { nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import type { TestBroker, TestProcess } from '#test/support/broker.ts';
 
+/** `combined`: an API and a worker in one process. */
+type Tier = 'api' | 'worker' | 'combined';
+
 export interface Kill {
-  what: 'api' | 'worker' | 'redis';
-  /** URL of an API process; null for others. */
+  what: Tier | 'redis';
+  /** Null if it has no API. */
   url: string | null;
   atMs: number;
   /** When it, or its successor, was running again. */
@@ -12,7 +15,7 @@ export interface Kill {
 }
 
 interface Slot {
-  what: 'api' | 'worker';
+  what: Tier;
   /** Null while it starts. */
   running: TestProcess | null;
 }
@@ -21,7 +24,7 @@ export interface Fleet {
   readonly kills: readonly Kill[];
   /** URLs of the running API processes. */
   apiUrls(): string[];
-  /** Kills a random running process. Kills none if each is the last of its kind, since slow machines restart slowly. */
+  /** Kills a random running process. Kills none if no API or no worker would be left, since slow machines restart slowly. */
   killOne(random: Random): void;
   /** Kills Redis and restarts it from its file after this time. */
   restartRedis(awayMs: number): Promise<void>;
@@ -34,10 +37,20 @@ export interface Fleet {
 /** A process that starts while Redis is down exits at once. */
 const START_AGAIN_MS = 250;
 
+const START: Record<Tier, (broker: TestBroker) => Promise<TestProcess>> = {
+  api: (broker) => broker.startApi(),
+  worker: (broker) => broker.startWorker(),
+  combined: (broker) => broker.startCombined(),
+};
+
+function tierOf({ entry }: TestProcess): Tier {
+  return entry === 'workers/combined.ts' ? 'combined' : 'api';
+}
+
 export function createFleet(broker: TestBroker): Fleet {
   const kills: Kill[] = [];
   const slots: Slot[] = [
-    ...broker.apis.map((running) => ({ what: 'api' as const, running })),
+    ...broker.apis.map((running) => ({ what: tierOf(running), running })),
     ...broker.workers.map((running) => ({ what: 'worker' as const, running })),
   ];
   const starting = new Set<Promise<void>>();
@@ -45,7 +58,7 @@ export function createFleet(broker: TestBroker): Fleet {
   async function startUntilRunning(slot: Slot, kill: Kill): Promise<void> {
     for (;;) {
       try {
-        slot.running = await (slot.what === 'api' ? broker.startApi() : broker.startWorker());
+        slot.running = await START[slot.what](broker);
         kill.untilMs = Date.now();
         return;
       } catch {
@@ -56,14 +69,22 @@ export function createFleet(broker: TestBroker): Fleet {
 
   return {
     kills,
-    apiUrls: () => slots.flatMap(({ what, running }) => (what === 'api' && running !== null ? [urlOf(running)] : [])),
+    apiUrls: () =>
+      slots.flatMap(({ what, running }) => (what !== 'worker' && running !== null ? [urlOf(running)] : [])),
     killOne(random) {
       const alive = slots.filter(({ running }) => running !== null);
-      const spare = alive.filter(({ what }) => alive.filter((other) => other.what === what).length > 1);
+      const isWhole = (left: readonly Slot[]) =>
+        left.some(({ what }) => what !== 'worker') && left.some(({ what }) => what !== 'api');
+      const spare = alive.filter((slot) => isWhole(alive.filter((other) => other !== slot)));
       const slot = spare[Math.floor(nextFraction(random) * spare.length)];
       if (slot === undefined) return;
       const victim = slot.running!;
-      const kill = { what: slot.what, url: slot.what === 'api' ? urlOf(victim) : null, atMs: Date.now(), untilMs: 0 };
+      const kill = {
+        what: slot.what,
+        url: slot.what === 'worker' ? null : urlOf(victim),
+        atMs: Date.now(),
+        untilMs: 0,
+      };
       kills.push(kill);
       slot.running = null;
       const started = victim.kill().then(() => startUntilRunning(slot, kill));

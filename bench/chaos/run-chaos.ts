@@ -19,6 +19,10 @@ export interface ChaosOptions {
   seed: number;
   apis: number;
   workers: number;
+  /** Processes that are both. */
+  combined?: number;
+  /** The model hedges. */
+  isHedged?: boolean;
   redisRestarts: number;
   /** No process is killed; everything around them fails in turn (mixed-faults.ts). */
   mixesFaults?: boolean;

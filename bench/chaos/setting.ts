@@ -25,6 +25,8 @@ export const MODEL = 'chaos';
 const PACE_MS = 40;
 const PRICE = { input: 2.5, cached_input: 1.25, output: 10 };
 const TIMEOUTS = { connect_ms: 1_000, first_byte_ms: 8_000, idle_ms: 1_500 };
+/** Most requests are hedged: a provider needs longer for its first token. */
+const HEDGE = { after_ms: PACE_MS / 2, at_least_ms: 0, max_share_percent: 100, max_extra_cost_percent: 100 };
 const RETRIES = { max: 2, base_ms: 20, max_ms: 200 };
 /** Together, about one call in ten. */
 const FAULTS = [
@@ -58,6 +60,8 @@ const KEPT = { appendOnly: true, args: ['--appendfsync', 'always'] };
 export interface SettingOptions {
   apis: number;
   workers: number;
+  combined?: number;
+  isHedged?: boolean;
   mixesFaults?: boolean;
 }
 
@@ -78,10 +82,11 @@ export async function openSetting(options: SettingOptions): Promise<Setting> {
   ]);
   const simulators = [primary, secondary];
   const broker = await startBroker({
-    configuration: configurationFor(primary, secondary),
+    configuration: configurationFor(primary, secondary, options.isHedged === true),
     redis: KEPT,
     apis: options.apis,
     workers: options.workers,
+    combined: options.combined ?? 0,
   });
   const { id: keyId, secret: key } = await broker.createKey('chaos', { budgets: { total: BUDGET } });
   return {
@@ -105,7 +110,7 @@ export async function openSetting(options: SettingOptions): Promise<Setting> {
   };
 }
 
-function configurationFor(primary: Simulator, secondary: Simulator): ConfigurationInput {
+function configurationFor(primary: Simulator, secondary: Simulator, isHedged: boolean): ConfigurationInput {
   const common = { api_key: 'sk-provider', timeouts: TIMEOUTS, retries: RETRIES };
   return {
     server: SERVER,
@@ -121,6 +126,7 @@ function configurationFor(primary: Simulator, secondary: Simulator): Configurati
           { provider: 'secondary', model: MODEL, price: PRICE },
         ],
         output_tokens: 60,
+        ...(isHedged ? { hedge: HEDGE } : {}),
       },
     },
   };

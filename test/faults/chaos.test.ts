@@ -1,5 +1,5 @@
-// The short form of `npm run chaos`: API and worker processes die at random under mixed load, Redis with them. What is
-// promised and how it is looked at: bench/chaos/.
+// The short form of `npm run chaos`: processes of each tier, and one that is both, die at random under mixed load while attempts
+// race, and Redis dies too. What is checked, and how: bench/chaos/.
 import { expect, test } from 'vitest';
 import { runChaos } from '../../bench/chaos/run-chaos.ts';
 
@@ -11,14 +11,17 @@ test('nothing is lost, doubled or passed off as whole', { timeout: LIMIT_MS }, a
     durationMs: 9_000,
     clients: 60,
     seed: 5,
-    apis: 2,
-    workers: 3,
+    apis: 1,
+    workers: 2,
+    combined: 1,
+    isHedged: true,
     redisRestarts: 1,
     waitsForDrain: false,
     onProgress: (line) => progress.push(line),
   });
   expect(report.violations, progress.join('\n')).toEqual([]);
-  expect(report.kills).toEqual({ api: expect.any(Number), worker: expect.any(Number), redis: 1 });
+  expect(report.kills).toMatchObject({ redis: 1 });
+  expect(Object.values(report.kills).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(4);
   expect(report.endings.whole).toBeGreaterThan(50);
   expect(report.faults).toBeGreaterThan(0);
 });

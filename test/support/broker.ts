@@ -15,6 +15,8 @@ export const TEST_KEY = 'sk-sluice-test';
 export const ADMIN_KEY = 'admin-test-0123456789';
 
 export interface TestProcess {
+  /** Its main module: `src/main.ts`, `workers/inference.ts`, … */
+  entry: string;
   child: ChildProcess;
   /** What it said when it was ready. */
   details: Record<string, unknown>;
@@ -197,6 +199,7 @@ async function startProcess(entry: string, args: string[], environment: Record<s
     await exited;
   };
   return {
+    entry,
     child,
     details,
     stop: () => endBy('SIGTERM'),
