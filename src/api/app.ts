@@ -20,7 +20,7 @@ import { registerAsKey } from './as-key.ts';
 import type { ApiContext } from './context.ts';
 import { type AddressGuard, guardAddresses, limitConnections } from './guard/addresses.ts';
 import { decompressBodies } from './guard/decompress.ts';
-import { acceptExpectations, answerBroken, guardReceiving } from './guard/receive.ts';
+import { acceptExpectations, answerBroken, guardReceiving, receiveBytes } from './guard/receive.ts';
 import { listenForPaths } from './known-paths.ts';
 import { encodeFailureAnswer } from './relay/failure-answer.ts';
 import type { Relay } from './relay/relay.ts';
@@ -146,9 +146,7 @@ function createBareApp(context: ApiContext, listening: Listening): FastifyInstan
   app.decorateRequest('apiKey', null);
   // Bodies are kept as bytes, so that the provider gets what the client wrote.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/i, { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  );
+  app.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/i, receiveBytes);
   const addresses = guardKeys(app, context);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = describeError(context, error);

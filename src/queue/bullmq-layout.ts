@@ -84,8 +84,6 @@ export interface OfferTerms {
   sentAtMs: number;
   /** The worker in the same process; empty if there is none. */
   nearWorkerId: string;
-  /** No other worker may get it. */
-  isNearOnly: boolean;
 }
 
 export interface LockTerms {
@@ -133,9 +131,9 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
       const id = jobId(job);
       return { script: leaveScript, keys: [base + id, `${base}turns`, leases], args: [base, id] };
     },
-    offer(job, { sentAtMs, nearWorkerId, isNearOnly }) {
+    offer(job, { sentAtMs, nearWorkerId }) {
       const { sign, channel } = keyspace.handOff;
-      const args = [channel, sign, jobId(job), LEASE_MS, sentAtMs, nearWorkerId, isNearOnly ? '1' : ''];
+      const args = [channel, sign, jobId(job), LEASE_MS, sentAtMs, nearWorkerId];
       return { script: offerScript, keys: offerKeys, args };
     },
     renewLeases: (ids) => ({ script: renewScript, keys: [leases], args: [LEASE_MS, ...ids] }),

@@ -1,5 +1,6 @@
 // Hands requests to a free worker in the same step that accepts them: no queue, no fetch, no claim. Only if one server has all
-// keys. Everything else (no free worker, a stopped worker, a large body, a cluster) is queued.
+// keys. Everything else (no free worker, a stopped worker, a cluster) is queued. A large body is not in the message: its worker
+// reads it, since Redis disconnects a subscriber with megabytes of pending output.
 //
 // A worker lists itself per queue with its room; offer-job.lua, take-job.lua and finish-job.lua keep the count, and this file
 // corrects errors in it. The request is sent as a message on the worker's own channel. It has no job but a lease, which its
@@ -11,9 +12,6 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { queueName, STORED_OPTIONS } from './bullmq-layout.ts';
-
-/** Larger bodies are fetched by the worker: Redis disconnects a subscriber with megabytes of pending output. */
-export const MAX_HANDED_BYTES = 64 * 1024;
 
 const SIGN_EVERY_MS = 1_000;
 /** A worker without a sign of life for this long counts as stopped and gets no requests. */
@@ -42,7 +40,7 @@ export interface HandOffDesk {
 
 export interface HandOffOptions {
   redis: RedisClient;
-  /** A connection in the `subscriber` profile, not shared: it carries bodies. */
+  /** A connection in the `subscriber` profile, not shared: it carries small bodies. */
   channel: RedisClient;
   keyspace: Keyspace;
   workerId: string;

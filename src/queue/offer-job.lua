@@ -4,7 +4,7 @@
 --
 -- KEYS  1 free workers, 2 waiting jobs, 3 jobs that take turns, 4 meta, 5 leases
 -- ARGV  1 channel prefix of workers, 2 prefix of their signs of life, 3 job id, 4 lease, ms, 5 when this was sent, unix ms by the
---       clock of Redis, 6 the worker in the same process, or '', 7 '1': no other worker may get it
+--       clock of Redis, 6 the worker in the same process, or ''
 -- Returns the worker, or false if the request must wait.
 
 -- A worker that is passed over is gone or stopped; a healthy worker lists itself again within a second.
@@ -32,9 +32,8 @@ for _ = 1, MOST_LOOKED_AT do
   if worker == near then return give(near) end
   if near ~= '' then
     near_room = near_room or tonumber(redis.call('ZSCORE', KEYS[1], near) or 0)
-    if near_room >= 1 and (ARGV[7] == '1' or near_room * 2 >= room) then return give(near) end
+    if near_room >= 1 and near_room * 2 >= room then return give(near) end
   end
-  if ARGV[7] == '1' then return false end
   local is_well = redis.call('EXISTS', ARGV[2] .. worker) == 1
   if is_well and redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[1] .. worker)[2] > 0 then return give(worker) end
   redis.call('ZREM', KEYS[1], worker)

@@ -3,8 +3,9 @@
 --
 -- KEYS  1 record, 2 body, 3 log, 4 workers of the shard
 -- ARGV  1 step of the job, 2 worker id, 3 how long a silent worker counts as alive, ms, 4 log's time to live, ms,
---       5 newest contract version that the worker reads, 6 request id, 7 channel prefix of the shard's workers
--- Returns {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
+--       5 newest contract version that the worker reads, 6 longest body that is returned, bytes, 7 request id,
+--       8 channel prefix of the shard's workers
+-- Returns {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body or ''}
 -- or {'moved', step, spec, progress} or {'done', outcome, spec, progress} or {reason[, detail]}.
 local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress', 'attempts')
 local spec, step, state, owner = record[1], record[2], record[3], record[4]
@@ -19,12 +20,12 @@ if owner and owner ~= ARGV[2] then -- its own claim may arrive twice, as a resen
   local time = redis.call('TIME')
   if seen and tonumber(seen) > time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then
     -- The owner may be alive and have given up this request without being able to record that: ask it.
-    redis.call('SPUBLISH', ARGV[7] .. owner, '? ' .. ARGV[6])
+    redis.call('SPUBLISH', ARGV[8] .. owner, '? ' .. ARGV[7])
     return {'owned', owner}
   end
 end
-local body = redis.call('GET', KEYS[2])
-if not body then return {'gone'} end
+local bytes = redis.call('STRLEN', KEYS[2])
+if bytes == 0 then return {'gone'} end
 local attempt = tonumber(record[8] or 0) + 1
 redis.call('HSET', KEYS[1], 'attempts', attempt, 'owner', ARGV[2], 'state', 'running')
 -- The last frame a reader can have seen: fences are never announced.
@@ -37,4 +38,5 @@ for _, entry in ipairs(attempt > 1 and redis.call('XREVRANGE', KEYS[3], '+', '-'
 end
 local fence = redis.call('XADD', KEYS[3], attempt .. '-*', 'k', 'fence', 'm', '', 'b', '')
 redis.call('PEXPIRE', KEYS[3], math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1])))
+local body = bytes <= tonumber(ARGV[6]) and redis.call('GET', KEYS[2]) or ''
 return {'claimed', attempt, before, fence, record[5] or '', record[6] or '', record[7] or '', spec, body}

@@ -14,7 +14,8 @@ export interface WriteGrant {
 export interface Claim {
   grant: WriteGrant;
   spec: RequestSpec;
-  body: Buffer;
+  /** Null for a large one, which is read by itself (`readBody`): scripts copy what they return. */
+  body: Buffer | null;
   progress: RequestProgress;
   /** Cancelled meanwhile: it must be ended, not processed. */
   isCancelled: boolean;
@@ -73,7 +74,7 @@ function readClaimed([, attempt, previous, fence, cancelled, answered, progress,
   return {
     grant: { attempt, previous: previous.toString(), fenceSequence: parseFrameId(fence.toString()).sequence },
     spec: readSpec(spec),
-    body,
+    body: body.length === 0 ? null : body,
     progress: readProgress(progress.toString()),
     isCancelled: cancelled.length > 0,
     hasAnswered: answered.length > 0,
@@ -85,7 +86,7 @@ export function firstClaim(fence: string, spec: Buffer | string, body: Buffer): 
   return {
     grant: { attempt: 1, previous: ORIGIN_FRAME, fenceSequence: parseFrameId(fence).sequence },
     spec: readSpec(spec),
-    body,
+    body: body.length === 0 ? null : body,
     progress: NO_PROGRESS,
     isCancelled: false,
     hasAnswered: false,

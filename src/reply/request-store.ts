@@ -25,6 +25,7 @@ import {
   type ScriptFunction,
 } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { sendValue } from '../storage/script-command.ts';
 import { type ClaimReply, type ClaimResult, readClaim, readProgress, readSpec, type WriteGrant } from './claim.ts';
 import { WORKER_SILENCE_MS } from './worker-liveness.ts';
 
@@ -74,8 +75,13 @@ export interface ReleaseChange {
 export interface RequestStore {
   /** Without an idempotency key the result is always `accepted`. Idempotent. */
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
-  /** The same, as part of another script; parse its reply with readAccepted. */
+  /** The same, as part of another script, after `sendBody`; parse its reply with readAccepted. */
   acceptCall(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): ScriptCall;
+  /**
+   * Sends a large body ahead of the script that accepts its request, over the same connection; does nothing for a body that the
+   * script carries. A body whose request is not accepted expires.
+   */
+  sendBody(requestId: string, body: Buffer): Promise<void>;
   /** The request that has this key; writes nothing. */
   findByIdempotencyKey(shard: number, name: string): Promise<KnownRequest | null>;
   /** The current record; null if it no longer exists. Throws a NewerContractError. */
@@ -118,6 +124,12 @@ export interface RequestStore {
   forget(requestIds: readonly string[], keepsBodies?: boolean): Promise<void>;
 }
 
+/** Scripts carry no larger bodies: Lua copies its arguments and replies, which takes three times as long as the write itself. */
+export const MAX_CARRIED_BYTES = 64 * 1024;
+/** The accepting script follows within milliseconds. */
+const UNACCEPTED_BODY_MS = 30_000;
+const NO_BYTES = Buffer.alloc(0);
+
 export const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
 const claimScript = loadLuaScript(import.meta.url, './claim.lua');
 const claimInTakeScript = loadLuaScript(import.meta.url, './claim-in-take.lua');
@@ -140,7 +152,8 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
   ): ScriptCall {
     const { requestId } = spec;
     const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
-    const args: (string | number | Buffer)[] = [JSON.stringify(spec), body, timeToLiveMs];
+    const carried = body.length > MAX_CARRIED_BYTES ? NO_BYTES : body;
+    const args: (string | number | Buffer)[] = [JSON.stringify(spec), carried, timeToLiveMs];
     if (idempotency !== undefined) {
       const shard = shardOf(requestId);
       keys.push(keyspace.idempotency(shard, idempotency.name));
@@ -149,11 +162,20 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     return { script: acceptScript, keys, args };
   }
 
+  async function sendBody(requestId: string, body: Buffer): Promise<void> {
+    if (body.length <= MAX_CARRIED_BYTES) return;
+    await sendValue(redis, keyspace.request(requestId).body, body, UNACCEPTED_BODY_MS);
+  }
+
   return {
     async accept(spec, body, timeToLiveMs, idempotency) {
-      return readAccepted(await runCall(redis, acceptCall(spec, body, timeToLiveMs, idempotency)));
+      const sent = sendBody(spec.requestId, body);
+      const accepted = runCall(redis, acceptCall(spec, body, timeToLiveMs, idempotency));
+      const [reply] = await Promise.all([accepted, sent]);
+      return readAccepted(reply);
     },
     acceptCall,
+    sendBody,
 
     async findByIdempotencyKey(shard, name) {
       const known = await redis.get(keyspace.idempotency(shard, name));
@@ -187,7 +209,7 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
 
     claimInTake: (workerId, timeToLiveMs) => ({
       source: CLAIM_IN_TAKE,
-      args: [keyspace.namespace, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION],
+      args: [keyspace.namespace, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION, MAX_CARRIED_BYTES],
     }),
 
     claimNewCall(requestId, timeToLiveMs) {
@@ -199,7 +221,8 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       const keys = keyspace.request(requestId);
       const scriptKeys = [keys.record, keys.body, keys.log, keyspace.workers(shardOf(requestId))];
       const channelPrefix = keyspace.controlChannel(shardOf(requestId), '');
-      const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION, requestId, channelPrefix];
+      const terms = [WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION, MAX_CARRIED_BYTES];
+      const args = [step, workerId, ...terms, requestId, channelPrefix];
       return readClaim((await runScriptForBuffers(redis, claimScript, scriptKeys, args)) as ClaimReply);
     },
 

@@ -114,10 +114,10 @@ export interface Keyspace {
 }
 
 /**
- * Version of the hand-off of requests to workers; 2: by a lease. APIs and workers with different versions do not see each other
+ * Version of the hand-off of requests to workers; 3: by a lease, large bodies apart. APIs and workers with different versions do not see each other
  * here and use the queue instead.
  */
-const HAND_OFF_VERSION = 2;
+const HAND_OFF_VERSION = 3;
 
 /** Every API key is a scope. */
 const MAX_SCOPES = 20_000;

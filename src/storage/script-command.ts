@@ -4,6 +4,7 @@
 // As with `defineCommand`, the first call on a connection sends the source and later ones send its digest. If Redis no longer
 // has the script (a restart, SCRIPT FLUSH), the call is repeated with the source.
 import { hash } from 'node:crypto';
+import type { Writable } from 'node:stream';
 import { Command } from 'ioredis';
 import type { RedisClient } from './redis.ts';
 
@@ -62,27 +63,55 @@ export class ScriptCommand extends Command {
     };
   }
 
-  /** RESP: the number of words, then each word after its length. */
-  override toWritable(connection: object): string | Buffer {
+  override toWritable(connection: Writable): string | Buffer {
     const [verb, script] = this.#script.loaded.has(connection)
       ? ['EVALSHA', this.#script.digest]
       : ['EVAL', this.source];
     this.#script.loaded.add(connection);
     this.#connection = connection;
     const words = this.args as (string | Buffer)[];
-    const written: Buffer[] = [];
-    let text = `*${words.length + 1}${lengthMark(verb.length)}${verb}${lengthMark(Buffer.byteLength(script))}${script}`;
-    for (let place = 1; place < words.length; place++) {
-      const word = words[place]!;
-      text += lengthMark(Buffer.byteLength(word));
-      if (typeof word === 'string') text += word;
-      else {
-        written.push(Buffer.from(text), word);
-        text = '';
-      }
+    const begin = `*${words.length + 1}${lengthMark(verb.length)}${verb}${lengthMark(Buffer.byteLength(script))}${script}`;
+    return written(connection, begin, words, 1);
+  }
+}
+
+/** Larger buffers are written as they are, after the text before them: joining them would be a copy. */
+const MAX_JOINED_BYTES = 64 * 1024;
+
+/** RESP: the number of words, then each word after its length. Returns the last part, which ioredis writes. */
+function written(
+  connection: Writable,
+  begin: string,
+  words: readonly (string | Buffer)[],
+  from: number,
+): string | Buffer {
+  let parts: Buffer[] = [];
+  let text = begin;
+  for (let place = from; place < words.length; place++) {
+    const word = words[place]!;
+    text += lengthMark(Buffer.byteLength(word));
+    if (typeof word === 'string') text += word;
+    else {
+      parts.push(Buffer.from(text), word);
+      text = '';
+      if (word.length <= MAX_JOINED_BYTES) continue;
+      for (const part of parts) connection.write(part);
+      parts = [];
     }
-    text += LINE_END;
-    return written.length === 0 ? text : Buffer.concat([...written, Buffer.from(text)]);
+  }
+  text += LINE_END;
+  return parts.length === 0 ? text : Buffer.concat([...parts, Buffer.from(text)]);
+}
+
+/** `SET key value PX ms`, for values of megabytes: neither ioredis nor Lua copies them. */
+export async function sendValue(redis: RedisClient, key: string, value: Buffer, timeToLiveMs: number): Promise<void> {
+  await redis.sendCommand(new ValueCommand('set', [key, value, 'PX', String(timeToLiveMs)], { replyEncoding: 'utf8' }));
+}
+
+class ValueCommand extends Command {
+  override toWritable(connection: Writable): string | Buffer {
+    const words = this.args as (string | Buffer)[];
+    return written(connection, `*${words.length + 1}${lengthMark(this.name.length)}${this.name}`, words, 0);
   }
 }
 

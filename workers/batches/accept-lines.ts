@@ -51,12 +51,9 @@ export function createLineAcceptance({ redis, store, producer, onTrouble }: Acce
     );
     const calls = [...accepts, add];
     const args = [lines.length, ...calls.flatMap((call) => call.args)];
-    await runScript(
-      redis,
-      joined,
-      calls.flatMap((call) => call.keys),
-      args,
-    );
+    const keys = calls.flatMap((call) => call.keys);
+    const sent = lines.map(({ spec, body }) => store.sendBody(spec.requestId, body));
+    await Promise.all([runScript(redis, joined, keys, args), ...sent]);
   }
 
   async function stepByStep(provider: string, lines: readonly LineSubmission[]): Promise<void> {

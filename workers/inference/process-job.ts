@@ -97,7 +97,7 @@ function openDelivery(
   const delivery: Delivery = {
     job,
     spec,
-    body: claim.body,
+    body: claim.body ?? NOT_READ,
     step: stepAt(spec.plan, job.step, claim.progress),
     client: clientProtocol(spec.protocol),
     writer: context.publisher.open({
@@ -153,7 +153,15 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
   }
 }
 
+const NOT_READ = Buffer.alloc(0);
+
 async function deliver(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
+  if (delivery.body === NOT_READ) {
+    const body = await context.store.readBody(delivery.spec.requestId);
+    // It was there at the claim: cancelled and forgotten since.
+    if (body === null) return COMPLETE;
+    delivery.body = body;
+  }
   for (;;) {
     const result = await takeStep(context, delivery);
     leaveLead(context, delivery);

@@ -22,6 +22,7 @@ end
 
 local request = args_of(1)
 local accepted = accept(keys_of(1), request)
+if accepted.err then return accepted end
 if accepted[1] ~= 'accepted' then return {accepted} end
 -- An existing record means that this command was resent.
 local offered = ARGV[7] ~= '0' and accepted[2] and args_of(4)
@@ -45,7 +46,7 @@ else
   totals = count_waiting()
 end
 if worker == offered[6] then return {accepted, totals, fence .. ' ' .. granted} end
-local spec, body = request[1], request[2]
+local spec, body = request[1], request[2] -- '' for a large one, which the worker reads
 redis.call('SPUBLISH', offered[1] .. worker,
   fence .. ' ' .. granted .. ' ' .. ARGV[13] .. ' ' .. #spec .. '\n' .. spec .. body)
 return {accepted, totals}

@@ -16,7 +16,7 @@ import { enterScript, readTotals, type WaitEntry, type WaitQueues, type WaitTota
 import { isFree } from '../../protocols/protocol.ts';
 import { clientProtocol } from '../../protocols/registry.ts';
 import { addScript, offerScript } from '../../queue/bullmq-layout.ts';
-import { MAX_HANDED_BYTES, readGrant } from '../../queue/hand-off.ts';
+import { readGrant } from '../../queue/hand-off.ts';
 import type { QueueProducer } from '../../queue/producer.ts';
 import {
   type AcceptResult,
@@ -101,7 +101,8 @@ export function createHandOver(parts: HandOverParts): HandOver {
     const sizes = calls.flatMap((call) => [call?.keys.length ?? 0, call?.args.length ?? 0]);
     const keys = calls.flatMap((call) => call?.keys ?? []);
     const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
-    const reply = await runScript(redis, handOverScript, keys, args);
+    const sent = store.sendBody(request.spec.requestId, request.body);
+    const [reply] = await Promise.all([runScript(redis, handOverScript, keys, args), sent]);
     const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
     // The first argument of `accept` is the spec as JSON: passed as text, so that neither side can change the other's objects.
     if (grant !== undefined) {
@@ -115,7 +116,8 @@ export function createHandOver(parts: HandOverParts): HandOver {
   async function stepByStep(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver> {
     const { accept, enter, add } = callsOf(request, entry);
     const run = (call: ScriptCall | null) => (call === null ? null : runCall(redis, call));
-    const [accepted, totals] = await Promise.all([run(accept), run(enter)]);
+    const sent = store.sendBody(request.spec.requestId, request.body);
+    const [accepted, totals] = await Promise.all([run(accept), run(enter), sent]);
     const result = readAccepted(accepted);
     if (result.kind !== 'accepted') {
       if (entry !== null) await waitQueues.leave(entry);
@@ -129,13 +131,12 @@ export function createHandOver(parts: HandOverParts): HandOver {
 }
 
 /** Calls that hand a request to a free worker, usually with a permit for its first call; null if it is queued in any case. */
-function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: AcceptedRequest) {
+function offerCalls(parts: HandOverParts, { spec, timeToLiveMs }: AcceptedRequest) {
   const { catalogue, holds, circuits, producer, store, limiter, learned, redisNowMs, neighbours } = parts;
   const step = spec.plan.steps[0]!;
   const deployment = catalogue.deployments.get(step.deployment);
   const near = neighbours?.receive ? neighbours.instanceId : '';
-  const isNearOnly = body.length > MAX_HANDED_BYTES;
-  if (deployment === undefined || spec.lane !== 'interactive' || (isNearOnly && near === '')) return null;
+  if (deployment === undefined || spec.lane !== 'interactive') return null;
   const sentAtMs = redisNowMs();
   if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
   const scopes = attemptScopes(learned, { deployment, step, credential: null, spec });
@@ -144,7 +145,7 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   // prompt prefix must not hold a permit meanwhile.
   const isChosen =
     deployment.provider.credentials.length > 0 || scopes.some(countsExpected) || spec.plan.prefix !== undefined;
-  const terms = { sentAtMs, nearWorkerId: near, isNearOnly };
+  const terms = { sentAtMs, nearWorkerId: near };
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, terms),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),

@@ -7,6 +7,7 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { JsonScan } from '../../protocols/bounds/json-bounds.ts';
 import { parseCarried } from '../../protocols/wire/exact-json.ts';
 import { memberBytes } from '../../protocols/wire/json-object.ts';
+import { parseAround, type StringRange } from '../../protocols/wire/long-strings.ts';
 
 /** Smaller bodies are read in one go: a millisecond. */
 const LARGE_BYTES = 256 * 1024;
@@ -16,12 +17,12 @@ const SLICE_BYTES = 1024 * 1024;
 /** Throws a FailureError that describes the fault and its position. */
 export async function readBody(body: unknown): Promise<{ bytes: Buffer; value: unknown }> {
   const bytes = expectBytes(body);
-  return { bytes, value: await parseInTurn(bytes, parseText) };
+  return { bytes, value: await parseInTurn(bytes, JSON.parse) };
 }
 
 /** The same for a body that is stored and serialised again: numbers keep their spelling. */
 export async function readExactBody(body: unknown): Promise<unknown> {
-  return parseInTurn(expectBytes(body), (bytes) => attempt(() => parseCarried(bytes.toString())));
+  return parseInTurn(expectBytes(body), parseCarried);
 }
 
 /** The value of an optional body; an empty object if it is missing. */
@@ -50,21 +51,24 @@ const MAX_MEMBERS = 1_000;
 
 /** Parses the bytes of such a member, or bytes that Sluice made from a body. */
 export function parseBounded(bytes: Buffer): unknown {
-  refuseExcess(new JsonScan(bytes).step(bytes.length));
-  return parseText(bytes);
+  const scan = new JsonScan(bytes);
+  refuseExcess(scan.step(bytes.length));
+  return parseText(bytes, scan.longStrings, JSON.parse);
 }
 
-async function parseInTurn(bytes: Buffer, parse: (bytes: Buffer) => unknown): Promise<unknown> {
+type Parse = (text: string) => unknown;
+
+async function parseInTurn(bytes: Buffer, parse: Parse): Promise<unknown> {
   const scan = new JsonScan(bytes);
   if (bytes.length <= LARGE_BYTES) {
     refuseExcess(scan.step(bytes.length));
-    return parse(bytes);
+    return parseText(bytes, scan.longStrings, parse);
   }
   while (!scan.isOver) {
     refuseExcess(scan.step(SLICE_BYTES));
     await nextTurn();
   }
-  return inTurn(() => parse(bytes));
+  return inTurn(() => parseText(bytes, scan.longStrings, parse));
 }
 
 let lastTurn: Promise<unknown> = Promise.resolve();
@@ -76,8 +80,8 @@ function inTurn<T>(work: () => T): Promise<T> {
   return done;
 }
 
-function parseText(bytes: Buffer): unknown {
-  return attempt(() => JSON.parse(bytes.toString()));
+function parseText(bytes: Buffer, longStrings: readonly StringRange[], parse: Parse): unknown {
+  return attempt(() => parseAround(bytes, longStrings, parse));
 }
 
 function attempt<T>(parse: () => T): T {

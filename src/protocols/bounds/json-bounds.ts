@@ -2,6 +2,7 @@
 // loop for seconds and takes a gigabyte, and a text nested deeply enough ends in a RangeError wherever it is walked.
 // Only counts; validity is left to the parser. Long strings are skipped by native search, so that a body that
 // is mostly one image costs next to nothing. Measured by bench/micro/json-bounds.ts.
+import { LONG_BYTES, type StringRange } from '../wire/long-strings.ts';
 
 export interface JsonBounds {
   /** Nesting of objects and arrays. */
@@ -45,6 +46,8 @@ export class JsonScan {
   #containers = 0;
   #strings = 0;
   #items = 0;
+  /** Found so far: long strings that are values. */
+  readonly longStrings: StringRange[] = [];
 
   constructor(json: Buffer, bounds: Readonly<JsonBounds> = BODY_BOUNDS) {
     this.#json = json;
@@ -69,6 +72,7 @@ export class JsonScan {
         if (++strings > bounds.strings) return SAID.strings(bounds.strings);
         const end = stringEnd(json, at);
         if (end - at > bounds.keyBytes && isKey(json, end)) return SAID.keyBytes(bounds.keyBytes);
+        if (end - at >= LONG_BYTES && !isKey(json, end)) this.longStrings.push({ start: at, end });
         at = end < 0 ? json.length : end;
         continue;
       }

@@ -74,8 +74,20 @@ function skipValue(json: Buffer, from: number): number {
   return at;
 }
 
+/** Bodies of requests, which are read member by member and then edited. */
+const LARGE_BYTES = 64 * 1024;
+/** Buffers with JSON are never written to. */
+const scannedBefore = new WeakMap<Buffer, ScannedObject>();
+
 /** The JSON must be valid (parse it first); white space around the object is allowed. */
 function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): ScannedObject {
+  if (json.length < LARGE_BYTES) return scan(json, maxMembers);
+  const scanned = scannedBefore.get(json) ?? scan(json, maxMembers);
+  scannedBefore.set(json, scanned);
+  return scanned;
+}
+
+function scan(json: Buffer, maxMembers: number): ScannedObject {
   const open = skipSpace(json, 0);
   if (json[open] !== BRACE_OPEN) throw new TypeError('not a JSON object');
   const members: Member[] = [];
@@ -153,7 +165,10 @@ function setMembers(json: Buffer, { members, open }: ScannedObject, set: Readonl
     const value = set.get(key);
     if (value === undefined) continue;
     missing.delete(key);
-    parts.push(json.subarray(written, valueStart), bytesOf(value, json.subarray(valueStart, valueEnd)));
+    const old = json.subarray(valueStart, valueEnd);
+    const made = bytesOf(value, old);
+    if (made.equals(old)) continue;
+    parts.push(json.subarray(written, valueStart), made);
     written = valueEnd;
   }
   const end = members.at(-1)?.valueEnd ?? open + 1;
@@ -163,6 +178,7 @@ function setMembers(json: Buffer, { members, open }: ScannedObject, set: Readonl
     written = end;
     separator = ',';
   }
+  if (written === 0) return json;
   parts.push(json.subarray(written));
   return Buffer.concat(parts);
 }

@@ -83,7 +83,6 @@ const offer = (requestId: string, more: Partial<OfferTerms> = {}) => {
     producer.offerCall(provider, 'interactive', job, {
       sentAtMs: Date.now(),
       nearWorkerId: '',
-      isNearOnly: false,
       ...more,
     }),
   ) as Promise<string | null>;

@@ -42,7 +42,7 @@ const lock = (token: string) => ({ token, durationMs: 60_000, workerId: WORKER }
 /** As src/api/admit/hand-over.lua does, for the worker in the same process. */
 async function give(requestId: string): Promise<unknown> {
   await redis.zadd(keyspace.freeWorkers(name(), provider), 100, WORKER);
-  const terms = { sentAtMs: Date.now(), nearWorkerId: WORKER, isNearOnly: true };
+  const terms = { sentAtMs: Date.now(), nearWorkerId: WORKER };
   return runCall(redis, producer.offerCall(provider, 'interactive', jobOf(requestId), terms));
 }
 

@@ -122,7 +122,7 @@ describe('who owns a request', () => {
     const spec = await accept();
     const claimed = await claim(spec);
     expect(claimed).toMatchObject({ spec, isCancelled: false, hasAnswered: false, progress: NO_PROGRESS });
-    expect(claimed.body.toString()).toBe('{"é":1}');
+    expect(String(claimed.body)).toBe('{"é":1}');
     expect(claimed.grant).toEqual({ attempt: 1, previous: '0-0', fenceSequence: 0 });
   });
 

@@ -37,6 +37,21 @@ describe('only what is edited changes', () => {
     expect(edit(json, set as Record<string, string>, remove)).toBe(expected);
   });
 
+  test('nothing is copied where nothing changes', () => {
+    const json = Buffer.from('{"model":"m","n": 1}');
+    expect(editObject(json, { set: new Map([['model', '"m"']]), remove: ['models'] })).toBe(json);
+    expect(edit('{"model":"m","n": 1}', { model: '"m"', n: '2' })).toBe('{"model":"m","n": 2}');
+  });
+
+  test('a large object can be read and edited again and again', () => {
+    const text = 'x'.repeat(100_000);
+    const json = Buffer.from(`{"a":"${text}","b":1}`);
+    expect(String(memberBytes(json, 'b'))).toBe('1');
+    expect(String(editObject(json, { set: new Map([['b', '22']]) }))).toBe(`{"a":"${text}","b":22}`);
+    expect(String(editObject(json, { remove: ['a'] }))).toBe('{"b":1}');
+    expect(String(memberBytes(json, 'a'))).toBe(`"${text}"`);
+  });
+
   test('a value can be made of the one that is there', () => {
     const seen: (string | null)[] = [];
     const note = (value: Buffer | null) => {

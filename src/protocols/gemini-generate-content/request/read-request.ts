@@ -150,8 +150,9 @@ function tokensOfPart(part: JsonObject): number {
   const media = asObject(field(part, 'inlineData')) ?? asObject(field(part, 'fileData'));
   if (media === null) return tokensOfBytes(JSON.stringify(part).length);
   const mimeType = asText(field(media, 'mimeType')) ?? '';
+  if (mimeType.startsWith('image/')) return TOKENS_PER_IMAGE;
   const data = asText(media.data);
-  if (mimeType.startsWith('image/') || data === undefined) return TOKENS_PER_IMAGE;
+  if (data === undefined) return TOKENS_PER_IMAGE;
   return tokensOfBytes(mimeType.startsWith('text/') ? (data.length * 3) / 4 : data.length / BINARY_SHARE);
 }
 

@@ -1,0 +1,128 @@
+// Bodies that are sent ahead of the script that accepts their request.
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createRequestId } from '#src/contracts/ids.ts';
+import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-record.ts';
+import { createRequestStore, MAX_CARRIED_BYTES, type RequestStore } from '#src/reply/request-store.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { runCall } from '#src/storage/lua-script.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+
+const keyspace = createKeyspace('test');
+const LIFE_MS = 600_000;
+const large = randomBytes(5 * 1024 * 1024);
+const small = randomBytes(MAX_CARRIED_BYTES);
+let server: TestRedis;
+let redis: RedisClient;
+let store: RequestStore;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'producer', () => undefined);
+  store = createRequestStore(redis, keyspace);
+});
+afterAll(async () => {
+  disconnectRedis(redis);
+  await server.stop();
+});
+beforeEach(async () => {
+  await server.client.flushall();
+});
+
+function specOf(): RequestSpec {
+  return {
+    version: CONTRACT_VERSION,
+    requestId: createRequestId(1),
+    plan: { steps: [] },
+  } as unknown as RequestSpec;
+}
+const bodyKey = ({ requestId }: RequestSpec) => keyspace.request(requestId).body;
+const idempotency = { name: 'one', fingerprint: 'f', timeToLiveMs: LIFE_MS };
+
+async function argumentsOfScripts(work: () => Promise<unknown>): Promise<number> {
+  await server.client.config('SET', 'slowlog-log-slower-than', '0');
+  await server.client.slowlog('RESET');
+  await work();
+  await server.client.config('SET', 'slowlog-log-slower-than', '-1');
+  const log = (await server.client.slowlog('GET', 100)) as [number, number, number, string[]][];
+  const scripts = log.filter(([, , , [name]]) => /^eval/i.test(name!));
+  expect(scripts.length).toBeGreaterThan(0);
+  // Redis cuts an argument in its log and says how much is left.
+  return Math.max(
+    ...scripts.flatMap(([, , , words]) => words.map((word) => Number(/\((\d+) more bytes\)$/.exec(word)?.[1] ?? 0))),
+  );
+}
+
+test('a large body is stored byte for byte, and is in no script', async () => {
+  const spec = specOf();
+  expect(await argumentsOfScripts(() => store.accept(spec, large, LIFE_MS))).toBeLessThan(20_000);
+  expect((await store.readBody(spec.requestId))!.equals(large)).toBe(true);
+  expect(await redis.pttl(bodyKey(spec))).toBeGreaterThan(LIFE_MS - 60_000);
+});
+
+test('a claim leaves it to be read by itself; others it returns', async () => {
+  for (const [body, isCarried] of [
+    [small, true],
+    [large, false],
+  ] as const) {
+    const spec = specOf();
+    await store.accept(spec, body, LIFE_MS);
+    const claimed = await store.claim(spec.requestId, 0, 'worker', LIFE_MS);
+    if (claimed.kind !== 'claimed') throw new Error(claimed.kind);
+    expect(claimed.claim.body?.equals(body) ?? false).toBe(isCarried);
+    expect((await store.readBody(spec.requestId))!.equals(body)).toBe(true);
+  }
+});
+
+test('a request without its body cannot be claimed', async () => {
+  const spec = specOf();
+  await store.accept(spec, large, LIFE_MS);
+  await redis.unlink(bodyKey(spec));
+  expect(await store.claim(spec.requestId, 0, 'worker', LIFE_MS)).toEqual({ kind: 'gone' });
+});
+
+test('a body whose request is never accepted expires', async () => {
+  const spec = specOf();
+  await store.sendBody(spec.requestId, large);
+  expect(await redis.pttl(bodyKey(spec))).toBeLessThanOrEqual(30_000);
+  await store.accept(spec, large, LIFE_MS);
+  expect(await redis.pttl(bodyKey(spec))).toBeGreaterThan(30_000);
+});
+
+test('what joins another request leaves no body behind, and neither does a conflict', async () => {
+  const [first, second, third] = [specOf(), specOf(), specOf()];
+  expect(await store.accept(first, large, LIFE_MS, idempotency)).toEqual({ kind: 'accepted' });
+  expect(await store.accept(second, large, LIFE_MS, idempotency)).toMatchObject({ kind: 'joined' });
+  const other = { ...idempotency, fingerprint: 'g' };
+  expect(await store.accept(third, large, LIFE_MS, other)).toEqual({ kind: 'conflict' });
+  expect(await redis.exists(bodyKey(first), bodyKey(second), bodyKey(third))).toBe(1);
+});
+
+test('the same again, as after a lost connection, keeps the body as long', async () => {
+  for (const claim of [undefined, idempotency]) {
+    const spec = specOf();
+    await store.accept(spec, large, LIFE_MS, claim);
+    expect(await store.accept(spec, large, LIFE_MS, claim)).toEqual({ kind: 'accepted' });
+    expect(await redis.pttl(bodyKey(spec))).toBeGreaterThan(30_000);
+  }
+});
+
+test('after the end, a body that arrives again expires', async () => {
+  const spec = specOf();
+  await store.accept(spec, large, LIFE_MS);
+  await redis.hset(keyspace.request(spec.requestId).record, 'state', 'done');
+  await redis.unlink(bodyKey(spec));
+  await store.accept(spec, large, LIFE_MS);
+  expect(await redis.pttl(bodyKey(spec))).toBeLessThanOrEqual(30_000);
+});
+
+// In a cluster, one of the two may be redirected to another node.
+test('without its body nothing is accepted, and that is trouble of Redis', async () => {
+  const spec = specOf();
+  const refused = await runCall(redis, store.acceptCall(spec, large, LIFE_MS, idempotency)).catch((error) => error);
+  expect(refused).toMatchObject({ message: expect.stringContaining('TRYAGAIN') });
+  expect(isRedisTrouble(refused)).toBe(true);
+  expect(await redis.dbsize()).toBe(0);
+});

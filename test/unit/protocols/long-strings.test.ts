@@ -1,0 +1,101 @@
+// Long strings that are left out of the text that is parsed: the value is the one of `JSON.parse`.
+import { describe, expect, test } from 'vitest';
+import { JsonScan } from '#src/protocols/bounds/json-bounds.ts';
+import { parseCarried } from '#src/protocols/wire/exact-json.ts';
+import { LONG_BYTES, parseAround } from '#src/protocols/wire/long-strings.ts';
+
+const LONG = 'iVBORw0KGgo+/='.repeat(10_000);
+
+function parsed(json: string | Buffer, parse: (text: string) => unknown = JSON.parse) {
+  const bytes = Buffer.from(json as string);
+  const scan = new JsonScan(bytes);
+  expect(scan.step(bytes.length)).toBeNull();
+  const texts: string[] = [];
+  const value = parseAround(bytes, scan.longStrings, (text) => {
+    texts.push(text);
+    return parse(text);
+  });
+  return { value, texts };
+}
+
+describe('the value is the one that JSON.parse returns', () => {
+  test.each<[string, unknown]>([
+    ['a member', { a: 1, image: { url: LONG }, z: [null] }],
+    ['several, and short strings between them', { messages: [{ url: LONG }, 'short', { url: `${LONG}2` }], n: 1 }],
+    ['items of a list', [LONG, 1, LONG]],
+    ['the whole text', LONG],
+    ['a member named __proto__', JSON.parse(`{"__proto__": "${LONG}", "b": {"__proto__": {"c": "${LONG}"}}}`)],
+    ['other characters', { a: `${LONG}é漢😀`, b: LONG, c: 'é' }],
+    ['escapes', { a: `${LONG}\n"quoted"\\`, b: LONG }],
+    ['just below the length', { a: 'x'.repeat(LONG_BYTES - 3) }],
+    ['just at the length', { a: 'x'.repeat(LONG_BYTES - 2) }],
+  ])('%s', (_name, value) => {
+    const json = JSON.stringify(value);
+    expect(parsed(json).value).toEqual(JSON.parse(json));
+    expect(JSON.stringify(parsed(json).value)).toBe(json);
+    expect(JSON.stringify(parsed(` ${json}\n`).value)).toBe(json);
+  });
+
+  test('whatever its place in memory', () => {
+    const bytes = Buffer.from(JSON.stringify({ a: LONG }));
+    for (let shift = 0; shift < 4; shift++) {
+      const place = Buffer.alloc(bytes.length + shift);
+      bytes.copy(place, shift);
+      expect(parsed(place.subarray(shift)).value).toEqual({ a: LONG });
+    }
+  });
+
+  test('with the numbers of a carried text', () => {
+    const json = `{"seed":12345678901234567890,"image":"${LONG}","one":1.0}`;
+    expect(JSON.stringify(parsed(json, parseCarried).value)).toBe(json);
+  });
+});
+
+test('only what is around them is parsed', () => {
+  const { texts } = parsed(JSON.stringify({ a: LONG, b: [LONG] }));
+  expect(texts).toHaveLength(1);
+  expect(texts[0]!.length).toBeLessThan(500);
+});
+
+test('a member can be read, changed and removed like any other', () => {
+  const value = parsed(JSON.stringify({ a: LONG, b: LONG, c: LONG })).value as Record<string, unknown>;
+  value.a = 'changed';
+  delete value.b;
+  expect({ ...value }).toEqual({ a: 'changed', c: LONG });
+  expect(value.c).toBe(value.c);
+});
+
+describe('what is refused', () => {
+  // V8 names the character and its position.
+  const messageOf = (json: string) => {
+    try {
+      parsed(json);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const said = (json: string) => {
+    try {
+      JSON.parse(json);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  test.each<[string, string]>([
+    ['a control character at the beginning', `{"a":"\u0001${LONG}"}`],
+    ['a line feed in the middle', `{"a":"${LONG}\n${LONG}"}`],
+    ['a control character at the end', `{"a":"${LONG}\u001f"}`],
+    ['an escape that JSON does not have', `{"a":"${LONG}\\x"}`],
+    ['something wrong after it', `{"a":"${LONG}",}`],
+    ['something wrong before it', `{"a":tru,"b":"${LONG}"}`],
+    ['two values', `"${LONG}" "${LONG}"`],
+  ])('%s', (_name, json) => {
+    expect(said(json)).toBeDefined();
+    expect(messageOf(json)).toBe(said(json));
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('a control character %d bytes before the end', (back) => {
+    const json = `{"a":"${LONG.slice(0, -back)}\t${LONG.slice(-back)}"}`;
+    expect(messageOf(json)).toBe(said(json));
+  });
+});
