@@ -125,3 +125,8 @@ async function ownerOf(key: string): Promise<{ client: Redis; slot: number }> {
   const [host, port] = owner!;
   return { client: new Redis(port, host), slot };
 }
+
+test('large bodies, which are sent apart from the scripts that accept and claim their requests', async () => {
+  const lengths = [70_000, 200_000, 400_000];
+  await Promise.all(lengths.map((length, index) => ask(index, 'x'.repeat(length), index === 1)));
+});

@@ -44,7 +44,7 @@ async function send(bytes: Buffer, headers: Record<string, string> = {}, isChunk
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: isChunked ? (pieces() as unknown as BodyInit) : new Uint8Array(bytes),
+    body: isChunked ? (pieces() as unknown as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes),
     ...(isChunked ? { duplex: 'half' } : {}),
   });
   return { status: answer.status, text: await answer.text() };
