@@ -121,7 +121,9 @@ test('after the end, a body that arrives again expires', async () => {
 // In a cluster, one of the two may be redirected to another node.
 test('without its body nothing is accepted, and that is trouble of Redis', async () => {
   const spec = specOf();
-  const refused = await runCall(redis, store.acceptCall(spec, large, LIFE_MS, idempotency)).catch((error: Error) => error);
+  const refused = await runCall(redis, store.acceptCall(spec, large, LIFE_MS, idempotency)).catch(
+    (error: Error) => error,
+  );
   expect(refused).toMatchObject({ message: expect.stringContaining('TRYAGAIN') });
   expect(isRedisTrouble(refused as Error)).toBe(true);
   expect(await redis.dbsize()).toBe(0);
