@@ -56,6 +56,8 @@ export interface ApiContext {
   bodies: BodyQuota;
   keyspace: Keyspace;
   database: Database;
+  /** For queries that may read many rows (storage/sqlite-reader.ts). */
+  reports: Database;
   blobs: BlobStore;
   files: FileStore;
   fileResolver: FileResolver;

@@ -45,6 +45,7 @@ import { openBlobStore } from '../storage/local-blobs.ts';
 import { createModelLists } from '../storage/model-lists.ts';
 import { connectRedis, disconnectRedis } from '../storage/redis.ts';
 import { startRedisWatch } from '../storage/redis-watch.ts';
+import { closeReports, openReports } from '../storage/sqlite-reader.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createApiMetrics, createFleetMetrics } from '../telemetry/metrics.ts';
 import { createTroubleLog } from '../telemetry/trouble-log.ts';
@@ -98,6 +99,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     openDatabase(runtime.databaseUrl, sqlTrouble.note),
     openBlobStore(configuration, environment),
   ]);
+  const reports = openReports(runtime.databaseUrl, database);
   runtime.onReload ??= createConfigurationLog({ redis, keyspace, database, instanceId, logger });
   const metrics = createApiMetrics(registry);
   const watch = startRedisWatch({
@@ -175,6 +177,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     bodies,
     keyspace,
     database,
+    reports,
     blobs,
     files: createFileStore(database),
     fileResolver: createFileResolver(createFileStore(database), blobs, configuration.server.body_limit_bytes),
@@ -227,7 +230,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     }),
     oidc: configuration.sign_in.oidc === undefined ? null : createOidcClient(configuration.sign_in.oidc),
     live: createLiveFigures({
-      database,
+      database: reports,
       readQueues: async () =>
         (await fleet()).jobs.map(({ provider, lane, waiting, delayed, active }) => ({
           provider,
@@ -304,6 +307,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       await context.producer.close();
       disconnectRedis(redis);
       blobs.close();
+      await closeReports(reports, database);
       await database.destroy();
     },
   };

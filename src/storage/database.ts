@@ -28,7 +28,7 @@ export type Database = Kysely<Tables>;
 /** `sqlite:<path>` or `postgres://…`. */
 type DatabaseUrl = string;
 
-const SQLITE_PREFIX = 'sqlite:';
+export const SQLITE_PREFIX = 'sqlite:';
 /** While opening; afterwards PatientSqliteDialect waits. */
 const SQLITE_OPEN_BUSY_MS = 5_000;
 const MAX_PREPARED_STATEMENTS = 64;
@@ -270,7 +270,7 @@ const NUL = '\0';
 const REPLACEMENT = '\uFFFD';
 
 /** For both engines: replaces NUL in text, and makes a transaction fail with its own error instead of the rollback's. */
-function withCare(driver: Driver): Driver {
+export function withCare(driver: Driver): Driver {
   const acquire = driver.acquireConnection.bind(driver);
   const rollBack = driver.rollbackTransaction.bind(driver);
   driver.acquireConnection = async (...args) => writableText(await acquire(...args));

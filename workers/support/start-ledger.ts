@@ -17,6 +17,7 @@ import type { Keyspace } from '#src/storage/keyspace.ts';
 import { preparePartitions } from '#src/storage/ledger-partitions.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { isRowRefused } from '#src/storage/refused-rows.ts';
+import { closeReports, openReports } from '#src/storage/sqlite-reader.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
@@ -59,7 +60,8 @@ export async function startLedger(
   });
   const rejects = createRejectStore(database);
   const watch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics, logger });
-  const moneyWatch = startMoneyWatch({ runtime, redis, keyspace, database, logger });
+  const reports = openReports(runtime.databaseUrl, database);
+  const moneyWatch = startMoneyWatch({ runtime, redis, keyspace, database, reports, logger });
   const writer = startLedgerWriter({
     reader: await createLedgerReader(reading, keyspace, instanceId),
     store: createLedgerStore(database),
@@ -88,6 +90,7 @@ export async function startLedger(
       janitor.stop();
       disconnectRedis(reading);
       disconnectRedis(redis);
+      await closeReports(reports, database);
       await database.destroy();
     },
   };

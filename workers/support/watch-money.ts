@@ -17,6 +17,8 @@ export interface MoneyWatchOptions {
   redis: RedisClient;
   keyspace: Keyspace;
   database: Database;
+  /** For reports (src/storage/sqlite-reader.ts). */
+  reports: Database;
   logger: Pick<Logger, 'warn' | 'error'>;
 }
 
@@ -60,11 +62,11 @@ async function inTurn({ redis, keyspace }: MoneyWatchOptions, { check_ms }: Aler
 
 /** One check of everything. */
 export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void> {
-  const { database, logger } = options;
+  const { database, reports, logger } = options;
   const { alerts } = options.runtime.configuration;
   const store = createAlertStore(database);
   const { days, deviations, min_usd } = alerts.spend;
-  const anomalies = createAnomalyWatch(database, { days, deviations, minPico: parseUsd(String(min_usd)) });
+  const anomalies = createAnomalyWatch(reports, { days, deviations, minPico: parseUsd(String(min_usd)) });
   const raise = async (alert: NewAlert) => {
     if (await store.raise(alert)) logger.warn({ alert: alert.type, ...alert.payload }, 'alert');
   };
@@ -180,7 +182,7 @@ async function watchBills(options: MoneyWatchOptions, now: number, raise: Raise)
 }
 
 async function watchBill(
-  { runtime, database }: MoneyWatchOptions,
+  { runtime, reports }: MoneyWatchOptions,
   name: string,
   day: string,
   now: number,
@@ -195,7 +197,7 @@ async function watchBill(
   ]);
   const { tolerance_percent: percent, tolerance_usd: usd } = runtime.configuration.alerts.reconcile;
   const span = { from: day, to: day };
-  const comparison = await reconcile(database, name, span, {
+  const comparison = await reconcile(reports, name, span, {
     report: await fetchReport(reportSourceOf(provider, settings)!, span),
     by: [],
     tolerance: { percent, usd: parseUsd(String(usd)) },

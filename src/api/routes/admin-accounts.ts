@@ -104,7 +104,7 @@ function registerCredits(admin: FastifyInstance, context: ApiContext, store: Acc
     const { from, to } = checkInput(statementQuery, request.query);
     await checkPayer(id);
     const entries = await store.creditEntries(id, MAX_PAGE);
-    const charges = await chargesByDay(context.database, id, { ...(from && { from }), ...(to && { to }) });
+    const charges = await chargesByDay(context.reports, id, { ...(from && { from }), ...(to && { to }) });
     return {
       account: id,
       balance_usd: formatUsd(await balanceOf(id)),

@@ -50,7 +50,7 @@ export function registerAdminMoney(admin: FastifyInstance, context: ApiContext):
 }
 
 async function reconciliation(
-  { catalogue, configuration, database }: ApiContext,
+  { catalogue, configuration, reports }: ApiContext,
   name: string,
   { by, from, to, tolerance_percent: percent, tolerance_usd: usd }: z.output<typeof reconciliationQuery>,
 ) {
@@ -72,7 +72,7 @@ async function reconciliation(
   const report = await fetchReport(source, span).catch((error: Error) => {
     throw new FailureError(createFailure('upstream_unreachable', `The report cannot be read: ${error.message}`));
   });
-  const comparison = await reconcile(database, name, span, {
+  const comparison = await reconcile(reports, name, span, {
     report,
     by: parts,
     tolerance: { percent, usd: parseUsd(String(usd)) },

@@ -29,7 +29,7 @@ export function registerAdminProviders(admin: FastifyInstance, context: ApiConte
     await holds.refresh().catch(rethrow);
     const [circuits, outcomes] = await Promise.all([
       readCircuits(context).catch(rethrow),
-      countOutcomes(context.database, Date.now() - HOUR_MS),
+      countOutcomes(context.reports, Date.now() - HOUR_MS),
     ]);
     const held = new Map(holds.all().map((hold) => [hold.name, hold]));
     const describeHold = (name: string) => {

@@ -54,7 +54,7 @@ type ById = { Params: { id: string } };
 export function registerAdminRequests(admin: FastifyInstance, context: ApiContext): void {
   admin.get('/requests', async (request) => {
     const { limit, after, ...query } = checkInput(requestQuery, request.query);
-    const { requests, next } = await searchRequests(context.database, readFilter(query), limit, readPosition(after));
+    const { requests, next } = await searchRequests(context.reports, readFilter(query), limit, readPosition(after));
     return {
       object: 'list',
       data: requests.map(describeFound),

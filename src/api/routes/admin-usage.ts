@@ -66,9 +66,9 @@ const MEDIA_TYPES = {
 } as const;
 
 /** Streams the rows as they are read, with backpressure; ends if the client disconnects. */
-function exported({ database }: ApiContext, { per, format, from, to, ...filters }: z.output<typeof exportQuery>) {
+function exported({ reports }: ApiContext, { per, format, from, to, ...filters }: z.output<typeof exportQuery>) {
   checkDimensions(per, filters);
-  const pieces = encodeRows(exportRows(database, per, selectionOf({ from, to, filters })), EXPORT_COLUMNS[per], format);
+  const pieces = encodeRows(exportRows(reports, per, selectionOf({ from, to, filters })), EXPORT_COLUMNS[per], format);
   return {
     name: `sluice-${per}s.${format}`,
     type: MEDIA_TYPES[format],
@@ -84,7 +84,7 @@ function checkDimensions(per: ReportSubject, filters: object, groupBy: readonly 
   if (unknown !== undefined) throw invalidValue(unknown[0]!, `'${unknown[1]}' must be one of ${known.join(', ')}`);
 }
 
-async function usage({ database }: ApiContext, query: z.output<typeof usageQuery>) {
+async function usage({ reports }: ApiContext, query: z.output<typeof usageQuery>) {
   const { per, group_by: by, from, to, limit, after, ...filters } = query;
   const groupBy = by
     .split(',')
@@ -93,7 +93,7 @@ async function usage({ database }: ApiContext, query: z.output<typeof usageQuery
   checkDimensions(per, filters, groupBy);
   const report = { ...selectionOf({ from, to, filters }), per, groupBy: groupBy as ReportDimension[] };
   if (after !== undefined && !isCursor(after, report.groupBy)) throw invalidValue('after', 'belongs to another report');
-  const { rows, next, wholeFrom } = await reportPage(database, report, {
+  const { rows, next, wholeFrom } = await reportPage(reports, report, {
     limit,
     ...(after !== undefined && { after }),
   });

@@ -44,7 +44,7 @@ describeOnEach(ENGINES, ({ url }) => {
     const configuration = configurationSchema.parse({ alerts: more });
     const runtime = { configuration, catalogue: createCatalogue(configuration) } as never;
     const logger = pino({ level: 'silent' });
-    const options = { runtime, redis: redis.client, keyspace, database, logger };
+    const options = { runtime, redis: redis.client, keyspace, database, reports: database, logger };
     await Promise.all([createMoneyCheck(options)(), createMoneyCheck(options)()]);
     await createMoneyCheck(options)();
   }

@@ -54,6 +54,7 @@ describeOnEach(ENGINES, ({ url }) => {
       redis: redis.client,
       keyspace,
       database,
+      reports: database,
       logger: pino({ level: 'silent' }),
     };
     return createMoneyCheck(options)();
