@@ -23,10 +23,13 @@ import {
   reportColumns,
   reportRow,
 } from '../ledger/export.ts';
-import { type ReportRow, readWholeFrom, reportUsage } from '../ledger/reports.ts';
+import { type ReportPage, type ReportRow, reportPages } from '../ledger/reports.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { list } from './arguments.ts';
-import { complain, formatTable, print } from './terminal.ts';
+import { complain, printable, tableInParts } from './terminal.ts';
+
+/** Read, and printed, at once. */
+const PAGE_ROWS = 10_000;
 
 interface SelectionOptions {
   per: ReportSubject;
@@ -79,16 +82,31 @@ function selecting(command: Command): Command {
 async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
   const groupBy = readDimensions(options.by, options.per);
   const query = { per: options.per, groupBy, ...selectionOf(options) };
-  const [rows, wholeFrom] = await withDatabase(runtime, async (database) => [
-    await reportUsage(database, query),
-    await readWholeFrom(database, query),
-  ]);
-  if (wholeFrom !== null)
-    complain(`Sums by hour, batch, session and tag before ${wholeFrom} have been deleted (ledger.keep_hours_days).`);
-  if (options.format !== undefined) {
-    return writeFile(inTurn(rows.map(reportRow)), reportColumns(groupBy, options.per), options.format);
+  await withDatabase(runtime, (database) => {
+    const pages = warned(reportPages(database, query, PAGE_ROWS));
+    if (options.format !== undefined)
+      return writeFile(rowsOf(pages), reportColumns(groupBy, options.per), options.format);
+    return options.json ? printJson(pages) : printTable(pages, groupBy);
+  });
+}
+
+type Pages = AsyncIterable<ReportPage>;
+
+/** Tells of sums that are missing, before the first page. */
+async function* warned(pages: Pages): Pages {
+  let isFirst = true;
+  for await (const page of pages) {
+    if (isFirst && page.wholeFrom !== null)
+      complain(
+        `Sums by hour, batch, session and tag before ${page.wholeFrom} have been deleted (ledger.keep_hours_days).`,
+      );
+    isFirst = false;
+    yield page;
   }
-  print(options.json ? JSON.stringify(rows.map(toJson)) : toTable(rows, groupBy));
+}
+
+async function* rowsOf(pages: Pages): AsyncGenerator<ExportedRow> {
+  for await (const { rows } of pages) yield* rows.map(reportRow);
 }
 
 async function exportLedger(runtime: Runtime, options: ExportOptions): Promise<void> {
@@ -106,13 +124,24 @@ async function writeFile(
   if (format === 'parquet' && process.stdout.isTTY)
     throw new Error('Parquet is a binary format: redirect the output to a file, > FILE');
   for await (const piece of encodeRows(rows, columns, format)) {
-    // Waits for a slow reader.
-    if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+    await write(piece);
   }
 }
 
-async function* inTurn(rows: readonly ExportedRow[]): AsyncGenerator<ExportedRow> {
-  yield* rows;
+/** Waits for a slow reader. */
+async function write(piece: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+}
+
+/** One array, printed as its rows are read. */
+async function printJson(pages: Pages): Promise<void> {
+  let before = '[';
+  for await (const { rows } of pages) {
+    if (rows.length === 0) continue;
+    await write(`${before}${printable(rows.map((row) => JSON.stringify(toJson(row))).join(','))}`);
+    before = ',';
+  }
+  await write(before === '[' ? '[]\n' : ']\n');
 }
 
 function selectionOf({ per, from, to, key, where = [] }: SelectionOptions): Selection {
@@ -152,8 +181,7 @@ function toJson({ costPicoUsd, charge, ...row }: ReportRow) {
   return { ...row, costUsd: formatUsd(costPicoUsd), ...(charge === undefined ? {} : { chargeUsd: formatUsd(charge) }) };
 }
 
-function toTable(rows: ReportRow[], groupBy: ReportDimension[]): string {
-  if (rows.length === 0) return 'The ledger has no entries for this selection.';
+async function printTable(pages: Pages, groupBy: readonly ReportDimension[]): Promise<void> {
   const header = [
     ...groupBy.map((name) => name.toUpperCase()),
     'ATTEMPTS',
@@ -163,7 +191,20 @@ function toTable(rows: ReportRow[], groupBy: ReportDimension[]): string {
     'OUTPUT',
     'USD',
   ];
-  const cells = rows.map((row) => [
+  const table = tableInParts(header);
+  let total: bigint | null = null;
+  for await (const { rows } of pages) {
+    if (rows.length === 0) continue;
+    await write(`${table(rows.map((row) => cellsOf(row, groupBy)))}\n`);
+    total = rows.reduce((sum, row) => sum + row.costPicoUsd, total ?? 0n);
+  }
+  await write(
+    total === null ? 'The ledger has no entries for this selection.\n' : `\nTotal: ${formatUsd(total)} USD\n`,
+  );
+}
+
+function cellsOf(row: ReportRow, groupBy: readonly ReportDimension[]): string[] {
+  return [
     ...groupBy.map((name) => row.group[name]!),
     String(row.attempts),
     String(row.failedAttempts),
@@ -171,7 +212,5 @@ function toTable(rows: ReportRow[], groupBy: ReportDimension[]): string {
     String(row.cachedInputTokens),
     String(row.outputTokens),
     formatUsd(row.costPicoUsd),
-  ]);
-  const total = formatUsd(rows.reduce((sum, row) => sum + row.costPicoUsd, 0n));
-  return `${formatTable(header, cells)}\n\nTotal: ${total} USD`;
+  ];
 }

@@ -36,17 +36,32 @@ const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters.
   /\u001b\[(?:1|2|22)m|(?![\n\t])[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
+type Cells = readonly (readonly string[])[];
+
 /** Columns are as wide as their widest cell; cells that begin with a digit are aligned to the right. */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  // Line breaks and tabs within a cell would break the table.
-  const shown = rows.map((row) => row.map((cell) => printable(cell).replace(/[\n\t]/g, ' ')));
-  const widths = header.map((title, column) => Math.max(title.length, ...shown.map((row) => row[column]!.length)));
+export function formatTable(header: readonly string[], rows: Cells): string {
+  return tableInParts(header)(rows);
+}
+
+/** A table whose rows come in parts: the first has the header, and a column that a later part needs wider stays so. */
+export function tableInParts(header: readonly string[]): (rows: Cells) => string {
+  const widths = header.map((title) => title.length);
   const format = (cells: readonly string[]) =>
     cells
       .map((cell, column) => (/^-?\d/.test(cell) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
       .join('  ')
       .trimEnd();
-  return [bold(format(header)), ...shown.map(format)].join('\n');
+  let isFirst = true;
+  return (rows) => {
+    // Line breaks and tabs within a cell would break the table.
+    const shown = rows.map((row) => row.map((cell) => printable(cell).replace(/[\n\t]/g, ' ')));
+    for (const row of shown) {
+      for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column]!, cell.length);
+    }
+    const lines = [...(isFirst ? [bold(format(header))] : []), ...shown.map(format)];
+    isFirst = false;
+    return lines.join('\n');
+  };
 }
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];

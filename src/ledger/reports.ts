@@ -84,8 +84,18 @@ export async function reportPage(
   return { rows, next, wholeFrom: await readWholeFrom(database, query) };
 }
 
+/** The pages of a report, one after the other. Each has the sums at the time when it is read. */
+export async function* reportPages(database: Database, query: ReportQuery, limit: number): AsyncGenerator<ReportPage> {
+  let after: string | null = null;
+  do {
+    const page: ReportPage = await reportPage(database, query, { limit, ...(after === null ? {} : { after }) });
+    yield page;
+    after = page.next;
+  } while (after !== null);
+}
+
 /** `ReportPage.wholeFrom`: daily sums are kept for ever, hourly ones for `ledger.keep_hours_days`. */
-export async function readWholeFrom(database: Database, query: ReportQuery): Promise<string | null> {
+async function readWholeFrom(database: Database, query: ReportQuery): Promise<string | null> {
   if (unitOf(query) === 'days') return null;
   const hoursFrom = await readHoursFrom(database);
   const isLater = query.from !== undefined && Date.parse(query.from) >= Date.parse(hoursFrom ?? '');

@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -139,6 +140,11 @@ test('sluice start answers a request in an empty folder, and stops', async () =>
   const answer = await fetch(url!, { method: 'POST', headers, body: body! });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ object: 'chat.completion' });
+  // Reports of SQLite run in a thread, whose file must be found.
+  const admin = { authorization: `Bearer ${readFileSync(join(directory, 'data/admin-key'), 'utf8').trim()}` };
+  const port = /console +http:\/\/[^:]+:(\d+)/.exec(stripVTControlCharacters(output))![1];
+  const report = await fetch(`http://127.0.0.1:${port}/admin/usage?group_by=model`, { headers: admin });
+  expect(await report.json()).toMatchObject({ object: 'list' });
   await stop();
   expect(broker.exitCode).toBe(0);
   expect(existsSync(join(directory, 'data/key'))).toBe(true);
