@@ -67,7 +67,7 @@ export async function readAnswer(log: ReplyLog, requestId: string, maxBytes: num
       answer.isOver ||= frame.kind === 'end' || frame.kind === 'fail' || answer.head?.isWhole === true;
       pieces.push(frame.bytes);
       size += frame.bytes.length;
-      if (size > maxBytes) throw new RangeError(`the answer of ${requestId} is larger than ${maxBytes} bytes`);
+      if (size > maxBytes) throw new RangeError(`the response of ${requestId} is larger than ${maxBytes} bytes`);
     }
   }
   return isEmpty ? null : { ...answer, bytes: Buffer.concat(pieces) };

@@ -262,7 +262,7 @@ function frameAfter({ requestId, lastId }: OpenReply): Frame {
  * failover). What follows must not be taken for the rest of the answer.
  */
 function lostFrame(frame: Frame): Frame {
-  const failure = createFailure('stream_interrupted', 'A part of this answer was lost in an outage of Redis.');
+  const failure = createFailure('stream_interrupted', 'A part of this response was lost in an outage of Redis.');
   return { ...frame, kind: 'fail', meta: JSON.stringify(failure), bytes: Buffer.alloc(0) };
 }
 

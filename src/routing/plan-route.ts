@@ -184,7 +184,7 @@ function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): O
 function modelNotFound(model: string): Failure {
   return createFailure(
     'model_not_found',
-    `The model '${model}' does not exist or you do not have access to it. GET /v1/models lists what this key may use.`,
+    `The model '${model}' does not exist or you do not have access to it. GET /v1/models lists the models of this key.`,
     { param: 'model' },
   );
 }
@@ -199,13 +199,17 @@ function unknownProvider(name: string, catalogue: Catalogue): Failure {
 function nothingLeft(request: RouteRequest, chain: readonly Model[], context: RouteContext): Failure {
   const anyProtocol = { ...context, canServe: () => true };
   if (chain.some((model) => stepsOf(model, request, anyProtocol).length > 0)) {
-    const message = `No provider of '${request.model}' speaks a protocol in which this request can be answered.`;
+    const message = `No provider of '${request.model}' supports a protocol that can serve this request.`;
     return createFailure('request_invalid', message, { param: 'model' });
   }
   const pin = request.pinnedProvider === null ? 'the provider preferences' : `vendor '${request.pinnedProvider}'`;
-  return createFailure('request_invalid', `No deployment of '${request.model}' is left after ${pin}. Loosen them.`, {
-    param: request.pinnedProvider === null ? 'provider' : 'vendor',
-  });
+  return createFailure(
+    'request_invalid',
+    `No deployment of '${request.model}' matches ${pin}. Relax the restriction.`,
+    {
+      param: request.pinnedProvider === null ? 'provider' : 'vendor',
+    },
+  );
 }
 
 /** @param random orders deployments within a tier; the same numbers give the same plan while nothing else changes. */

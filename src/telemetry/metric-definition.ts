@@ -5,10 +5,10 @@ export const METRIC_PARTS = {
   api: 'API',
   worker: 'worker',
   operations: 'API and worker',
-  batches: 'worker, or batches where they run apart',
-  webhooks: 'worker, or webhooks where they run apart',
+  batches: 'worker, or batches process',
+  webhooks: 'worker, or webhooks process',
   process: 'all',
-  fleet: 'API; of the whole installation, the same from each of them',
+  fleet: 'API; state of the whole installation, the same from every process',
 } as const;
 export type MetricPart = keyof typeof METRIC_PARTS;
 

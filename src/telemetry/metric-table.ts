@@ -14,20 +14,20 @@ export const METRICS = {
   requests: {
     name: 'sluice_requests_total',
     type: 'counter',
-    help: 'Requests answered, by route, HTTP status and outcome (ok or a failure code).',
+    help: 'Completed requests by route, HTTP status and outcome (ok or a failure code).',
     labels: ['route', 'status', 'outcome'],
     unit: 'requests',
     part: 'api',
-    measured: 'when the answer has ended (src/api/relay/note-end.ts)',
+    measured: 'when the response has ended (src/api/relay/note-end.ts)',
   },
   requestDuration: {
     name: 'sluice_request_duration_seconds',
     type: 'histogram',
-    help: 'Time from acceptance to the last byte.',
+    help: 'Time from acceptance to the last byte of the response.',
     labels: ['route'],
     unit: 'seconds',
     part: 'api',
-    measured: 'when the answer has ended (src/api/relay/note-end.ts)',
+    measured: 'when the response has ended (src/api/relay/note-end.ts)',
     buckets: CALL_BUCKETS,
   },
   openReplies: {
@@ -42,7 +42,7 @@ export const METRICS = {
   repairedFrames: {
     name: 'sluice_repaired_frames_total',
     type: 'counter',
-    help: 'Frames that pub/sub lost and that were read from the log.',
+    help: 'Response frames that pub/sub lost and that were read from the log instead.',
     labels: [],
     unit: 'frames',
     part: 'api',
@@ -51,7 +51,7 @@ export const METRICS = {
   attempts: {
     name: 'sluice_attempts_total',
     type: 'counter',
-    help: 'Calls to providers, by outcome (ok or a failure code).',
+    help: 'Calls to providers by outcome (ok or a failure code).',
     labels: ['provider', 'deployment', 'outcome'],
     unit: 'attempts',
     part: 'worker',
@@ -60,7 +60,7 @@ export const METRICS = {
   attemptDuration: {
     name: 'sluice_attempt_duration_seconds',
     type: 'histogram',
-    help: 'Time from the call to its end.',
+    help: 'Duration of calls to providers.',
     labels: ['provider', 'deployment'],
     unit: 'seconds',
     part: 'worker',
@@ -70,7 +70,7 @@ export const METRICS = {
   attemptFirstByte: {
     name: 'sluice_attempt_first_byte_seconds',
     type: 'histogram',
-    help: 'Time from the call to the first byte of the answer.',
+    help: 'Time from the call to the first byte of the provider’s response.',
     labels: ['provider', 'deployment'],
     unit: 'seconds',
     part: 'worker',
@@ -80,7 +80,7 @@ export const METRICS = {
   queueTime: {
     name: 'sluice_queue_seconds',
     type: 'histogram',
-    help: 'Time from acceptance to the call.',
+    help: 'Time from acceptance to the call to the provider.',
     labels: ['provider', 'deployment'],
     unit: 'seconds',
     part: 'worker',
@@ -90,7 +90,7 @@ export const METRICS = {
   tokens: {
     name: 'sluice_tokens_total',
     type: 'counter',
-    help: 'Tokens by kind: input (cached and cache_write included), cached, cache_write, output (reasoning included), reasoning. cached / input is the hit rate of the providers’ prompt caches.',
+    help: 'Tokens by kind: input (including cached and cache_write), cached, cache_write, output (including reasoning), reasoning. cached / input is the hit rate of the providers’ prompt caches.',
     labels: ['provider', 'deployment', 'model', 'kind'],
     unit: 'tokens',
     part: 'worker',
@@ -99,7 +99,7 @@ export const METRICS = {
   cost: {
     name: 'sluice_cost_usd_total',
     type: 'counter',
-    help: 'Owed to providers. For graphs only: the ledger has the exact sum.',
+    help: 'Cost at the providers. For graphs only: the ledger has the exact amount.',
     labels: ['provider', 'deployment', 'model'],
     unit: 'US dollars',
     part: 'worker',
@@ -108,7 +108,7 @@ export const METRICS = {
   limited: {
     name: 'sluice_limited_total',
     type: 'counter',
-    help: 'Requests that left a worker slot because a limit was full, by reason.',
+    help: 'Requests that gave up their worker slot because a limit was reached, by reason.',
     labels: ['provider', 'reason'],
     unit: 'requests',
     part: 'worker',
@@ -117,7 +117,7 @@ export const METRICS = {
   permitWait: {
     name: 'sluice_permit_wait_seconds',
     type: 'histogram',
-    help: 'Waits of 5 ms and more for a place within a limit: whose limit it is (scope), and which one.',
+    help: 'Waits of at least 5 ms for a limit, by whose limit it is (scope) and which one.',
     labels: ['provider', 'scope', 'limit'],
     unit: 'seconds',
     part: 'worker',
@@ -127,7 +127,7 @@ export const METRICS = {
   fallbacks: {
     name: 'sluice_fallbacks_total',
     type: 'counter',
-    help: 'Requests that moved from one provider to the next.',
+    help: 'Fallbacks from one provider to the next.',
     labels: ['from', 'to'],
     unit: 'requests',
     part: 'worker',
@@ -136,7 +136,7 @@ export const METRICS = {
   hedges: {
     name: 'sluice_hedges_total',
     type: 'counter',
-    help: 'Second attempts beside one that was slow to begin, by what they came to: won, lost, failed, stopped (the client left).',
+    help: 'Hedged attempts (started because the first one was slow to begin) by result: won, lost, failed, stopped (the client left).',
     labels: ['model', 'result'],
     unit: 'attempts',
     part: 'worker',
@@ -145,7 +145,7 @@ export const METRICS = {
   hedgesDenied: {
     name: 'sluice_hedges_denied_total',
     type: 'counter',
-    help: 'Second attempts that were due and not made, by what was in the way: budget, hold, circuit, request, limit, share, cost, error.',
+    help: 'Hedged attempts that were due but not made, by reason: budget, hold, circuit, request, limit, share, cost, error.',
     labels: ['model', 'reason'],
     unit: 'attempts',
     part: 'worker',
@@ -154,7 +154,7 @@ export const METRICS = {
   hedgeCost: {
     name: 'sluice_hedge_extra_cost_usd_total',
     type: 'counter',
-    help: 'What attempts have cost that ran beside the one that was the answer. Part of sluice_cost_usd_total.',
+    help: 'Cost of attempts that lost a race. Included in sluice_cost_usd_total.',
     labels: ['model'],
     unit: 'US dollars',
     part: 'worker',
@@ -163,7 +163,7 @@ export const METRICS = {
   unsettledAttempts: {
     name: 'sluice_unsettled_attempts_total',
     type: 'counter',
-    help: 'Attempts whose worker died during the call; the ledger has an estimate.',
+    help: 'Attempts whose worker died during the call. The ledger has an estimate for them.',
     labels: [],
     unit: 'attempts',
     part: 'worker',
@@ -181,7 +181,7 @@ export const METRICS = {
   held: {
     name: 'sluice_held',
     type: 'gauge',
-    help: 'Providers and deployments that an operator holds: 1 each.',
+    help: 'Holds of operators: 1 for each provider or deployment on hold.',
     labels: ['name'],
     unit: '1 or absent',
     part: 'operations',
@@ -190,7 +190,7 @@ export const METRICS = {
   learnedLimits: {
     name: 'sluice_learned_limit',
     type: 'gauge',
-    help: 'Limits that a provider has announced and that are kept to, by deployment and kind.',
+    help: 'Limits learned from a provider and in force, by deployment and kind.',
     labels: ['scope', 'kind'],
     unit: 'requests or tokens per period',
     part: 'operations',
@@ -199,7 +199,7 @@ export const METRICS = {
   deadLetters: {
     name: 'sluice_dead_letters_total',
     type: 'counter',
-    help: 'Requests that failed for good and were kept, by failure code.',
+    help: 'Requests that failed permanently and were stored as dead letters, by failure code.',
     labels: ['code'],
     unit: 'requests',
     part: 'operations',
@@ -208,7 +208,7 @@ export const METRICS = {
   ledgerRejected: {
     name: 'sluice_ledger_rejected_total',
     type: 'counter',
-    help: 'Ledger messages that SQL refused, by part: ledger, dead_letter, response.',
+    help: 'Ledger messages that the database refused, by part: ledger, dead_letter, response.',
     labels: ['part'],
     unit: 'messages',
     part: 'operations',
@@ -217,7 +217,7 @@ export const METRICS = {
   ledgerWaiting: {
     name: 'sluice_ledger_waiting',
     type: 'gauge',
-    help: 'Ledger messages in Redis that are not written yet.',
+    help: 'Ledger messages in Redis that are not in the database yet.',
     labels: [],
     unit: 'messages',
     part: 'operations',
@@ -226,7 +226,7 @@ export const METRICS = {
   ledgerOldest: {
     name: 'sluice_ledger_oldest_seconds',
     type: 'gauge',
-    help: 'Age of the oldest ledger message that is not written yet.',
+    help: 'Age of the oldest ledger message that is not in the database yet.',
     labels: [],
     unit: 'seconds',
     part: 'operations',
@@ -235,7 +235,7 @@ export const METRICS = {
   ledgerRejects: {
     name: 'sluice_ledger_rejects',
     type: 'gauge',
-    help: 'Ledger messages that SQL refused and that are neither replayed nor deleted.',
+    help: 'Ledger messages that the database refused and that have been neither replayed nor deleted.',
     labels: [],
     unit: 'messages',
     part: 'operations',
@@ -244,7 +244,7 @@ export const METRICS = {
   batchLines: {
     name: 'sluice_batch_lines_total',
     type: 'counter',
-    help: 'Lines of batches that have their result, by how they ended.',
+    help: 'Finished batch lines by outcome.',
     labels: ['outcome'],
     unit: 'lines',
     part: 'batches',
@@ -253,7 +253,7 @@ export const METRICS = {
   batchLineRetries: {
     name: 'sluice_batch_line_retries_total',
     type: 'counter',
-    help: 'Lines that are retried, by the failure before.',
+    help: 'Retries of batch lines by the failure before.',
     labels: ['code'],
     unit: 'lines',
     part: 'batches',
@@ -262,7 +262,7 @@ export const METRICS = {
   batches: {
     name: 'sluice_batches_total',
     type: 'counter',
-    help: 'Batches that have ended, by their last status.',
+    help: 'Ended batches by final status.',
     labels: ['status'],
     unit: 'batches',
     part: 'batches',
@@ -271,7 +271,7 @@ export const METRICS = {
   batchOpenLines: {
     name: 'sluice_batch_open_lines',
     type: 'gauge',
-    help: 'Lines in flight in this process.',
+    help: 'Batch lines in flight in this process.',
     labels: [],
     unit: 'lines',
     part: 'batches',
@@ -280,7 +280,7 @@ export const METRICS = {
   batchesOwned: {
     name: 'sluice_batches_owned',
     type: 'gauge',
-    help: 'Batches that this process runs.',
+    help: 'Batches that this process is running.',
     labels: [],
     unit: 'batches',
     part: 'batches',
@@ -289,7 +289,7 @@ export const METRICS = {
   batchProviderChunks: {
     name: 'sluice_batch_provider_chunks_total',
     type: 'counter',
-    help: 'Chunks of lines in providers’ own batches, by the states that they reached.',
+    help: 'Batches sent to providers’ own batch APIs, by state reached.',
     labels: ['state'],
     unit: 'chunks',
     part: 'batches',
@@ -298,7 +298,7 @@ export const METRICS = {
   batchProviderLines: {
     name: 'sluice_batch_provider_lines',
     type: 'gauge',
-    help: 'Lines of this process’s batches that are in providers’ own batches.',
+    help: 'Lines of this process’s batches that are in providers’ own batch APIs.',
     labels: [],
     unit: 'lines',
     part: 'batches',
@@ -307,7 +307,7 @@ export const METRICS = {
   batchCommit: {
     name: 'sluice_batch_commit_seconds',
     type: 'histogram',
-    help: 'Time to append results and commit them.',
+    help: 'Time to append results and commit.',
     labels: [],
     unit: 'seconds',
     part: 'batches',
@@ -317,7 +317,7 @@ export const METRICS = {
   webhookAttempts: {
     name: 'sluice_webhook_attempts_total',
     type: 'counter',
-    help: 'Attempts to deliver an event, by outcome: delivered (2xx), gone (410), failed.',
+    help: 'Attempts to deliver an event by outcome: delivered (2xx), gone (410), failed.',
     labels: ['outcome'],
     unit: 'attempts',
     part: 'webhooks',
@@ -326,7 +326,7 @@ export const METRICS = {
   webhookDuration: {
     name: 'sluice_webhook_attempt_duration_seconds',
     type: 'histogram',
-    help: 'Time from the call to the answer of the receiver.',
+    help: 'Time until the receiver responds.',
     labels: [],
     unit: 'seconds',
     part: 'webhooks',
@@ -336,7 +336,7 @@ export const METRICS = {
   webhookPending: {
     name: 'sluice_webhook_pending',
     type: 'gauge',
-    help: 'Deliveries that wait for an attempt, in all processes together.',
+    help: 'Deliveries that are waiting for an attempt, in all processes together.',
     labels: [],
     unit: 'deliveries',
     part: 'webhooks',

@@ -54,7 +54,7 @@ export function openTelemetry(options: TelemetryOptions, signals: { traces: bool
   const tracers = signals.traces ? openTracers(variables, resource, ids, logger) : null;
   const protocol = variables.OTEL_EXPORTER_OTLP_PROTOCOL;
   if (protocol !== undefined && protocol !== 'http/protobuf') {
-    logger.warn({ protocol }, 'OTLP is sent as http/protobuf only: the endpoint must take that');
+    logger.warn({ protocol }, 'OTLP is sent only as http/protobuf: the endpoint must accept that');
   }
   return {
     tracing: tracers === null ? null : createTracing(tracers, ids, meters, variables),

@@ -6,7 +6,7 @@ export const STATE_METRICS = {
   buildInfo: {
     name: 'sluice_build_info',
     type: 'gauge',
-    help: 'The version that runs, and as what.',
+    help: 'Version and role of the process.',
     labels: ['version', 'role'],
     unit: '1',
     part: 'process',
@@ -15,7 +15,7 @@ export const STATE_METRICS = {
   eventLoop: {
     name: 'sluice_event_loop_utilization_ratio',
     type: 'gauge',
-    help: 'Part of the time since the last scrape in which the event loop was busy: near 1 the process itself is what is waited for.',
+    help: 'Share of time since the last scrape in which the event loop was busy. Near 1, the process itself is the bottleneck.',
     labels: [],
     unit: '0 to 1',
     part: 'process',
@@ -24,7 +24,7 @@ export const STATE_METRICS = {
   databaseConnections: {
     name: 'sluice_database_connections',
     type: 'gauge',
-    help: 'Connections to PostgreSQL, busy and idle.',
+    help: 'Connections to PostgreSQL, busy or idle.',
     labels: ['state'],
     unit: 'connections',
     part: 'process',
@@ -33,7 +33,7 @@ export const STATE_METRICS = {
   databaseConnectionsMax: {
     name: 'sluice_database_connections_max',
     type: 'gauge',
-    help: 'How many connections to PostgreSQL this process may have.',
+    help: 'Most connections to PostgreSQL that this process may have.',
     labels: [],
     unit: 'connections',
     part: 'process',
@@ -42,7 +42,7 @@ export const STATE_METRICS = {
   databaseWaiting: {
     name: 'sluice_database_waiting',
     type: 'gauge',
-    help: 'Queries that wait for a connection to PostgreSQL.',
+    help: 'Queries that are waiting for a connection to PostgreSQL.',
     labels: [],
     unit: 'queries',
     part: 'process',
@@ -51,7 +51,7 @@ export const STATE_METRICS = {
   redisProbe: {
     name: 'sluice_redis_probe_seconds',
     type: 'histogram',
-    help: 'Time of a small write to Redis, there and back.',
+    help: 'Round-trip time of a small write to Redis.',
     labels: [],
     unit: 'seconds',
     part: 'operations',
@@ -61,7 +61,7 @@ export const STATE_METRICS = {
   redisWritable: {
     name: 'sluice_redis_writable',
     type: 'gauge',
-    help: '1 while Redis takes writes, else 0.',
+    help: '1 while Redis accepts writes, else 0.',
     labels: [],
     unit: '1 or 0',
     part: 'operations',
@@ -70,7 +70,7 @@ export const STATE_METRICS = {
   redisMemory: {
     name: 'sluice_redis_memory_bytes',
     type: 'gauge',
-    help: 'Memory used by Redis; on a cluster, by its fullest server.',
+    help: 'Memory used by Redis; on a cluster, by the fullest server.',
     labels: [],
     unit: 'bytes',
     part: 'operations',
@@ -79,7 +79,7 @@ export const STATE_METRICS = {
   redisMemoryMax: {
     name: 'sluice_redis_memory_max_bytes',
     type: 'gauge',
-    help: 'The maxmemory of the same server; 0 where it has none.',
+    help: 'The maxmemory of the same server; 0 if not set.',
     labels: [],
     unit: 'bytes',
     part: 'operations',
@@ -88,7 +88,7 @@ export const STATE_METRICS = {
   fleetReadable: {
     name: 'sluice_fleet_readable',
     type: 'gauge',
-    help: '1 where the other metrics of this section could be read from Redis, else 0: then they are absent.',
+    help: '1 if the other metrics of this section could be read from Redis, else 0; then they are absent.',
     labels: [],
     unit: '1 or 0',
     part: 'fleet',
@@ -97,7 +97,7 @@ export const STATE_METRICS = {
   queueJobs: {
     name: 'sluice_queue_jobs',
     type: 'gauge',
-    help: 'Jobs in the queues of a provider: waiting for a worker, active in one, delayed until their limit lets them through.',
+    help: 'Requests in the queues of a provider: waiting for a worker, active in one, or delayed until a limit allows them.',
     labels: ['provider', 'lane', 'state'],
     unit: 'jobs',
     part: 'fleet',
@@ -106,7 +106,7 @@ export const STATE_METRICS = {
   waitingRequests: {
     name: 'sluice_waiting_requests',
     type: 'gauge',
-    help: 'Requests without a permit yet.',
+    help: 'Requests that are waiting for a permit.',
     labels: ['provider', 'deployment', 'lane'],
     unit: 'requests',
     part: 'fleet',
@@ -115,7 +115,7 @@ export const STATE_METRICS = {
   waitingKeys: {
     name: 'sluice_waiting_keys',
     type: 'gauge',
-    help: 'Keys that have requests without a permit yet: they take turns.',
+    help: 'Keys that have requests waiting for a permit; they take turns.',
     labels: ['provider', 'deployment', 'lane'],
     unit: 'keys',
     part: 'fleet',
@@ -124,7 +124,7 @@ export const STATE_METRICS = {
   waitingLargestKey: {
     name: 'sluice_waiting_largest_key_requests',
     type: 'gauge',
-    help: 'Requests without a permit of the key that has most of them: near all of the queue, it is one key’s burst.',
+    help: 'Requests waiting for a permit of the key with the most of them. If this is nearly the whole queue, one key causes the burst.',
     labels: ['provider', 'deployment', 'lane'],
     unit: 'requests',
     part: 'fleet',
@@ -133,7 +133,7 @@ export const STATE_METRICS = {
   waitingTokens: {
     name: 'sluice_waiting_tokens',
     type: 'gauge',
-    help: 'Tokens of the requests without a permit yet, as reserved: input, and output at most.',
+    help: 'Reserved tokens of the requests waiting for a permit: input, and output at most.',
     labels: ['provider', 'deployment', 'lane'],
     unit: 'tokens',
     part: 'fleet',
@@ -142,7 +142,7 @@ export const STATE_METRICS = {
   waitingOldest: {
     name: 'sluice_waiting_oldest_seconds',
     type: 'gauge',
-    help: 'Since the oldest request without a permit was accepted.',
+    help: 'Time since the oldest request waiting for a permit was accepted.',
     labels: ['provider', 'deployment', 'lane'],
     unit: 'seconds',
     part: 'fleet',
@@ -151,7 +151,7 @@ export const STATE_METRICS = {
   limit: {
     name: 'sluice_limit',
     type: 'gauge',
-    help: 'Limits in force of providers, their credentials, deployments, and models by credential (model:…@…), configured or learned.',
+    help: 'Limits in force, configured or learned: of providers, credentials, deployments, and models by credential (model:…@…).',
     labels: ['scope', 'kind', 'source'],
     unit: 'requests or tokens per period',
     part: 'fleet',
@@ -160,7 +160,7 @@ export const STATE_METRICS = {
   limitUsed: {
     name: 'sluice_limit_used',
     type: 'gauge',
-    help: 'What is taken of each limit in force.',
+    help: 'Current use of each limit in force.',
     labels: ['scope', 'kind'],
     unit: 'requests or tokens per period',
     part: 'fleet',
@@ -169,7 +169,7 @@ export const STATE_METRICS = {
   limitBlocked: {
     name: 'sluice_limit_blocked_seconds',
     type: 'gauge',
-    help: 'For how long a provider or deployment is not called because the provider said so (retry-after).',
+    help: 'How long a provider or deployment will not be called because of its retry-after.',
     labels: ['scope'],
     unit: 'seconds',
     part: 'fleet',
@@ -178,7 +178,7 @@ export const STATE_METRICS = {
   circuits: {
     name: 'sluice_circuits',
     type: 'gauge',
-    help: 'Circuits that are not closed: open, or half_open while a probe is waited for. Each model of a wildcard has one.',
+    help: 'Circuits that are not closed: open, or half_open during a probe. Each model of a wildcard has its own.',
     labels: ['provider', 'deployment', 'state'],
     unit: 'circuits',
     part: 'fleet',
@@ -187,7 +187,7 @@ export const STATE_METRICS = {
   credentialCircuits: {
     name: 'sluice_credential_circuits',
     type: 'gauge',
-    help: 'The same of the credentials of providers that have several: refused, exhausted, or not allowed to use a model.',
+    help: 'The same for credentials of providers with several of them: refused, exhausted, or not allowed to use a model.',
     labels: ['provider', 'credential', 'state'],
     unit: 'circuits',
     part: 'fleet',
@@ -196,7 +196,7 @@ export const STATE_METRICS = {
   budget: {
     name: 'sluice_budget_usd',
     type: 'gauge',
-    help: 'Budgets of accounts in the running period: the 100 of which the smallest part is left.',
+    help: 'Budgets of accounts in the current period: the 100 with the smallest remaining share.',
     labels: ['account', 'period'],
     unit: 'US dollars',
     part: 'fleet',
@@ -205,7 +205,7 @@ export const STATE_METRICS = {
   budgetLeft: {
     name: 'sluice_budget_left_usd',
     type: 'gauge',
-    help: 'What is left of the same budgets, with reservations of requests in flight taken off.',
+    help: 'Remaining amount of the same budgets, minus the reservations of requests in flight.',
     labels: ['account', 'period'],
     unit: 'US dollars',
     part: 'fleet',

@@ -88,11 +88,13 @@ export function createAddressGuard({ networks = [], isPlainAllowed = false, port
       if (isException(host)) return;
       if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host);
       if (protocol !== 'https:' && !isPlainAllowed) {
-        throw new AddressRefused('receivers must have an https address; webhooks.allow_http allows plain ones');
+        throw new AddressRefused('receivers must have an https URL; webhooks.allow_http allows http');
       }
       const number = port === '' ? (protocol === 'https:' ? HTTPS_PORT : HTTP_PORT) : Number(port);
       if (!allowedPorts.has(number)) {
-        throw new AddressRefused(`port ${number} is not allowed; webhooks.allowed_ports names more than ${HTTPS_PORT}`);
+        throw new AddressRefused(
+          `port ${number} is not allowed; webhooks.allowed_ports can allow ports other than ${HTTPS_PORT}`,
+        );
       }
     },
     lookup(hostname, options, callback) {

@@ -81,7 +81,9 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
   function begin(delivery: WebhookDelivery): void {
     const attempt = attemptDelivery(options, delivery)
       // Without a record the lease expires, and the delivery is attempted again.
-      .catch((error: Error) => logger.warn({ err: error, delivery: delivery.id }, 'webhook attempt not recorded'))
+      .catch((error: Error) =>
+        logger.warn({ err: error, delivery: delivery.id }, 'a webhook attempt could not be recorded'),
+      )
       .finally(() => {
         running.delete(attempt);
         // The free slot may be used at once.
@@ -151,7 +153,7 @@ async function attemptDelivery(options: DispatcherOptions, delivery: WebhookDeli
   const { id, eventId, eventType, endpointId } = delivery;
   const facts = { delivery: id, event: eventId, type: eventType, endpoint: endpointId, status: outcome.status, error };
   options.logger.info({ ...facts, state, retry_in_ms: waitMs }, 'webhook');
-  if (outcome.kind === 'gone') await options.endpoints.disable(endpointId, 'it answered 410 Gone');
+  if (outcome.kind === 'gone') await options.endpoints.disable(endpointId, 'it responded with 410 Gone');
   await options.deliveries.record(id, options.owner, {
     state,
     nextAttemptAtMs: Date.now() + (waitMs ?? 0),

@@ -4,7 +4,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 
 /** Warning wherever a receiver is registered without a key. */
 export const PLAIN_SECRETS =
-  'webhook secrets are stored in plain text: every reader of the database can sign events; set SLUICE_SECRETS_KEY';
+  'webhook secrets are stored unencrypted: everyone who can read the database can sign events; set SLUICE_SECRETS_KEY';
 
 export interface SecretBox {
   /** False without a key: secrets are stored in plain text. */
@@ -49,7 +49,7 @@ export function createSecretBox(keys: string | undefined): SecretBox {
         const secret = tryOpen(key, bytes, context);
         if (secret !== null) return secret;
       }
-      throw new Error('its secret cannot be opened: SLUICE_SECRETS_KEY is not the one that sealed it');
+      throw new Error('its secret cannot be decrypted: it was encrypted with another SLUICE_SECRETS_KEY');
     },
   };
 }

@@ -75,7 +75,7 @@ function readAnswer(status: number, retryAfter: string | string[] | undefined): 
 }
 
 function describe(error: Error & { code?: string }, timeoutMs: number): string {
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  if (error.name === 'TimeoutError') return `no response within ${timeoutMs} ms`;
   // The name or code of a network error is enough; its message may contain the URL.
   return error.name === 'AddressRefused' ? error.message : (error.code ?? error.name);
 }

@@ -177,7 +177,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await emit('evt_1');
     await startProcess();
     expect(await finished()).toMatchObject({ state: 'failed', attempts: 1, lastStatus: 410 });
-    expect(await endpoints().find(endpoint.id)).toMatchObject({ disabledReason: 'it answered 410 Gone' });
+    expect(await endpoints().find(endpoint.id)).toMatchObject({ disabledReason: 'it responded with 410 Gone' });
     await emit('evt_2');
     await waitFor('the event to be taken', async () => {
       const query = database.selectFrom('events_outbox').select('id').where('fanned_out_at_ms', 'is', null);
@@ -245,7 +245,7 @@ describeOnEach(ENGINES, ({ url }) => {
     const configured = { url: receiver.url, events: ['batch.*'], secret };
     await startProcess('worker_1', { endpoints: [configured, { ...configured, url: `${receiver.url}/2` }] });
     const [first] = await endpoints().list();
-    await endpoints().disable(first!.id, 'it answered 410 Gone');
+    await endpoints().disable(first!.id, 'it responded with 410 Gone');
     const registered = await register();
     await startProcess('worker_2', { endpoints: [{ ...configured, url: first!.url, events: ['*'] }] });
     const known = await endpoints().list();
@@ -253,7 +253,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(known.find(({ id }) => id === first!.id)).toMatchObject({
       origin: 'config',
       events: ['*'],
-      disabledReason: 'it answered 410 Gone',
+      disabledReason: 'it responded with 410 Gone',
     });
     expect(await endpoints().readSecret(first!.id)).toBe(secret);
   });

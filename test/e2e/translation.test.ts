@@ -65,7 +65,7 @@ describe.each([false, true])('streamed: %s', (stream) => {
     const { error } = JSON.parse(text);
     expect(error).toMatchObject({ type: 'invalid_request_error', param: 'n' });
     expect(error.message).toBe(
-      "'n' cannot be sent to provider 'claude' (anthropic-messages): it gives one answer to a request.",
+      "'n' cannot be sent to provider 'claude' (anthropic-messages): it returns one choice per request.",
     );
     expect(vendor.requests()).toHaveLength(calls);
   });

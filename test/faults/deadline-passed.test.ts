@@ -46,7 +46,7 @@ test.each([true, false])('in line for a place at the provider (streamed: %s): 40
   await place.release();
   expect(answer.status).toBe(408);
   expect(errorOf(answer)).toMatchObject({ code: 'deadline_exceeded', type: 'timeout_error' });
-  expect(errorOf(answer).message).toContain('waited');
+  expect(errorOf(answer).message).toContain('was waiting');
   expect(await requestRow(broker, idOf(answer))).toMatchObject({ outcome: 'deadline_passed_waiting', attempts: 0n });
   expect(vendors.primary.stats().calls).toBe(before);
 });

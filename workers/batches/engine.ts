@@ -155,7 +155,7 @@ class BatchEngine {
       const claimed = await this.#context.runs.claim(batch, this.#context.instanceId, LEASE_MS);
       if (claimed === null) continue;
       const { epoch } = claimed.lease;
-      this.#context.logger.info({ batch: batch.id, epoch }, epoch === 1 ? 'batch taken' : 'batch taken over');
+      this.#context.logger.info({ batch: batch.id, epoch }, epoch === 1 ? 'batch claimed' : 'batch taken over');
       await this.#own(claimed, batch);
     }
   }
@@ -213,7 +213,7 @@ class BatchEngine {
   #warn({ id }: Batch, error: Error): void {
     if (this.#warned.get(id) === error.message) return;
     this.#warned.set(id, error.message);
-    this.#context.logger.error({ err: error, batch: id }, 'a batch cannot run; it is retried until it can');
+    this.#context.logger.error({ err: error, batch: id }, 'a batch cannot run; it will be retried');
   }
 
   async #shareOut(active: readonly ActiveBatch[]): Promise<void> {

@@ -109,7 +109,7 @@ function hasPast({ isBackground, previousResponseId, conversationId }: MemoryFac
 
 function selfContainedOnly(): Failure {
   const message =
-    'A request in a batch cannot refer to others: leave "background", "previous_response_id" and "conversation" out, and ' +
+    'A request in a batch cannot refer to other requests: leave out "background", "previous_response_id" and "conversation", and ' +
     'send earlier items in "input".';
   return createFailure('parameter_unsupported', message, { param: 'previous_response_id' });
 }

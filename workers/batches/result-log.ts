@@ -97,7 +97,7 @@ export class ResultLog {
     for (let tries = 1; ; tries++) {
       try {
         const done = await step();
-        if (tries > 1) this.#context.logger.info({ batch: this.#run.lease.batchId }, 'results are stored again');
+        if (tries > 1) this.#context.logger.info({ batch: this.#run.lease.batchId }, 'results can be stored again');
         return done;
       } catch (error) {
         if (error instanceof LeaseLost) throw error;

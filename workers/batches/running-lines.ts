@@ -158,7 +158,7 @@ async function stopOne(context: BatchContext, line: RunningLine, hooks: StopHook
   line.subscription?.resume();
 }
 
-const CANCELLED = createFailure('request_cancelled', 'The batch was cancelled, or its time was over.');
+const CANCELLED = createFailure('request_cancelled', 'The batch was cancelled or has expired.');
 
 /**
  * `removed`: no worker will run it, and its books are closed. `over`: its last frame is in the log. `running`: its worker

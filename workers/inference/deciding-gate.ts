@@ -84,7 +84,7 @@ export class GatedWriter implements ReplyWriter {
   // The rest is used by the delivery only, on the request's own writer.
 
   fail(): void {
-    throw new TypeError('an attempt beside another one does not fail the request');
+    throw new TypeError('a hedged attempt does not fail the request');
   }
 
   takeWhole(): null {
@@ -92,7 +92,7 @@ export class GatedWriter implements ReplyWriter {
   }
 
   beginAttempt(): void {
-    throw new TypeError('an attempt beside another one begins no other');
+    throw new TypeError('a hedged attempt starts no other attempt');
   }
 
   abandon(): void {}

@@ -39,7 +39,7 @@ const NEWER_RECHECK_MS = 2_000;
 export function leaveToNewer(context: InferenceContext, { requestId }: RequestJob, version: number): Disposition {
   context.logger.error(
     { request_id: requestId, version, reads: CONTRACT_VERSION },
-    'a newer Sluice wrote this request: left for a newer worker',
+    'this request was written by a newer version: leaving it for a newer worker',
   );
   return { kind: 'delay', delayMs: NEWER_RECHECK_MS };
 }

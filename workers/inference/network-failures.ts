@@ -20,26 +20,29 @@ const UNREACHABLE = new Set([
 /** @param hasStatus the answer had begun. @param isStreaming its events were being relayed. */
 export function describeNetworkError(error: Error, hasStatus: boolean, isStreaming: boolean): Failure {
   if (error instanceof ContentUnreadable)
-    return failure('upstream_malformed', `The provider’s answer cannot be read: ${error.message}.`);
+    return failure('upstream_malformed', `The provider’s response cannot be read: ${error.message}.`);
   const code = networkCode(error);
   if (isStreaming)
-    return failure('upstream_stream_cut', `The provider cut the stream before the answer was finished (${code}).`);
+    return failure(
+      'upstream_stream_cut',
+      `The connection to the provider was lost before the stream was finished (${code}).`,
+    );
   if (hasStatus)
-    return failure('upstream_reset', `The provider broke the connection in the middle of its answer (${code}).`);
+    return failure('upstream_reset', `The connection to the provider was lost during its response (${code}).`);
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
-    return failure('upstream_connect_timeout', 'No connection to the provider within its connect timeout.');
+    return failure('upstream_connect_timeout', 'The connection to the provider timed out.');
   }
   if (UNREACHABLE.has(code) || /^(CERT_|ERR_TLS|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
     return failure('upstream_unreachable', `The provider cannot be reached (${code}).`);
   }
-  return failure('upstream_reset', `The provider broke the connection before it answered (${code}).`);
+  return failure('upstream_reset', `The connection to the provider was lost before its response (${code}).`);
 }
 
 const WHAT_EXPIRED: Partial<Record<FailureCode, string>> = {
   upstream_first_byte_timeout: 'The provider sent no first byte',
-  upstream_first_token_timeout: 'The provider showed nothing of its answer',
-  upstream_idle_timeout: 'The provider fell silent in the middle of its answer',
-  upstream_total_timeout: 'The provider did not finish its answer',
+  upstream_first_token_timeout: 'The provider sent no content',
+  upstream_idle_timeout: 'The provider sent nothing more of its response',
+  upstream_total_timeout: 'The provider did not finish its response',
   deadline_passed: 'The request did not finish',
 };
 
@@ -61,7 +64,7 @@ function networkCode(error: Error): string {
 
 export const NOT_UTF8: Failure = createFailure(
   'upstream_malformed',
-  'The provider sent bytes that are not UTF-8; the answer cannot be trusted to be whole.',
+  'The provider sent bytes that are not UTF-8; the response may be incomplete.',
 );
 
 export const EVENT_TOO_LARGE: Failure = createFailure(
@@ -70,11 +73,11 @@ export const EVENT_TOO_LARGE: Failure = createFailure(
 );
 
 export function tooLarge(maxBytes: number): Failure {
-  return createFailure('upstream_answer_too_large', `The provider's answer is larger than ${maxBytes} bytes.`);
+  return createFailure('upstream_answer_too_large', `The provider's response is larger than ${maxBytes} bytes.`);
 }
 
 export function notAStream(status: number): Failure {
-  return createFailure('upstream_malformed', 'The provider answered a streaming request without a stream.', {
+  return createFailure('upstream_malformed', 'The provider did not respond to a streaming request with a stream.', {
     upstreamStatus: status,
   });
 }

@@ -66,5 +66,5 @@ export function mayBeRescued({ spec, client }: Pick<Delivery, 'spec' | 'client'>
 /** Why a started stream cannot be finished: what broke it, as far as is known. */
 export function brokenOff({ progress }: Delivery): Failure {
   if (progress.failures.length > 0) return mostUseful(progress.failures);
-  return createFailure('stream_interrupted', 'The worker that streamed this answer died in the middle of it.');
+  return createFailure('stream_interrupted', 'The worker that streamed this response died.');
 }

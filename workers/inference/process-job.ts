@@ -143,7 +143,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
       return delivery.isLost ? LOST : await giveBack(context, delivery);
     }
     const { requestId } = delivery.spec;
-    context.logger.error({ err: error, request_id: requestId }, 'request ended by a bug');
+    context.logger.error({ err: error, request_id: requestId }, 'request ended because of a bug');
     const message = 'Internal error in Sluice. The log has details under this request id.';
     return await endRequest(context, delivery, createFailure('internal', message));
   } finally {
@@ -249,7 +249,7 @@ async function failureOf(context: InferenceContext, { spec, outcome }: Done): Pr
   const said = await readAnswer(context.replyLog, spec.requestId, MAX_READ_BYTES).catch(() => null);
   if (said?.failure) return said.failure;
   const code = outcome === 'failed' ? 'internal' : (outcome as FailureCode);
-  return createFailure(code, 'The request ended with this failure; its worker died before it had written more of it.');
+  return createFailure(code, 'The request failed with this code; its worker died before it could write the details.');
 }
 
 // A job that BullMQ gives up: the workers that had it died one after the other, or a bug made its processing fail. The client
@@ -263,7 +263,7 @@ export function createAbandonedHandler(context: InferenceContext) {
     const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
     switch (claimed.kind) {
       case 'claimed':
-        context.logger.error({ err: error, request_id: job.requestId }, 'job given up');
+        context.logger.error({ err: error, request_id: job.requestId }, 'job abandoned');
         await sayLost(context, job, claimed.claim);
         return COMPLETE;
       case 'owned':
@@ -293,7 +293,7 @@ async function sayLost(context: InferenceContext, job: RequestJob, claim: Claim)
     keepsBody,
     onRefused: () => undefined,
   });
-  const failure = createFailure('worker_lost', 'The request was given up after its workers failed repeatedly.');
+  const failure = createFailure('worker_lost', 'The request was abandoned after its workers had failed repeatedly.');
   if (hasAnswered) {
     writer.event(clientProtocol(spec.protocol).encodeFailureEvent(failure, spec.requestId));
     writer.end(failure.code);

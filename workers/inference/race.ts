@@ -33,7 +33,7 @@ import { estimatedInputTokens, pricingOf } from './permit-request.ts';
 import type { AttemptSignal } from './run-attempt.ts';
 import type { UpstreamCall } from './upstream.ts';
 
-const LOST = createFailure('hedge_lost', 'Another provider, asked beside this one, began to answer first.');
+const LOST = createFailure('hedge_lost', 'Another provider began to respond first (hedging).');
 
 /**
  * Whether the provider calls tools on third-party servers (OpenAI's `type: "mcp"`, Anthropic's `mcp_servers`): their effects must

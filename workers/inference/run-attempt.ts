@@ -142,9 +142,7 @@ class AttemptRun {
     } catch (error) {
       if (error instanceof EventTooLarge) return this.#giveUp(EVENT_TOO_LARGE);
       this.#input.onBug(error as Error);
-      this.#finish(
-        createFailure('internal', 'The broker could not read the provider’s answer. This is a bug in Sluice.'),
-      );
+      this.#finish(createFailure('internal', 'Sluice could not read the provider’s response because of a bug.'));
     }
   }
 

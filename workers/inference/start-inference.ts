@@ -178,7 +178,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     keyspace,
     workerId,
     receive: (handed) => receive(context, interactive, handed),
-    onLost: (provider, requests) => logger.warn({ provider, requests }, 'requests of lost workers are queued again'),
+    onLost: (provider, requests) => logger.warn({ provider, requests }, 'requests of lost workers were queued again'),
     onError,
   });
   if (neighbours !== null) neighbours.receive = (handed) => receive(context, interactive, handed);

@@ -185,7 +185,7 @@ function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 't
 function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState, { kind: 'open' }>): StepResult {
   const { provider } = delivery.step;
   if (ruleOf(code).cooldown === 'open') {
-    const message = `Provider '${provider}' refused its credential or has no quota left (${code}); it is asked again in a while.`;
+    const message = `Provider '${provider}' refused its credential or has no quota left (${code}); it will be tried again later.`;
     return failOrFallBack(delivery, createFailure(code, message, { retryAfterMs: waitMs, provider }), 'circuit');
   }
   const message = `Provider '${provider}' is out of rotation after repeated failures (${code}).`;
@@ -213,7 +213,7 @@ function leaveIncapable(delivery: Delivery, dropped: readonly string[]): StepRes
   }
   const failed = progress.failures.at(-1);
   if (failed !== undefined) return { kind: 'failed', failure: failed };
-  const message = `Provider '${step.provider}' would not get ${listDropped(dropped)}, and provider.require_parameters wants all fields sent.`;
+  const message = `Provider '${step.provider}' does not support ${listDropped(dropped)}, and provider.require_parameters is set.`;
   return { kind: 'failed', failure: createFailure('parameter_unsupported', message, { param: dropped[0]! }) };
 }
 
@@ -258,13 +258,13 @@ function noteSkip(delivery: Delivery, reason: string): void {
 
 function deadlinePassed(calls: number): Failure {
   return calls === 0
-    ? createFailure('deadline_passed_waiting', 'The deadline passed while the request waited for its turn.')
+    ? createFailure('deadline_passed_waiting', 'The deadline passed while the request was waiting.')
     : createFailure('deadline_passed', 'The deadline passed between two attempts.');
 }
 
 function fullFailure({ scope, reason, waitMs }: Extract<PermitOutcome, { kind: 'too-long' }>): Failure {
   const isKey = /^(key|project|organisation):/.test(scope.name);
   const whose = isKey ? accountInWords(scope.name) : `The ${scope.name.replace(':', ' ')}`;
-  const message = `${whose} is at its limit (${reason}); a place is expected in ${Math.ceil(waitMs / 1000)} s.`;
+  const message = `${whose} is at its limit (${reason}); the next free slot is expected in ${Math.ceil(waitMs / 1000)} s.`;
   return createFailure(isKey ? 'key_rate_limited' : 'capacity_exhausted', message, { retryAfterMs: waitMs });
 }

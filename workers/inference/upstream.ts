@@ -213,4 +213,4 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
 
 /** After its answer is complete, a connection is read for this much longer, so that it can be reused. */
 const LET_GO_MS = 1_000;
-const LEFT_OPEN = new Error('the provider left its answer open');
+const LEFT_OPEN = new Error('the provider did not close its response');

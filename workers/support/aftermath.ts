@@ -56,7 +56,7 @@ export function createAftermath(options: AftermathOptions): Aftermath {
       tries.set(requestId, count);
       const isGivenUp = count >= MAX_TRIES || error instanceof RangeError || isRowRefused(error);
       const level = isGivenUp ? 'error' : 'warn';
-      const text = isGivenUp ? 'a response could not be kept' : 'a response is kept later';
+      const text = isGivenUp ? 'a response could not be stored' : 'a response will be stored later';
       options.logger[level]({ err: error, request_id: requestId, tries: count }, text);
       if (!isGivenUp || !(await giveUp(options, message, error as Error, setAside))) return false;
     }
@@ -142,7 +142,7 @@ async function whenOver(store: RequestStore, requestId: string): Promise<Request
   for (;;) {
     const view = await store.read(requestId);
     if (view === null || view.state === 'done') return view;
-    if (Date.now() > untilMs) throw new Error(`${requestId} has an outcome and has not ended`);
+    if (Date.now() > untilMs) throw new Error(`${requestId} has an outcome but has not ended`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -39,7 +39,7 @@ export async function serveModelLists({ redis, subscription, keyspace, findProvi
     const provider = channel === keyspace.modelsChannel ? findProvider(name) : undefined;
     if (provider === undefined) return;
     serve(provider).catch((error: Error) => {
-      logger.warn({ provider: name, reason: error.message }, 'the provider’s list of models was not read');
+      logger.warn({ provider: name, reason: error.message }, 'the provider’s list of models could not be read');
     });
   });
   await subscription.ssubscribe(keyspace.modelsChannel);
@@ -52,7 +52,7 @@ export async function fetchModelList(provider: Provider, isOut: ModelListServer[
     const answer = await ask(provider, secret);
     if (answer.status === 200) return readModelList(JSON.parse(answer.text));
     const isLast = index === secrets.length - 1;
-    if (isLast || !OF_CREDENTIAL.has(answer.status)) throw new Error(`it answered ${answer.status}`);
+    if (isLast || !OF_CREDENTIAL.has(answer.status)) throw new Error(`it responded with ${answer.status}`);
   }
   throw new Error('none of its credentials can be read');
 }
@@ -81,7 +81,7 @@ async function ask(provider: Provider, secret: string | null): Promise<{ status:
   let bytes = 0;
   for await (const piece of body as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > MAX_BYTES) throw new Error(`its list has more than ${MAX_BYTES} bytes`);
+    if (bytes > MAX_BYTES) throw new Error(`its list is larger than ${MAX_BYTES} bytes`);
     pieces.push(piece);
   }
   return { status: statusCode, text: Buffer.concat(pieces).toString() };

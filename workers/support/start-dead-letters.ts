@@ -50,7 +50,8 @@ export function startDeadLetters({
     seal: createBodySeal(settings),
     bodies: createLeftBodies(redis, keyspace),
     onKept: metrics.deadLetter,
-    onError: (error: Error) => logger.warn({ err: error }, 'the body of a dead letter stays until it expires'),
+    onError: (error: Error) =>
+      logger.warn({ err: error }, 'the body of a dead letter could not be deleted; it stays until it expires'),
   };
   return {
     keep: (messages, setAside) => keepDeadLetters(keeper, messages, setAside),

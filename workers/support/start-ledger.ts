@@ -111,12 +111,15 @@ function keepRejects(rejects: RejectStore, metrics: OperationsMetrics, logger: L
       if (!(await rejects.insert({ ...reject, message: raw }))) return;
     } catch (trouble) {
       if (!isRowRefused(trouble)) throw trouble;
-      logger.error({ err: trouble, raw }, 'a ledger message that the database refused could not be stored; it follows');
+      logger.error(
+        { err: trouble, raw },
+        'a ledger message that the database refused could not be set aside; it is logged here',
+      );
     }
     metrics.rejected(part);
     logger.error(
       { id, part, request_id: reject.requestId, reason: reject.reason },
-      'a ledger message was refused and is set aside',
+      'the database refused a ledger message; it was set aside',
     );
   };
 }

@@ -50,7 +50,7 @@ export function readWorkerOptions(runtime: Runtime): WorkerOptions {
     const message =
       unknown.length > 0
         ? `no such provider: ${unknown.join(', ')}; configured: ${known.map(({ name }) => name).join(', ') || 'none'}`
-        : 'no provider is configured: there is nothing to work on';
+        : 'no provider is configured: the worker has nothing to do';
     throw new ConfigurationError([{ file: 'sluice worker', line: null, path: '--provider', message }]);
   }
   return {
@@ -130,7 +130,7 @@ function startJanitor({ limiter, waitQueues, store, metrics, logger, onTrouble }
     const reaped = await limiter.reap();
     if (reaped === 0) return;
     metrics.reaped(reaped);
-    logger.warn({ attempts: reaped }, 'attempts of dead workers written as unsettled');
+    logger.warn({ attempts: reaped }, 'attempts of dead workers were recorded as unsettled');
   };
   const tidyQueues = async () => {
     const left = await waitQueues.forgetGone((requestIds) => store.areOver(requestIds));

@@ -41,7 +41,7 @@ export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<v
     if (isBusy) return;
     isBusy = true;
     running = inTurn(options, alerts, check)
-      .catch((error: unknown) => options.logger.warn({ err: error }, 'budgets and spending could not be looked at'))
+      .catch((error: unknown) => options.logger.warn({ err: error }, 'budgets and spending could not be checked'))
       .finally(() => {
         isBusy = false;
       });

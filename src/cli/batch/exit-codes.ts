@@ -3,10 +3,10 @@
 import { complain } from '../terminal.ts';
 
 /**
- * - `done` 0: the command succeeded; if a batch was watched, every line succeeded.
- * - `refused` 1: the server refused, or could not be reached.
- * - `input` 2: the input or an argument is wrong; nothing was uploaded.
- * - `incomplete` 3: the batch has ended, but lines failed, or it failed, expired or was cancelled.
+ * - `done` 0: success; if a batch was watched or downloaded, every line succeeded.
+ * - `refused` 1: the server refused the request or could not be reached.
+ * - `input` 2: the input or an argument is invalid; nothing was uploaded.
+ * - `incomplete` 3: the batch ended with failed lines, or it failed, expired or was cancelled.
  * - `interrupted` 130: Ctrl-C; the batch keeps running.
  */
 export const EXIT_CODES = { done: 0, refused: 1, input: 2, incomplete: 3, interrupted: 130 } as const;

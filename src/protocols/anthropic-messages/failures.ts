@@ -149,7 +149,7 @@ export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowM
   const error = readProviderError(parsed);
   const code = classify(head.status, error);
   const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
-  const shown = said === '' ? `The provider answered with status ${head.status} and no message.` : said;
+  const shown = said === '' ? `The provider responded with status ${head.status} and no message.` : said;
   const retryAfterMs = readWait(head, parsed, error, code, nowMs);
   return createFailure(code, tellClient(code, shown), {
     upstreamStatus: head.status,

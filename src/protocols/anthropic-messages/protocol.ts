@@ -146,14 +146,14 @@ export const anthropicMessagesEndpoints: ClientEndpoint[] = [
   {
     method: 'POST',
     paths: ['/v1/messages'],
-    summary: 'Anthropic Messages, streamed or not, by any configured model',
+    summary: 'Anthropic Messages, streamed or not, with any configured model',
     errors: anthropicMessagesClient,
     select: () => anthropicMessagesClient,
   },
   {
     method: 'POST',
     paths: ['/v1/messages/count_tokens'],
-    summary: 'Tokens of an Anthropic Messages request, counted by the provider or estimated',
+    summary: 'Input tokens of an Anthropic Messages request, counted by the provider or estimated',
     errors: anthropicCountTokensClient,
     select: () => anthropicCountTokensClient,
   },

@@ -100,7 +100,7 @@ export class JsonScan {
 const SAID: Readonly<Record<keyof JsonBounds, (limit: number) => string>> = {
   depth: (limit) => `is nested more than ${limit} levels deep`,
   containers: (limit) => `has more than ${limit} objects and arrays`,
-  strings: (limit) => `has more than ${limit} keys and texts`,
+  strings: (limit) => `has more than ${limit} keys and strings`,
   items: (limit) => `has more than ${limit} members and items`,
   keyBytes: (limit) => `has a key of more than ${limit} bytes`,
   numberBytes: (limit) => `has a number of more than ${limit} characters`,

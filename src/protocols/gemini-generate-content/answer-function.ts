@@ -21,7 +21,7 @@ export function withAnswerFunction(request: InferenceRequest, model: GeminiModel
   const { output, tools, toolChoice, webSearch } = request;
   if (output === undefined || output.kind === 'text' || model.isGemini3) return request;
   if (webSearch !== undefined) {
-    throw new RefusalError('output', 'has no JSON output beside a web search with this model');
+    throw new RefusalError('output', 'does not support JSON output together with a web search with this model');
   }
   if (tools.length === 0) return request;
   if (isWithoutTools(toolChoice)) return withoutTools(request);

@@ -209,7 +209,7 @@ export function readGeminiFailure(head: UpstreamAnswerHead, body: Buffer, nowMs:
   const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
   return createFailure(
     code,
-    tellClient(code, said || `The provider answered with status ${head.status} and no message.`),
+    tellClient(code, said || `The provider responded with status ${head.status} and no message.`),
     {
       upstreamStatus: head.status,
       ...(retryAfterMs === null ? {} : { retryAfterMs }),

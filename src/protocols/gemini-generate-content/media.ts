@@ -118,7 +118,10 @@ export function encodeDocument({ source, filename }: DocumentPart, model: Gemini
   if (source.kind === 'text') return { text: source.text };
   const mediaType = mediaTypeOf(source) ?? mediaTypeOfName(filename ?? '') ?? undefined;
   if (mediaType === undefined && source.kind === 'url') {
-    throw new RefusalError('messages', 'needs the media type of a linked document, which its address does not tell');
+    throw new RefusalError(
+      'messages',
+      'requires the media type of a linked document, which cannot be derived from its URL',
+    );
   }
   return encodeSource(source, model, mediaType);
 }
@@ -143,7 +146,7 @@ const GOOGLE_STORE = /^gs:\/\/|^https:\/\/generativelanguage\.googleapis\.com\//
 
 function uriOf(source: Exclude<MediaSource, { kind: 'base64' }>, model: GeminiModel): string {
   const uri = source.kind === 'url' ? source.url : fileUriOf(source.id);
-  if (uri === null) throw new RefusalError('messages', 'takes files of Google’s Files API (files/…) only');
+  if (uri === null) throw new RefusalError('messages', 'accepts only files of Google’s Files API (files/…)');
   if (!model.takesLinks && !GOOGLE_STORE.test(uri)) {
     throw new RefusalError('messages', 'does not fetch linked files for this model; send the file itself, in base64');
   }

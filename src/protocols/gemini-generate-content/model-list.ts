@@ -29,10 +29,10 @@ function describe({ name, providers, pricing, facts }: ListedModel) {
 
 function list(models: readonly ListedModel[], query: RequestTarget['query']): object | Failure {
   const size = readSize(query.pageSize ?? query.page_size);
-  if (size === null) return invalid('pageSize', 'must be a whole number, not negative');
+  if (size === null) return invalid('pageSize', 'must be a whole number of at least 0');
   const token = query.pageToken ?? query.page_token;
   const start = token === undefined || token === '' ? 0 : models.findIndex(({ name }) => name === token);
-  if (start < 0) return invalid('pageToken', 'is not one of this list');
+  if (start < 0) return invalid('pageToken', 'is not a page token of this list');
   const next = models[start + size]?.name;
   return {
     models: models.slice(start, start + size).map(describe),

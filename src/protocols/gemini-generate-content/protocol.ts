@@ -125,7 +125,7 @@ export const geminiEndpoints: ClientEndpoint[] = [
   {
     method: 'POST',
     paths: ['/v1beta/models/*', '/v1/models/*', '/v1alpha/models/*', '/v1beta/:owner/*'],
-    summary: 'Gemini generateContent, streamGenerateContent and countTokens, by any configured model',
+    summary: 'Gemini generateContent, streamGenerateContent and countTokens with any configured model',
     errors: geminiClient,
     select(target) {
       const path = readMethodPath(target);

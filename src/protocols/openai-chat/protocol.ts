@@ -101,7 +101,7 @@ export const openaiChatClient: ClientProtocol = {
 export const openaiChatEndpoint: ClientEndpoint = {
   method: 'POST',
   paths: ['/v1/chat/completions', '/v1/openai/chat/completions'],
-  summary: 'OpenAI Chat Completions, streamed or not, by any configured model',
+  summary: 'OpenAI Chat Completions, streamed or not, with any configured model',
   errors: openaiChatClient,
   select: () => openaiChatClient,
 };

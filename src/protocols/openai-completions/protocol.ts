@@ -22,7 +22,7 @@ export const openaiCompletionsClient: ClientProtocol = {
 export const openaiCompletionsEndpoint: ClientEndpoint = {
   method: 'POST',
   paths: ['/v1/completions', '/v1/openai/completions'],
-  summary: 'OpenAI’s older completions, streamed or not, by any configured model',
+  summary: 'OpenAI’s legacy completions, streamed or not, with any configured model',
   errors: openaiCompletionsClient,
   select: () => openaiCompletionsClient,
 };

@@ -32,7 +32,7 @@ export const completionsRequest = z.looseObject({
   ...streamMembers,
   prompt: z.union([z.string(), z.array(z.union([z.string(), z.number().int(), tokens])).min(1)], {
     error: (issue) =>
-      issue.input === undefined ? undefined : 'expected a text, a list of texts, or texts as lists of token numbers',
+      issue.input === undefined ? undefined : 'expected a string, a list of strings, or lists of token numbers',
   }),
   max_tokens: z.number().int().min(0).nullish(),
   n: count,
@@ -103,10 +103,10 @@ function promptOf(prompt: unknown): string {
   if (typeof prompt === 'string') return prompt;
   const list = Array.isArray(prompt) ? prompt : [];
   if (list.some((entry) => typeof entry !== 'string')) {
-    throw unsupported('prompt', 'This model takes the prompt as text only, not as token numbers.');
+    throw unsupported('prompt', 'This model accepts the prompt only as text, not as token numbers.');
   }
   if (list.length !== 1) {
-    throw unsupported('prompt', 'This model takes one prompt per request; send the others in requests of their own.');
+    throw unsupported('prompt', 'This model accepts one prompt per request; send the others in separate requests.');
   }
   return list[0] as string;
 }

@@ -43,7 +43,7 @@ export const openaiEmbeddingsClient: ClientProtocol = {
 export const openaiEmbeddingsEndpoint: ClientEndpoint = {
   method: 'POST',
   paths: ['/v1/embeddings', '/v1/openai/embeddings'],
-  summary: 'OpenAI Embeddings, by any configured model that makes them',
+  summary: 'OpenAI Embeddings with any configured embedding model',
   errors: openaiEmbeddingsClient,
   select: () => openaiEmbeddingsClient,
 };
@@ -62,7 +62,7 @@ export const embeddingsRequest = z.looseObject({
   ...routingMembers,
   input: z.union([z.string().min(1), z.array(z.union([z.string(), z.number().int(), tokens])).min(1)], {
     error: (issue) =>
-      issue.input === undefined ? undefined : 'expected a text, a list of texts, or texts as lists of token numbers',
+      issue.input === undefined ? undefined : 'expected a string, a list of strings, or lists of token numbers',
   }),
 });
 
@@ -118,5 +118,5 @@ function writeUsage({ inputTokens }: Usage): string {
 
 const NOT_EMBEDDINGS = createFailure(
   'upstream_malformed',
-  'The provider answered 200 with something that is not a list of embeddings.',
+  'The provider responded with 200, but the body is not a list of embeddings.',
 );

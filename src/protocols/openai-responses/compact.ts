@@ -48,7 +48,7 @@ export const openaiCompactClient: ClientProtocol = {
 export const openaiCompactEndpoint: ClientEndpoint = {
   method: 'POST',
   paths: ['/v1/responses/compact', '/v1/openai/responses/compact'],
-  summary: 'A conversation made short, by any configured model',
+  summary: 'Compacts a conversation with any configured model',
   errors: openaiCompactClient,
   select: () => openaiCompactClient,
 };

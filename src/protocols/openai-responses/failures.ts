@@ -50,12 +50,12 @@ export function readResponsesEventFailure(event: unknown): Failure {
 
 export const MALFORMED_EVENT: Failure = createFailure(
   'upstream_malformed',
-  'The provider sent an event that is not valid JSON; the answer cannot be trusted to be whole.',
+  'The provider sent an event that is not valid JSON; the response may be incomplete.',
 );
 
 export const MALFORMED_ANSWER: Failure = createFailure(
   'upstream_malformed',
-  'The provider answered 200 with something that is not a finished response.',
+  'The provider responded with 200, but the body is not a finished response.',
 );
 
 /** Why a body with status 200 is not an answer, or null. Unknown statuses are left to the client. */
@@ -67,5 +67,5 @@ export function failureOfAnswer(answer: JsonObject | null): Failure | null {
 
 export const CUT: Failure = createFailure(
   'upstream_stream_cut',
-  'The provider closed the stream before the answer was finished.',
+  'The provider closed the stream before the response was finished.',
 );

@@ -48,7 +48,7 @@ export const openaiResponsesClient: ClientProtocol = {
 export const openaiResponsesEndpoint: ClientEndpoint = {
   method: 'POST',
   paths: ['/v1/responses', '/v1/openai/responses'],
-  summary: 'OpenAI Responses, streamed or not, by any configured model, with memory',
+  summary: 'OpenAI Responses, streamed or not, with any configured model; responses can be stored',
   errors: openaiResponsesClient,
   select: () => openaiResponsesClient,
 };

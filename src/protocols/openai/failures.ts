@@ -145,7 +145,7 @@ function cureOf(code: FailureCode, error: ProviderError): Pick<Failure, 'cure'> 
 
 function describe(status: number, error: ProviderError, body: Buffer): string {
   const said = error.message !== '' ? error.message : body.toString('utf8', 0, 300).trim();
-  return said === '' ? `The provider answered with status ${status} and no message.` : said;
+  return said === '' ? `The provider responded with status ${status} and no message.` : said;
 }
 
 export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {

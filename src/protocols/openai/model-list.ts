@@ -39,9 +39,9 @@ const CODEX_MODALITIES = ['text', 'image'];
 
 /** Efforts that every provider protocol has a counterpart for. */
 const EFFORTS = [
-  ['low', 'Answers soon'],
-  ['medium', 'Thinks where it helps'],
-  ['high', 'Thinks long'],
+  ['low', 'Fast answers'],
+  ['medium', 'Balanced reasoning'],
+  ['high', 'Long reasoning'],
 ] as const;
 
 /** Codex requires instructions for every model in a list, and has no defaults. */

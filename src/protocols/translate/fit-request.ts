@@ -143,11 +143,11 @@ function whyNoSearch(
   { tools }: InferenceRequest,
   search: SearchAbilities | null,
 ): string | null {
-  if (search === null) return 'runs a model without web search';
-  if (allowedDomains !== undefined && !search.hasAllowedDomains) return 'cannot keep a web search to some sites';
-  if (blockedDomains !== undefined && !search.hasBlockedDomains) return 'cannot keep a web search off some sites';
-  if (isCachedOnly === true && !search.hasCachedOnly) return 'searches the live web only';
-  if (hasOtherLimits === true) return 'cannot keep a web search within these limits';
+  if (search === null) return 'runs a model that does not support web search';
+  if (allowedDomains !== undefined && !search.hasAllowedDomains) return 'cannot restrict a web search to allowed sites';
+  if (blockedDomains !== undefined && !search.hasBlockedDomains) return 'cannot exclude sites from a web search';
+  if (isCachedOnly === true && !search.hasCachedOnly) return 'supports only searches of the live web';
+  if (hasOtherLimits === true) return 'cannot apply these limits to a web search';
   if (tools.length > 0 && !search.standsBesideFunctions) {
     return 'cannot search the web and call functions in one request with this model';
   }

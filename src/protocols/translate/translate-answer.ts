@@ -216,7 +216,7 @@ const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
 
 const CUT: Failure = createFailure(
   'upstream_stream_cut',
-  'The provider closed the stream before the answer was finished.',
+  'The provider closed the stream before the response was finished.',
 );
 
 function parseJson(body: Buffer): unknown {

@@ -168,7 +168,7 @@ describe.each(engines)('on %s', (engine, url) => {
     const [report] = await reportUsage(database, { groupBy: [] });
     expect(report).toMatchObject({ attempts: POISON.length + 1, costPicoUsd: 18_000_000n * BigInt(POISON.length + 1) });
     expect(await registry.metrics()).toContain('sluice_ledger_rejected_total{part="ledger"}');
-    expect(log.filter((line) => line.includes('is set aside'))).toHaveLength(POISON.length);
+    expect(log.filter((line) => line.includes('was set aside'))).toHaveLength(POISON.length);
   });
 
   test('what a trigger of the database refuses is set aside as well', async () => {

@@ -150,7 +150,7 @@ describe('the response of a request that has ended', () => {
     let tries = 1;
     while ((await follow([messageOf(spec)])).size > 0) tries += 1;
     expect(tries).toBe(20);
-    expect(log.join()).toContain('a response could not be kept');
+    expect(log.join()).toContain('a response could not be stored');
     expect(setAside).toEqual([[spec.requestId, 'response', 'never']]);
   });
 

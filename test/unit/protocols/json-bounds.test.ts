@@ -15,8 +15,8 @@ describe('what exceeds a bound', () => {
     ['nesting that never ends', '['.repeat(1_000_000), /levels deep/],
     ['containers', `[${'{},'.repeat(containers)}1]`, /objects and arrays/],
     ['items', `[${'1,'.repeat(items + 1)}1]`, /members and items/],
-    ['keys', `{${'"a":1,'.repeat(strings)}"a":1}`, /keys and texts/],
-    ['texts', `[${'"a",'.repeat(strings)}"a"]`, /keys and texts/],
+    ['keys', `{${'"a":1,'.repeat(strings)}"a":1}`, /keys and strings/],
+    ['texts', `[${'"a",'.repeat(strings)}"a"]`, /keys and strings/],
     ['a key', `{"${'k'.repeat(keyBytes)}" \n:1}`, /key/],
     ['a number', `[1${'0'.repeat(numberBytes)}]`, /number/],
   ])('%s', (_name, text, said) => {

@@ -125,7 +125,8 @@ export function holdersOf({ credentials }: Provider, name: string | null) {
 }
 
 function nobody({ name }: Provider): ProviderAnswer {
-  const message = 'The credential that made this batch is not configured any more, and no other one has it.';
+  const message =
+    'The credential that created this batch is no longer configured, and no other credential can access it.';
   const failure = createFailure('upstream_credential_refused', message, { provider: name, upstreamStatus: NOT_FOUND });
   return { kind: 'failed', failure };
 }

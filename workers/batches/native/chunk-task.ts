@@ -90,7 +90,7 @@ export async function retrieveBatch(task: ChunkTask, target: NativeTarget): Prom
   const call = target.protocol.retrieve(task.chunk.providerBatchId!);
   const { answer, credential, isGone } = await askHolder(context.native.providers, accessOf(task, target), call);
   if (answer.kind === 'answered') await bind(task, credential);
-  else if (isGone) context.logger.warn({ chunk: task.chunk.id, failure: answer.failure }, 'a provider batch is lost');
+  else if (isGone) context.logger.warn({ chunk: task.chunk.id, failure: answer.failure }, 'a provider batch was lost');
   return answer;
 }
 

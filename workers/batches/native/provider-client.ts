@@ -142,7 +142,7 @@ async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
   let bytes = 0;
   for await (const piece of stream as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > maxBytes) throw new RangeError(`the provider's answer is larger than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new RangeError(`the provider's response is larger than ${maxBytes} bytes`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);

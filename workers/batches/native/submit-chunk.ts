@@ -110,7 +110,7 @@ function isFinal(answer: ProviderAnswer): boolean {
 
 function failureOf(answer: ProviderAnswer): Failure {
   if (answer.kind === 'failed') return answer.failure;
-  return createFailure('upstream_malformed', 'The provider’s answer to a batch could not be read.');
+  return createFailure('upstream_malformed', 'The provider’s response to a batch could not be read.');
 }
 
 async function follow(task: ChunkTask, target: NativeTarget, submission: Submission): Promise<Wait> {

@@ -95,7 +95,7 @@ function decodeCall({ id, name, input }: JsonObject): Part {
 
 const NOT_A_MESSAGE = createFailure(
   'upstream_malformed',
-  'The provider answered 200 with something that is not a message.',
+  'The provider responded with 200, but the body is not a message.',
 );
 
 export function relayMessagesBody(body: Buffer, context: RelayContext): RelayedBody {

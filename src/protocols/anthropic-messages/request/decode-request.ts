@@ -46,7 +46,7 @@ export function refuseMessagesElsewhere(sent: JsonObject): Failure | null {
     return createFailure('parameter_unsupported', `thread: ${message}`, { param: 'thread', details });
   }
   if (region === undefined || region === null || region === 'global') return null;
-  const message = 'inference_geo: The provider of this model cannot be kept to a region by the request.';
+  const message = 'inference_geo: A request cannot choose the region at the provider of this model.';
   return createFailure('parameter_unsupported', message, { param: 'inference_geo' });
 }
 

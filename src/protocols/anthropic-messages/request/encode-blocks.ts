@@ -43,7 +43,7 @@ function encodeText(part: TextPart): JsonObject[] {
 }
 
 function encodeMedia(part: Extract<Part, { kind: 'image' | 'document' }>, role: Role, encoding: Encoding) {
-  if (role !== 'user') encoding.refuse('messages', `takes ${part.kind}s from the user only`);
+  if (role !== 'user') encoding.refuse('messages', `accepts ${part.kind}s only in messages of the user`);
   const blocks = part.kind === 'image' ? encodeImage(part, encoding) : encodeDocument(part, encoding);
   return blocks.map((block) => ({ ...block, ...cacheControl(part) }));
 }
@@ -87,7 +87,7 @@ function encodeImage({ source }: ImagePart, encoding: Encoding): JsonObject[] {
   if (source.kind !== 'base64') return block('image', encodeReference(source, encoding));
   const mediaType = source.mediaType === 'image/jpg' ? 'image/jpeg' : source.mediaType;
   if (!IMAGE_TYPES.has(mediaType)) {
-    encoding.refuse('messages', `takes images as JPEG, PNG, GIF or WebP, not '${mediaType}'`);
+    encoding.refuse('messages', `accepts images as JPEG, PNG, GIF or WebP, not '${mediaType}'`);
     return [];
   }
   return block('image', { type: 'base64', media_type: mediaType, data: source.data });
@@ -103,7 +103,7 @@ function encodeDocumentSource(source: DocumentPart['source'], encoding: Encoding
   const { mediaType, data } = source;
   if (mediaType === PDF) return { type: 'base64', media_type: PDF, data };
   if (TEXT_TYPE.test(mediaType)) return textSource(Buffer.from(data, 'base64').toString());
-  encoding.refuse('messages', `takes documents as PDF or text, not '${mediaType}'`);
+  encoding.refuse('messages', `accepts documents as PDF or text, not '${mediaType}'`);
   return null;
 }
 

@@ -27,7 +27,7 @@ function encodeTurn({ role, parts }: Turn, encoding: Encoding): Message {
   const isSystem = role === 'system' || role === 'developer';
   const content = parts.flatMap((part) => encodePart(part, role, encoding));
   if (isSystem && content.some(({ type }) => type !== 'text')) {
-    encoding.refuse('messages', 'takes nothing but text from the system');
+    encoding.refuse('messages', 'accepts only text in the system prompt');
   }
   return { role: isSystem ? 'system' : role, content };
 }
@@ -50,7 +50,7 @@ function hoistSystem(messages: readonly Message[], { takesSystemTurns }: ModelTr
 
 /** OpenAI's models answer a lone system message; Anthropic needs a user message. */
 function askSystem({ system }: Conversation, encoding: Encoding): Conversation {
-  if (system.length === 0) encoding.refuse('messages', 'needs a message that is not empty');
+  if (system.length === 0) encoding.refuse('messages', 'requires a message that is not empty');
   return { system: [], messages: [{ role: 'user', content: system }] };
 }
 
@@ -61,7 +61,7 @@ function checkLast(messages: readonly Message[], { takesPrefill }: ModelTraits, 
   if (!takesPrefill) {
     encoding.refuse(
       'messages',
-      'has a model that cannot continue an assistant message: the last one must be the user’s',
+      'has a model that cannot continue an assistant message: the last message must have the role user',
     );
   }
   const block = last.content.at(-1);
@@ -137,7 +137,7 @@ function answer(result: JsonObject, open: OpenCalls, encoding: Encoding): JsonOb
   if (wireId === undefined) {
     encoding.refuse(
       'messages',
-      `needs the call of every tool result in the turn before it; '${callId}' has none there`,
+      `requires the call of every tool result in the turn before it; '${callId}' has none there`,
     );
   }
   return { ...result, tool_use_id: wireId ?? callId };
@@ -146,7 +146,10 @@ function answer(result: JsonObject, open: OpenCalls, encoding: Encoding): JsonOb
 function expectAnswered(open: OpenCalls, encoding: Encoding): void {
   for (const [callId, waiting] of open) {
     if (waiting.length === 0) continue;
-    encoding.refuse('messages', `needs the result of every tool call in the turn after it; '${callId}' has none there`);
+    encoding.refuse(
+      'messages',
+      `requires the result of every tool call in the turn after it; '${callId}' has none there`,
+    );
   }
 }
 

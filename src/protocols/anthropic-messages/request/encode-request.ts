@@ -102,7 +102,7 @@ function encodeServiceTier({ serviceTier }: InferenceRequest, encoding: Encoding
 
 /** Fields that Anthropic does not have are reported as dropped, or refused if the answer would be a different one. */
 function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
-  if ((request.choices ?? 1) > 1) encoding.refuse('choices', 'gives one answer to a request');
+  if ((request.choices ?? 1) > 1) encoding.refuse('choices', 'returns one choice per request');
   const media = request.modalities?.find((modality) => modality !== 'text');
   if (media !== undefined) encoding.refuse('modalities', `has no ${media} output`);
   const { seed, presencePenalty, frequencyPenalty } = request.sampling;

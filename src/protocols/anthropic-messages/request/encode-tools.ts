@@ -29,7 +29,7 @@ export function encodeTools(request: InferenceRequest, traits: ModelTraits, enco
   const tools = offered.map((tool) => encodeTool(tool, areStrict, encoding));
   if (request.webSearch !== undefined) tools.push(encodeSearch(request.webSearch));
   if (tools.length === 0) {
-    if (isForced(request)) encoding.refuse('toolChoice', 'needs tools to choose from');
+    if (isForced(request)) encoding.refuse('toolChoice', 'requires tools with a tool choice');
     return {};
   }
   const choice = encodeChoice(request, traits, encoding);
@@ -86,7 +86,7 @@ function encodeSearch({ allowedDomains, blockedDomains, userLocation, maxUses }:
 function encodeChoice(request: InferenceRequest, traits: ModelTraits, encoding: Encoding): JsonObject | null {
   const { toolChoice, allowsParallelToolCalls } = request;
   if (isForced(request) && !traits.takesForcedTools) {
-    encoding.refuse('toolChoice', 'has a model that cannot be made to call a tool');
+    encoding.refuse('toolChoice', 'has a model that cannot be forced to call a tool');
   }
   if (toolChoice?.kind === 'none') return { type: 'none' };
   const isSerial = allowsParallelToolCalls === false;
@@ -151,8 +151,10 @@ function encodeSchema(
   if (schema !== null && canAnswerByTool(request, traits)) return { tool: answerTool(output) };
   if (output.isStrict) {
     const what =
-      schema === null ? 'this JSON schema (maps, recursion and references outside are not)' : 'a JSON schema';
-    encoding.refuse('output', `has a model that cannot be held to ${what}`);
+      schema === null
+        ? 'this JSON schema (maps, recursion and external references are not supported)'
+        : 'a JSON schema';
+    encoding.refuse('output', `has a model that cannot guarantee output that matches ${what}`);
   }
   // A schema that is not strict is only a best effort with OpenAI's models too.
   encoding.drop('output');

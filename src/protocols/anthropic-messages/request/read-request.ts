@@ -173,7 +173,7 @@ function withoutForeignThoughts({ body, upstreamModel }: PassThroughInput): Buff
 // POST /v1/messages/count_tokens: sent to an Anthropic provider if the model has one, else answered with the broker's
 // estimate. Counting is free: no usage, no cost.
 
-const NOT_A_COUNT = createFailure('upstream_malformed', 'The provider answered 200 without a token count.');
+const NOT_A_COUNT = createFailure('upstream_malformed', 'The provider responded with 200, but without a token count.');
 
 export function relayTokenCount(body: Buffer): RelayedBody {
   const answer = asObject(parseJson(body.toString()));

@@ -133,10 +133,10 @@ const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
 
 export const MALFORMED: Failure = createFailure(
   'upstream_malformed',
-  'The provider sent an event that is not valid JSON; the answer cannot be trusted to be whole.',
+  'The provider sent an event that is not valid JSON; the response may be incomplete.',
 );
 
 const CUT: Failure = createFailure(
   'upstream_stream_cut',
-  'The provider closed the stream before the answer was finished.',
+  'The provider closed the stream before the response was finished.',
 );

@@ -71,12 +71,12 @@ export class GeminiAnswerDecoder implements AnswerDecoder {
 
 const NO_ANSWER: Failure = createFailure(
   'upstream_malformed',
-  'The provider answered 200 without a candidate and without a reason.',
+  'The provider responded with 200, but without a candidate and without a reason.',
 );
 
 const MALFORMED: Failure = createFailure(
   'upstream_malformed',
-  'The provider sent an event that is not an answer in JSON; the answer cannot be trusted to be whole.',
+  'The provider sent an event that is not a response in JSON; the response may be incomplete.',
 );
 
 // Builds a whole answer from the events of a stream, so that both are read by the same code.
@@ -144,7 +144,10 @@ export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBod
   const error = answer === null ? null : errorOf([answer]);
   if (error !== null) return { body, usage: NO_USAGE, failure: readGeminiEventFailure(error) };
   if (answer === null || !isAnswer(answer)) {
-    const failure = createFailure('upstream_malformed', 'The provider answered 200 with something that is no answer.');
+    const failure = createFailure(
+      'upstream_malformed',
+      'The provider responded with 200, but the body is not a valid response.',
+    );
     return { body, usage: NO_USAGE, failure };
   }
   const usage = countedOr(readGeminiUsage(answer.usageMetadata, searchesIn(answer)), estimateUsage(answer, context));

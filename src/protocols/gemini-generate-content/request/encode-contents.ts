@@ -119,7 +119,7 @@ function answerCalls(contents: readonly Content[], turns: readonly Turn[], model
   });
   const [orphan] = [...results.values()].flat();
   if (orphan !== undefined)
-    throw new RefusalError('messages', `needs the call of every tool result; none has the id '${orphan.callId}'`);
+    throw new RefusalError('messages', `requires the call of every tool result; none has the id '${orphan.callId}'`);
   return answered;
 }
 
@@ -146,7 +146,8 @@ function resultsByCall(turns: readonly Turn[]): Map<string, ToolResultPart[]> {
 
 function takeResult(results: Map<string, ToolResultPart[]>, { id }: Call): ToolResultPart {
   const result = results.get(id)?.shift();
-  if (result === undefined) throw new RefusalError('messages', `needs a result for every tool call; '${id}' has none`);
+  if (result === undefined)
+    throw new RefusalError('messages', `requires a result for every tool call; '${id}' has none`);
   return result;
 }
 

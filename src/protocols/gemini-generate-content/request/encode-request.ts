@@ -77,7 +77,7 @@ interface EncodedConfig {
 function encodeGenerationConfig(request: InferenceRequest, model: GeminiModel): EncodedConfig {
   const { maxOutputTokens, choices, stop, logProbabilities } = request;
   if (stop !== undefined && stop.length > MAX_STOP_SEQUENCES) {
-    throw new RefusalError('stop', `takes at most ${MAX_STOP_SEQUENCES} stop sequences`);
+    throw new RefusalError('stop', `accepts at most ${MAX_STOP_SEQUENCES} stop sequences`);
   }
   const parts = [encodeSampling(request, model), encodeReasoning(request, model), encodeModalities(request)];
   const config = Object.assign(

@@ -15,7 +15,7 @@ export function encodeTools(request: InferenceRequest, model: GeminiModel): Json
   if (webSearch !== undefined) encoded.push({ googleSearch: {} });
   if (tools.length > 0) encoded.push({ functionDeclarations: tools.map(encodeFunction) });
   if (encoded.length === 0) {
-    if (mustCall(toolChoice)) throw new RefusalError('toolChoice', 'needs tools to choose from');
+    if (mustCall(toolChoice)) throw new RefusalError('toolChoice', 'requires tools with a tool choice');
     return {};
   }
   const isMixed = encoded.length > 1;

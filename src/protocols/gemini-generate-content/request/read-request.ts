@@ -178,7 +178,7 @@ export function buildGeminiBody(input: PassThroughInput): Buffer {
 export function relayTokenCount(body: Buffer, _context: RelayContext): RelayedBody {
   const answer = asObject(parseJson(body.toString()));
   if (asNumber(answer?.totalTokens) !== undefined) return { body, usage: NO_USAGE };
-  const failure = createFailure('upstream_malformed', 'The provider answered 200 without a token count.');
+  const failure = createFailure('upstream_malformed', 'The provider responded with 200, but without a token count.');
   return { body, usage: NO_USAGE, failure };
 }
 

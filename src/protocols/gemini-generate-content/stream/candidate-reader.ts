@@ -71,7 +71,7 @@ export class CandidateReader {
     this.#isFinished = true;
     const { reason, message } = this.#pending;
     if (!this.#isUsable && isFault(reason)) {
-      const said = message || 'The model broke off without an answer.';
+      const said = message || 'The model stopped without an answer.';
       const failure = createFailure('upstream_malformed', `${said} (${reason})`, { upstreamCode: reason });
       return [{ kind: 'error', failure }];
     }

@@ -152,10 +152,10 @@ const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
 
 const MALFORMED: Failure = createFailure(
   'upstream_malformed',
-  'The provider sent an event that is not an answer in JSON; the answer cannot be trusted to be whole.',
+  'The provider sent an event that is not a response in JSON; the response may be incomplete.',
 );
 
 const CUT: Failure = createFailure(
   'upstream_stream_cut',
-  'The provider closed the stream before the answer was finished.',
+  'The provider closed the stream before the response was finished.',
 );

@@ -103,5 +103,5 @@ function sign(parts: readonly Part[], extraContent: unknown): void {
 
 const NOT_AN_ANSWER = createFailure(
   'upstream_malformed',
-  'The provider answered 200 with something that is not a chat completion.',
+  'The provider responded with 200, but the body is not a chat completion.',
 );

@@ -29,7 +29,7 @@ export function relayChatBody(body: Buffer, context: RelayContext): RelayedBody 
   if (answer === null || (!answer.error && !Array.isArray(answer.choices))) {
     const failure = createFailure(
       'upstream_malformed',
-      'The provider answered 200 with something that is not a chat completion.',
+      'The provider responded with 200, but the body is not a chat completion.',
     );
     return { body, usage: NO_USAGE, failure };
   }

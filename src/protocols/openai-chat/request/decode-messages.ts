@@ -114,7 +114,7 @@ class MessageReader {
     const name = this.#names.get(callId) ?? optionalText(message.name, `${at}.name`);
     const parts = decodeContent(message.content, `${at}.content`) as ToolResultPart['parts'];
     const wrong = parts.findIndex(({ kind }) => kind !== 'text' && kind !== 'image' && kind !== 'document');
-    if (wrong >= 0) throw invalid(`${at}.content[${wrong}].type`, 'a tool result holds text, images and files only');
+    if (wrong >= 0) throw invalid(`${at}.content[${wrong}].type`, 'a tool result can only have text, images and files');
     const result: ToolResultPart = {
       ...defined({ kind: 'tool-result', callId, name, parts }),
       ...decodeBreakpoint(message, at),

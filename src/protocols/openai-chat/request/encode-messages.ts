@@ -60,7 +60,7 @@ class MessageWriter {
   /** Both roles become `system`: OpenAI accepts it for either, and few other providers know `developer`. */
   #writeSystem(parts: readonly Part[], name: string | undefined): void {
     if (parts.some((part) => part.kind !== 'text')) {
-      throw new RefusalError('messages', 'takes nothing but text in a system message');
+      throw new RefusalError('messages', 'accepts only text in a system message');
     }
     const text = textsOf(parts).join('\n\n');
     if (text !== '') this.#messages.push({ role: 'system', content: text, ...named(name) });
@@ -162,7 +162,7 @@ export function encodeUserPart(part: Part): JsonObject | null {
 }
 
 function encodeImagePart({ source, detail }: ImagePart): JsonObject {
-  if (source.kind === 'file-id') throw new RefusalError('messages', 'has no images by file id');
+  if (source.kind === 'file-id') throw new RefusalError('messages', 'does not support images by file id');
   const url = source.kind === 'url' ? source.url : writeDataUrl(source);
   return { type: 'image_url', image_url: { url, ...(detail === undefined ? {} : { detail }) } };
 }
@@ -173,7 +173,7 @@ function encodeDocument({ source, filename }: DocumentPart): JsonObject {
     case 'text':
       return { type: 'text', text: source.text };
     case 'url':
-      throw new RefusalError('messages', 'has no documents by URL');
+      throw new RefusalError('messages', 'does not support documents by URL');
     case 'file-id':
       return { type: 'file', file: { file_id: source.id } };
     case 'base64':

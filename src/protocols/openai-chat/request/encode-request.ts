@@ -51,12 +51,13 @@ function sourceOf({ provider, upstreamModel, isStrict }: EncodeRequestInput): An
 /** Fields that cannot be left out without changing the answer. */
 function refuseWhatIsMissing({ stop, modalities, webSearch }: InferenceRequest, traits: ModelTraits): void {
   if (stop !== undefined && stop.length > 0 && !traits.takesStop) {
-    throw new RefusalError('stop', 'runs a model without stop sequences');
+    throw new RefusalError('stop', 'runs a model that does not support stop sequences');
   }
   // The audio format is only in the request, which is not known when the answer is translated.
-  if (modalities?.includes('audio')) throw new RefusalError('modalities', 'speaks to clients of Chat Completions only');
+  if (modalities?.includes('audio'))
+    throw new RefusalError('modalities', 'is only available to clients of Chat Completions');
   if (webSearch !== undefined && !traits.searches)
-    throw new RefusalError('webSearch', 'runs a model without web search');
+    throw new RefusalError('webSearch', 'runs a model that does not support web search');
 }
 
 /** Collects the members to send and the names of the dropped fields. */
@@ -165,7 +166,7 @@ export function encodeTools(request: InferenceRequest, traits: ModelTraits): Jso
   const { tools, toolChoice, allowsParallelToolCalls } = request;
   const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => includesTool(toolChoice.tools, tool)) : tools;
   if (offered.length === 0) {
-    if (mustCall(toolChoice)) throw new RefusalError('toolChoice', 'needs tools to choose from');
+    if (mustCall(toolChoice)) throw new RefusalError('toolChoice', 'requires tools with a tool choice');
     return {};
   }
   return {

@@ -92,6 +92,6 @@ export class ChatAnswerDecoder implements AnswerDecoder {
 
 const MALFORMED = createFailure(
   'upstream_malformed',
-  'The provider sent an event that is not valid JSON; the answer cannot be trusted to be whole.',
+  'The provider sent an event that is not valid JSON; the response may be incomplete.',
 );
 const EMPTY = createFailure('upstream_malformed', 'The provider ended its stream without an answer.');

@@ -30,7 +30,7 @@ export function decodeOutput(output: unknown, path: Path): OutputPart[] {
   if (!Array.isArray(output)) return [{ kind: 'text', text: parseMember(z.string(), output, path) }];
   return decodeContent(output.map(objectOf), path).map((part, index) => {
     if (part.kind === 'text' || part.kind === 'image' || part.kind === 'document') return part;
-    throw unsupported([...path, index], 'a tool’s output is text, images and files');
+    throw unsupported([...path, index], 'a tool’s output can only have text, images and files');
   });
 }
 
@@ -49,7 +49,7 @@ function decodePart(part: JsonObject, path: Path): Part {
     case 'input_audio':
       return { kind: 'audio', ...parseMember(audio, part.input_audio, [...path, 'input_audio']) };
     default:
-      throw unsupported(path, `there is no content of type '${String(part.type)}'`);
+      throw unsupported(path, `content of type '${String(part.type)}' is not supported`);
   }
 }
 

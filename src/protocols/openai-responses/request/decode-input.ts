@@ -145,8 +145,8 @@ function addOther(conversation: Conversation, item: JsonObject, path: Path): voi
   const param = paramOf(path);
   const cure =
     type === 'item_reference'
-      ? 'nothing is stored here, send the item itself'
-      : 'it means something to OpenAI only, choose a model of OpenAI’s or leave it out';
+      ? 'the item is not stored here, send the item itself'
+      : 'only OpenAI supports it, use an OpenAI model or leave it out';
   throw new FailureError(
     createFailure('parameter_unsupported', `'${param}' is of type '${type}': ${cure}.`, { param }),
   );

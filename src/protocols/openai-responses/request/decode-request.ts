@@ -52,7 +52,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
 function refuseStoredParts(body: JsonObject): void {
   for (const param of ['conversation', 'prompt']) {
     if (!body[param]) continue;
-    const message = `'${param}' is stored at OpenAI and this model is served elsewhere: send its items in 'input'.`;
+    const message = `'${param}' is stored at OpenAI, but this model is served by another provider: send its items in 'input'.`;
     throw new FailureError(createFailure('parameter_unsupported', message, { param }));
   }
 }

@@ -94,7 +94,7 @@ export function decodeToolChoice(choice: WireToolChoice | null, declared: readon
   }
   const own = declared.find(({ builtIn }) => builtIn?.type === type);
   if (own !== undefined) return { kind: 'tool', name: own.definition.name };
-  throw unsupported(['tool_choice'], `The choice '${type}' has no counterpart at other providers`);
+  throw unsupported(['tool_choice'], `Other providers do not support the tool choice '${type}'`);
 }
 
 function nameOf(choice: WireTool): ToolName {
@@ -123,7 +123,7 @@ function namesIn(group: string, declared: readonly DeclaredTool[]): ToolName[] {
 
 function unsupported(path: PropertyKey[], what: string): FailureError {
   const param = paramOf(path);
-  const message = `${what}, and this model is served elsewhere: leave out '${param}' or choose a model of OpenAI's.`;
+  const message = `${what}, and this model is served by another provider: leave out '${param}' or use an OpenAI model.`;
   return new FailureError(createFailure('parameter_unsupported', message, { param }));
 }
 

@@ -53,9 +53,9 @@ export function encodeResponsesRequest(
 /** Fields that cannot be left out without changing the answer. */
 function findRefusal(request: InferenceRequest): Refusal | null {
   const refuse = (field: RequestField, reason: string): Refusal => ({ kind: 'refusal', field, reason });
-  if (request.stop !== undefined && request.stop.length > 0) return refuse('stop', 'has no stop sequences');
-  if ((request.choices ?? 1) > 1) return refuse('choices', 'gives one answer per request');
-  if (request.modalities?.includes('audio')) return refuse('modalities', 'has no audio output');
+  if (request.stop !== undefined && request.stop.length > 0) return refuse('stop', 'does not support stop sequences');
+  if ((request.choices ?? 1) > 1) return refuse('choices', 'returns one choice per request');
+  if (request.modalities?.includes('audio')) return refuse('modalities', 'does not support audio output');
   return null;
 }
 

@@ -54,7 +54,7 @@ describe('what a provider’s answer means', () => {
   });
 
   test('an answer without words gets some', () => {
-    expect(read(500, '').message).toBe('The provider answered with status 500 and no message.');
+    expect(read(500, '').message).toBe('The provider responded with status 500 and no message.');
   });
 });
 
