@@ -8,7 +8,7 @@ import type { Page } from 'playwright-core';
 import type { Database } from '#src/storage/database.ts';
 import { ADMIN_KEY, startBroker, type TestBroker } from '../test/support/broker.ts';
 import { ask } from '../test/support/client.ts';
-import { openPage, prepareConsole, signIn, startBrowser } from '../test/support/console.ts';
+import { openPage, prepareConsole, signIn, startBrowser, traceTasks } from '../test/support/console.ts';
 import { startTestPostgres } from '../test/support/postgres-server.ts';
 import { providerConfiguration, startProviders } from '../test/support/providers.ts';
 
@@ -147,6 +147,13 @@ async function observed(page: Page, name: string): Promise<void> {
   );
 }
 
+async function traced(name: string, run: () => Promise<unknown>): Promise<void> {
+  const { count, longByClock, longByCpu, longestCpuMs } = await traceTasks(browser, run);
+  say(
+    `table, ${name}: of ${count} tasks ${longByClock} over 50 ms by the clock, ${longByCpu} by CPU time; the longest used ${longestCpuMs.toFixed(1)} ms`,
+  );
+}
+
 async function measureTable(): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const { page, complaints } = await openPage(context);
@@ -155,10 +162,14 @@ async function measureTable(): Promise<void> {
   await page.locator('.rows .line').first().waitFor();
   await page.evaluate(OBSERVE);
   await page.mouse.move(600, 600);
-  for (let turn = 0; turn < 150; turn++) await page.mouse.wheel(0, 900);
+  await traced('by the wheel', async () => {
+    for (let turn = 0; turn < 150; turn++) await page.mouse.wheel(0, 900);
+  });
   await observed(page, 'by the wheel');
   await page.locator('.rows').focus();
-  for (let turn = 0; turn < 100; turn++) await page.keyboard.press('PageDown');
+  await traced('by Page Down', async () => {
+    for (let turn = 0; turn < 100; turn++) await page.keyboard.press('PageDown');
+  });
   await observed(page, 'by Page Down');
   const startedAt = performance.now();
   await page.evaluate(`(async () => {
@@ -175,7 +186,9 @@ async function measureTable(): Promise<void> {
   // A loaded row contains a link.
   await page.locator('.rows .line').first().locator('a[data-row]').waitFor();
   await observed(page, 'to the middle, whose pages were dropped');
-  for (let turn = 0; turn < 150; turn++) await page.mouse.wheel(0, -900);
+  await traced('by the wheel, in the middle', async () => {
+    for (let turn = 0; turn < 150; turn++) await page.mouse.wheel(0, -900);
+  });
   await observed(page, 'by the wheel, in the middle');
   await page.keyboard.press('Home');
   await page.locator('.rows .line a[data-row="0"]').waitFor();

@@ -44,3 +44,43 @@ export async function signIn(page: Page, url: string, key = ADMIN_KEY): Promise<
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Now' }).waitFor();
 }
+
+/** Tasks of pages' main threads: a longer one than 50 ms makes a frame late. */
+export interface Tasks {
+  count: number;
+  /** By the clock, which includes the wait for a processor where the machine has other work. */
+  longByClock: number;
+  /** By the CPU time that they used. */
+  longByCpu: number;
+  longestCpuMs: number;
+}
+
+const LONG_US = 50_000;
+
+interface TraceEvent {
+  name: string;
+  pid: number;
+  tid: number;
+  /** Microseconds by the clock, and of CPU time. */
+  dur?: number;
+  tdur?: number;
+  args?: { name?: string };
+}
+
+/** Runs it under the browser's own trace. */
+export async function traceTasks(browser: Browser, run: () => Promise<unknown>): Promise<Tasks> {
+  await browser.startTracing(undefined, { categories: ['toplevel', 'devtools.timeline'] });
+  await run();
+  const { traceEvents: events } = JSON.parse(String(await browser.stopTracing())) as { traceEvents: TraceEvent[] };
+  const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
+  const names = events.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
+  const mains = new Set(names.map(threadOf));
+  const tasks = events.filter((event) => event.name.endsWith('::RunTask') && mains.has(threadOf(event)));
+  const cpu = tasks.map(({ tdur = 0 }) => tdur);
+  return {
+    count: tasks.length,
+    longByClock: tasks.filter(({ dur = 0 }) => dur > LONG_US).length,
+    longByCpu: cpu.filter((us) => us > LONG_US).length,
+    longestCpuMs: cpu.reduce((most, us) => Math.max(most, us), 0) / 1_000,
+  };
+}
