@@ -5,7 +5,8 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { Account, ApiKey, Statement } from '../api/types.ts';
 import { Dialog } from '../parts/actions.tsx';
 import { count, time, usd } from '../parts/format.ts';
-import { CopyButton, Figure, Loaded, Select, Table, Text } from '../parts/panel.tsx';
+import { CopyButton, Figure, Loaded, Select, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 export function SecretDialog({ title, secret, children, onClose }: SecretDialogProps) {
   return (

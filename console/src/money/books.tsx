@@ -5,7 +5,8 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { Budget, Page as FoundPage, Reject, UsageRow } from '../api/types.ts';
 import { Action, Button, Dialog } from '../parts/actions.tsx';
 import { count, time, usd, words } from '../parts/format.ts';
-import { Badge, Bar, CopyButton, Loaded, Panel, Table } from '../parts/panel.tsx';
+import { Badge, Bar, CopyButton, Loaded, Panel } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 export function Budgets() {
   const budgets = useQuery<{ data: Budget[] }>('/budgets', {}, { everyMs: 10_000 });

@@ -7,7 +7,8 @@ import { keysBelow, type Line, linesOf } from '../accounts/tree.ts';
 import { useQuery } from '../api/query.ts';
 import type { Account, ApiKey, Budget } from '../api/types.ts';
 import { Button } from '../parts/actions.tsx';
-import { Check, Loaded, Page, Panel, Table } from '../parts/panel.tsx';
+import { Check, Loaded, Page, Panel } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 type Asking =
   | { kind: 'settings'; subject: Subject }

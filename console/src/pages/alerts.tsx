@@ -4,7 +4,8 @@ import { useState } from 'preact/hooks';
 import { CURRENT_ALERTS, useQuery } from '../api/query.ts';
 import type { Alert } from '../api/types.ts';
 import { ago, time, usd, words } from '../parts/format.ts';
-import { Badge, type Choice, Empty, Loaded, Page, Panel, Select, Table, type Tone } from '../parts/panel.tsx';
+import { Badge, type Choice, Empty, Loaded, Page, Panel, Select, type Tone } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 interface AlertPage {
   data: Alert[];

@@ -5,7 +5,8 @@ import { useQuery } from '../api/query.ts';
 import type { AuditEntry, Page as AuditPage } from '../api/types.ts';
 import { Action } from '../parts/actions.tsx';
 import { time } from '../parts/format.ts';
-import { Badge, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
+import { Badge, Loaded, Page, Panel, Select, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 const METHODS = [
   ['', 'anything'],

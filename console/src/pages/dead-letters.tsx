@@ -7,19 +7,8 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { DeadLetter, Page as FoundPage } from '../api/types.ts';
 import { Action, Button, Dialog, tell } from '../parts/actions.tsx';
 import { time, usd } from '../parts/format.ts';
-import {
-  Badge,
-  type Choice,
-  Empty,
-  Loaded,
-  Outcome,
-  Page,
-  Panel,
-  RequestLink,
-  Select,
-  Table,
-  Text,
-} from '../parts/panel.tsx';
+import { Badge, type Choice, Empty, Loaded, Outcome, Page, Panel, RequestLink, Select, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 import { ReplayDialog } from '../waterfall/what-if.tsx';
 
 type Filter = Record<string, string>;

@@ -7,7 +7,8 @@ import { useQuery } from '../api/query.ts';
 import type { Account, ApiKey, Budget } from '../api/types.ts';
 import { Button } from '../parts/actions.tsx';
 import { count, time } from '../parts/format.ts';
-import { Check, Empty, Loaded, Page, Panel, Table, Text } from '../parts/panel.tsx';
+import { Check, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 type Asking =
   | { kind: 'new' }

@@ -22,8 +22,9 @@ import {
 } from '../money/spend.ts';
 import { serverNow } from '../parts/clock.ts';
 import { count, usd } from '../parts/format.ts';
-import { Bar, type Choice, Figure, Loaded, Page, Panel, Select, Table } from '../parts/panel.tsx';
+import { Bar, type Choice, Figure, Loaded, Page, Panel, Select } from '../parts/panel.tsx';
 import { Stack, type StackDay } from '../parts/stack.tsx';
+import { Table } from '../parts/table.tsx';
 
 /** The largest page of a report: 90 days of 500 keys. */
 const MAX_ROWS = 50_000;
@@ -215,7 +216,7 @@ function SpendTable({ rows, before, by, nameOf }: SpendProps) {
     <Table
       label={`Spend by ${by}`}
       heads={[
-        by,
+        by[0]!.toUpperCase() + by.slice(1),
         ['Spent', 'end'],
         ['Before', 'end'],
         ['Change', 'end'],

@@ -5,7 +5,8 @@ import { useQuery } from '../api/query.ts';
 import type { InFlight, LiveSlice } from '../api/types.ts';
 import { Chart } from '../parts/chart.tsx';
 import { ago, count, duration, rate, usd, words } from '../parts/format.ts';
-import { Badge, Figure, Loaded, Page, Panel, RequestLink, Table, Tabs } from '../parts/panel.tsx';
+import { Badge, Figure, Loaded, Page, Panel, RequestLink, Tabs } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 /** The period of the large figures. */
 const RECENT_MS = 60_000;

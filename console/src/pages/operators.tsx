@@ -6,7 +6,8 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { AdminKey } from '../api/types.ts';
 import { Dialog } from '../parts/actions.tsx';
 import { time } from '../parts/format.ts';
-import { Badge, Empty, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
+import { Badge, Empty, Loaded, Page, Panel, Select, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 const ROLES = [
   ['read-only', 'read-only: looks'],

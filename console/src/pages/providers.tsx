@@ -1,17 +1,32 @@
 // Providers, deployments and credentials: health, limits with usage, failures, prices; hold and release.
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Deployment, Hold, LimitInForce, Provider } from '../api/types.ts';
 import { Action, Button, Dialog } from '../parts/actions.tsx';
 import { ago, count, isFailed, usd, words } from '../parts/format.ts';
-import { Badge, Bar, Empty, Loaded, Page, Panel, Table, Text } from '../parts/panel.tsx';
+import { Badge, Bar, Check, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
+import { Panels } from '../parts/rows.tsx';
+import { Table } from '../parts/table.tsx';
+
+/** Many are read less often: a response for hundreds is large. */
+const EVERY_MS = ({ data = [] }: { data?: readonly unknown[] } = {}) => (data.length > 50 ? 10_000 : 3_000);
 
 export default function ProvidersPage() {
-  const providers = useQuery<{ data: Provider[] }>('/providers', {}, { everyMs: 3_000 });
-  const limits = useQuery<{ data: LimitInForce[] }>('/limits', {}, { everyMs: 3_000 }).data?.data ?? [];
+  const [sought, seek] = useState('');
+  const [isTroubledOnly, setTroubledOnly] = useState(false);
+  const providers = useQuery<{ data: Provider[] }>('/providers', {}, { everyMs: EVERY_MS });
+  const limits = useQuery<{ data: LimitInForce[] }>('/limits', {}, { everyMs: EVERY_MS }).data?.data;
+  const limitsOf = useMemo(() => Map.groupBy(limits ?? [], ({ scope }) => scope), [limits]);
+  const isWanted = (provider: Provider) => isLike(provider, sought) && (!isTroubledOnly || isTroubled(provider));
+  const more = (
+    <>
+      <Text label="Find" value={sought} onChange={seek} placeholder="provider, model" />
+      <Check label="Only held or cooling down" value={isTroubledOnly} onChange={setTroubledOnly} />
+    </>
+  );
   return (
-    <Page title="Providers" changesNeed="operator">
+    <Page title="Providers" more={more} changesNeed="operator">
       <Loaded of={providers}>
         {({ data }) =>
           data.length === 0 ? (
@@ -19,7 +34,7 @@ export default function ProvidersPage() {
               No provider is configured. Add one under <code>providers</code> in sluice.yaml.
             </Empty>
           ) : (
-            data.map((provider) => <ProviderPanel key={provider.name} provider={provider} limits={limits} />)
+            <ProviderPanels providers={data.filter(isWanted).map((one) => narrowed(one, sought))} limitsOf={limitsOf} />
           )
         }
       </Loaded>
@@ -27,9 +42,40 @@ export default function ProvidersPage() {
   );
 }
 
-function ProviderPanel({ provider, limits }: { provider: Provider; limits: readonly LimitInForce[] }) {
+type LimitsByScope = ReadonlyMap<string, readonly LimitInForce[]>;
+const NONE: readonly LimitInForce[] = [];
+
+function ProviderPanels({ providers, limitsOf }: { providers: readonly Provider[]; limitsOf: LimitsByScope }) {
+  if (providers.length === 0) return <Empty>No provider matches.</Empty>;
+  return (
+    <Panels items={providers} keyOf={({ name }) => name} estimatePx={360}>
+      {(provider) => <ProviderPanel key={provider.name} provider={provider} limits={limitsOf} />}
+    </Panels>
+  );
+}
+
+function isLike({ name, deployments }: Provider, sought: string): boolean {
+  const text = sought.trim().toLowerCase();
+  const names = [name, ...deployments.flatMap(({ id, models }) => [id, ...models])];
+  return names.some((one) => one.toLowerCase().includes(text));
+}
+
+/** Of a provider that is found by its deployments, those that were sought. */
+function narrowed(provider: Provider, sought: string): Provider {
+  const text = sought.trim().toLowerCase();
+  const isSought = (name: string) => name.toLowerCase().includes(text);
+  if (isSought(provider.name)) return provider;
+  const deployments = provider.deployments.filter(({ id, models }) => isSought(id) || models.some(isSought));
+  return { ...provider, deployments };
+}
+
+function isTroubled({ hold, deployments, credentials }: Provider): boolean {
+  return hold !== null || [...deployments, ...credentials].some((one) => one.hold !== null || one.circuits.length > 0);
+}
+
+function ProviderPanel({ provider, limits }: { provider: Provider; limits: LimitsByScope }) {
   const { name, protocols, base_url: url, hold, queues, deployments, credentials } = provider;
-  const limitsOf = (wanted: string) => limits.filter(({ scope }) => scope === wanted);
+  const limitsOf = (scope: string) => limits.get(scope) ?? NONE;
   return (
     <Panel title={name} more={<HoldButton what={{ provider: name }} name={`provider:${name}`} hold={hold} />} isFlush>
       <div class="body form" style={{ padding: '12px 14px' }}>

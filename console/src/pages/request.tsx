@@ -9,20 +9,9 @@ import type { ApiKey, RequestDetail } from '../api/types.ts';
 import { Action, Button } from '../parts/actions.tsx';
 import { serverNow } from '../parts/clock.ts';
 import { count, duration, time, usd, words } from '../parts/format.ts';
-import {
-  CopyButton,
-  Empty,
-  Figure,
-  Loaded,
-  Outcome,
-  Page,
-  type Pair,
-  Pairs,
-  Panel,
-  RequestLink,
-  Table,
-} from '../parts/panel.tsx';
+import { CopyButton, Empty, Figure, Loaded, Outcome, Page, Panel, RequestLink } from '../parts/panel.tsx';
 import { curlOf } from '../parts/snippets.ts';
+import { type Pair, Pairs, Table } from '../parts/table.tsx';
 import { useSamples } from '../waterfall/growth.ts';
 import { layOut } from '../waterfall/layout.ts';
 import { WaterfallView } from '../waterfall/waterfall.tsx';

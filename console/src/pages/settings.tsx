@@ -1,9 +1,10 @@
 // The settings in force, without secrets, and the faults of the configuration file.
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { useQuery } from '../api/query.ts';
 import type { Settings } from '../api/types.ts';
 import { time } from '../parts/format.ts';
-import { Badge, Loaded, Page, Panel } from '../parts/panel.tsx';
+import { Badge, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
 
 export default function SettingsPage() {
   const settings = useQuery<Settings>('/settings', {}, { everyMs: 10_000 });
@@ -47,14 +48,59 @@ export default function SettingsPage() {
                 </div>
               </Panel>
             )}
-            <Panel title="Configuration in force">
-              <Tree value={found.configuration} depth={0} />
-            </Panel>
+            <Configuration of={found.configuration} />
           </>
         )}
       </Loaded>
     </Page>
   );
+}
+
+const MAX_FOUND = 200;
+
+function Configuration({ of }: { of: Settings['configuration'] }) {
+  const [sought, seek] = useState('');
+  const text = sought.trim().toLowerCase();
+  return (
+    <Panel
+      title="Configuration in force"
+      more={<Text label="Find" value={sought} onChange={seek} placeholder="name or value" />}
+    >
+      {text === '' ? <Tree value={of} depth={0} /> : <Found lines={linesOf(of, text)} />}
+    </Panel>
+  );
+}
+
+function Found({ lines }: { lines: readonly Line[] }) {
+  if (lines.length === 0) return <Empty>No setting is called so, or has such a value.</Empty>;
+  return (
+    <div class="tree">
+      {lines.slice(0, MAX_FOUND).map(({ path, value }) => (
+        <div key={path}>
+          {path}: <span class="mono">{value}</span>
+        </div>
+      ))}
+      {lines.length > MAX_FOUND ? <p class="muted">The first {MAX_FOUND} are shown.</p> : null}
+    </div>
+  );
+}
+
+interface Line {
+  path: string;
+  value: string;
+}
+
+/** Values whose path or text contains it; a few more than are shown at most. */
+function linesOf(value: unknown, sought: string, path = '', lines: Line[] = []): Line[] {
+  if (lines.length > MAX_FOUND) return lines;
+  if (typeof value !== 'object' || value === null) {
+    const line = { path, value: JSON.stringify(value) ?? '' };
+    if (`${path}: ${line.value}`.toLowerCase().includes(sought)) lines.push(line);
+    return lines;
+  }
+  for (const [name, inner] of Object.entries(value))
+    linesOf(inner, sought, path === '' ? name : `${path}.${name}`, lines);
+  return lines;
 }
 
 /** Expanded initially as long as it stays short. */
@@ -69,10 +115,7 @@ function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChi
       {entries.map(([name, inner]) => (
         <div key={name}>
           {typeof inner === 'object' && inner !== null && Object.keys(inner).length > 0 ? (
-            <details open={depth < OPEN_DEPTH}>
-              <summary>{name}</summary>
-              <Tree value={inner} depth={depth + 1} />
-            </details>
+            <Branch name={name} value={inner} depth={depth} />
           ) : (
             <>
               {name}: <Tree value={inner} depth={depth + 1} />
@@ -81,5 +124,16 @@ function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChi
         </div>
       ))}
     </div>
+  );
+}
+
+/** Its inside exists once it has been opened: of many providers and models most never are. */
+function Branch({ name, value, depth }: { name: string; value: object; depth: number }) {
+  const [isOpen, setOpen] = useState(depth < OPEN_DEPTH);
+  return (
+    <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{name}</summary>
+      {isOpen ? <Tree value={value} depth={depth + 1} /> : null}
+    </details>
   );
 }

@@ -5,7 +5,8 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { Simulator } from '../api/types.ts';
 import { Action } from '../parts/actions.tsx';
 import { count } from '../parts/format.ts';
-import { Badge, Check, Empty, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
+import { Badge, Check, Empty, Loaded, Page, Panel, Select, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 interface RuleInForce {
   rule: string;

@@ -6,7 +6,8 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { WebhookDelivery, WebhookEndpoint } from '../api/types.ts';
 import { Action, Button, Dialog } from '../parts/actions.tsx';
 import { time } from '../parts/format.ts';
-import { Badge, Loaded, Page, Panel, Select, Table, Text, type Tone } from '../parts/panel.tsx';
+import { Badge, Loaded, Page, Panel, Select, Text, type Tone } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 
 export default function WebhooksPage() {
   const [isAsking, setAsking] = useState(false);

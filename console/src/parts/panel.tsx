@@ -1,5 +1,5 @@
 // Small parts of all pages: panels, badges, bars, fields, copy buttons, empty and loading states.
-import { type ComponentChildren, Fragment, type JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import { may, type Role, whoIsIn } from '../api/client.ts';
 import type { Result } from '../api/query.ts';
@@ -293,64 +293,4 @@ export function RequestLink({ id }: { id: string }) {
 /** Shows the end of an id: the beginnings encode time and look alike. */
 function shortId(id: string): string {
   return `…${id.slice(-10)}`;
-}
-
-/** A column; `end` aligns figures to the right. */
-export type Head = string | readonly [title: string, side: 'end'];
-
-interface TableProps {
-  label: string;
-  heads?: readonly Head[];
-  /** Shown in place of an empty table. */
-  empty?: string;
-  /** Its rows. */
-  children: readonly ComponentChildren[];
-}
-
-/**
- * A short table; scrolls horizontally if it is wide, also by keyboard. On a small screen each row is a card, in which every value
- * stands behind the title of its column (`--head-1` …), so that actions are never out of sight.
- */
-export function Table({ label, heads = [], empty, children }: TableProps) {
-  if (children.length === 0 && empty !== undefined) return <Empty>{empty}</Empty>;
-  const titles = heads.map((head, index) => [
-    `--head-${index + 1}`,
-    JSON.stringify(typeof head === 'string' ? head : head[0]),
-  ]);
-  return (
-    <section class="scroll" aria-label={label} tabIndex={0}>
-      <table class={heads.at(-1) === '' ? 'plain acting' : 'plain'} style={Object.fromEntries(titles)}>
-        {heads.length === 0 ? null : (
-          <thead>
-            <tr>
-              {heads.map((head) => {
-                const [title, side] = typeof head === 'string' ? [head, ''] : head;
-                return (
-                  <th key={title} scope="col" class={side}>
-                    {title === '' ? <span class="hidden-text">Actions</span> : title}
-                  </th>
-                );
-              })}
-            </tr>
-          </thead>
-        )}
-        <tbody>{children}</tbody>
-      </table>
-    </section>
-  );
-}
-
-export type Pair = readonly [name: string, value: ComponentChildren];
-
-export function Pairs({ of }: { of: readonly Pair[] }) {
-  return (
-    <dl class="pairs">
-      {of.map(([name, value]) => (
-        <Fragment key={name}>
-          <dt>{name}</dt>
-          <dd class="number">{value}</dd>
-        </Fragment>
-      ))}
-    </dl>
-  );
 }

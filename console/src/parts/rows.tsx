@@ -1,4 +1,5 @@
-// A virtual table of any length: only visible rows are rendered. Arrow keys, Page Up/Down, Home and End move; Enter opens a row.
+// Long lists, of which only what is visible is rendered: a table of any length, and panels of different heights. In the table
+//  Arrow keys, Page Up/Down, Home and End move; Enter opens a row.
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
@@ -140,6 +141,59 @@ class Line extends Component<LineProps> {
       </div>
     );
   }
+}
+
+interface PanelsProps<T> {
+  items: readonly T[];
+  keyOf: (item: T) => string;
+  /** Until a panel has been seen. */
+  estimatePx: number;
+  children: (item: T) => ComponentChildren;
+}
+
+/** Fewer are all rendered. */
+const MANY_PANELS = 20;
+
+/** Panels of different heights, of which only those near the window are rendered if there are many. */
+export function Panels<T>({ items, keyOf, estimatePx, children }: PanelsProps<T>) {
+  if (items.length <= MANY_PANELS) return <>{items.map((item) => children(item))}</>;
+  return (
+    <>
+      {items.map((item) => (
+        <Seen key={keyOf(item)} estimatePx={estimatePx}>
+          {() => children(item)}
+        </Seen>
+      ))}
+    </>
+  );
+}
+
+const NEAR = '600px 0px';
+
+function Seen({ estimatePx, children }: { estimatePx: number; children: () => ComponentChildren }) {
+  const box = useRef<HTMLDivElement>(null);
+  const heightPx = useRef(estimatePx);
+  const [isNear, setNear] = useState(false);
+  useEffect(() => {
+    const target = box.current!;
+    const watcher = new IntersectionObserver(
+      (entries) => {
+        const { isIntersecting, boundingClientRect } = entries.at(-1)!;
+        // What has the focus, or is in an open dialog, stays.
+        if (!isIntersecting && target.contains(document.activeElement)) return;
+        if (!isIntersecting && target.firstChild !== null) heightPx.current = boundingClientRect.height;
+        setNear(isIntersecting);
+      },
+      { rootMargin: NEAR },
+    );
+    watcher.observe(target);
+    return () => watcher.disconnect();
+  }, []);
+  return (
+    <div ref={box} style={isNear ? { height: 'auto' } : { height: `${heightPx.current}px` }}>
+      {isNear ? children() : null}
+    </div>
+  );
 }
 
 function nextRow(key: string, from: number, length: number, page: number): number | null {

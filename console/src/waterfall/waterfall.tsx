@@ -2,7 +2,8 @@
 import { useState } from 'preact/hooks';
 import type { Attempt, RequestDetail, TimelinePart } from '../api/types.ts';
 import { count, duration, isFailed, usd, words } from '../parts/format.ts';
-import { Badge, Outcome, type Pair, Pairs } from '../parts/panel.tsx';
+import { Badge, Outcome } from '../parts/panel.tsx';
+import { type Pair, Pairs } from '../parts/table.tsx';
 import { growthOf, layOut, NOW, type Point, type Row, type Sample } from './layout.ts';
 
 interface RowProps {

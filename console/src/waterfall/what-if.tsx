@@ -9,7 +9,8 @@ import type { Provider, RequestDetail } from '../api/types.ts';
 import { Button, Dialog, tell } from '../parts/actions.tsx';
 import { serverNow } from '../parts/clock.ts';
 import { count, duration, isFailed, usd } from '../parts/format.ts';
-import { Badge, Outcome, Panel, RequestLink, Select, Table, Text } from '../parts/panel.tsx';
+import { Badge, Outcome, Panel, RequestLink, Select, Text } from '../parts/panel.tsx';
+import { Table } from '../parts/table.tsx';
 import { layOut } from './layout.ts';
 
 /** Whether its body was kept: only dead letters have one. */
