@@ -5,7 +5,7 @@ import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
 import { resumeSession, signOut, whenSignedOut, whoIsIn } from './api/client.ts';
 import { CURRENT_ALERTS, queries, useQuery } from './api/query.ts';
 import { Toasts } from './parts/actions.tsx';
-import { Badge, Empty, Trouble } from './parts/panel.tsx';
+import { Badge, Empty, Page, Trouble } from './parts/panel.tsx';
 import { toggleTheme, useTheme } from './parts/theme.ts';
 import { SignIn } from './sign-in.tsx';
 
@@ -137,5 +137,11 @@ function isAt(path: string, page: string): boolean {
 }
 
 function NotFound() {
-  return <Empty>There is no such page.</Empty>;
+  return (
+    <Page title="Not found">
+      <Empty>
+        There is no such page. <a href="/console">Now</a> shows what happens at the moment.
+      </Empty>
+    </Page>
+  );
 }

@@ -1,6 +1,6 @@
 // Sign-in by OpenID Connect, if configured, and by admin key, which also works while the identity provider is unavailable.
 import { useEffect, useState } from 'preact/hooks';
-import { findOtherSignIn, type OtherSignIn, signIn } from './api/client.ts';
+import { type ApiError, findOtherSignIn, type OtherSignIn, signIn } from './api/client.ts';
 import { Text, Trouble } from './parts/panel.tsx';
 
 export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
@@ -13,7 +13,9 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
   const submit = (event: Event) => {
     event.preventDefault();
     setError(null);
-    signIn(key.trim()).then(onSignedIn, setError);
+    signIn(key.trim()).then(onSignedIn, (problem: ApiError) =>
+      setError(problem.status === 401 ? new Error('This is not a valid admin key.') : problem),
+    );
   };
   return (
     <main class="sign-in">
@@ -40,8 +42,8 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
         </button>
         {error === null ? null : <Trouble error={error} />}
         <p class="muted">
-          It is <code>SLUICE_ADMIN_KEY</code>, or stands in <code>.sluice/admin-key</code> where <code>npm start</code>{' '}
-          made one.
+          The value of <code>SLUICE_ADMIN_KEY</code>. Without that variable, <code>npm start</code> writes a key to{' '}
+          <code>.sluice/admin-key</code>.
         </p>
       </form>
     </main>

@@ -61,14 +61,16 @@ test.each(PAGES)(
       await page.locator('main .page').waitFor();
       await page.getByText('Loading …').first().waitFor({ state: 'detached' });
       await page.mouse.move(700, 500);
-      for (let turn = 0; turn < 25; turn++) {
+      for (let turn = 0; turn < 15; turn++) {
         await page.mouse.wheel(0, 1_500);
-        await page.waitForTimeout(40);
+        await page.waitForTimeout(30);
       }
-      // Pages refresh themselves after two or three seconds.
-      await page.waitForTimeout(3_500);
+      // What was read is read again when the page comes back into sight, if it is two seconds old.
+      await page.waitForTimeout(2_100);
+      await page.evaluate(`window.dispatchEvent(new Event('visibilitychange'))`);
+      await page.waitForTimeout(800);
     });
-      expect(tasks).toMatchObject({ longByCpu: 0 });
+    expect(tasks).toMatchObject({ longByCpu: 0 });
   },
   60_000,
 );

@@ -86,7 +86,8 @@ function Row({ of: { at, actor, role, method, path, status, request, before, aft
       <td>
         {changes.map(([name, was, is]) => (
           <div key={name}>
-            {name}: <del>{was}</del> → <ins>{is}</ins>
+            {name === '' ? '' : `${name}: `}
+            <del>{was}</del> → <ins>{is}</ins>
           </div>
         ))}
         {changes.length > 0 || (request === null && after === null) ? null : (

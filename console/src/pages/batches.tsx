@@ -115,7 +115,7 @@ function BatchRow({ batch, keyName }: { batch: Batch; keyName: string }) {
           ) : null}
         </span>
       </div>
-      <Bar part={part} label={`Progress of ${batch.id}`} />
+      <Bar part={part} label={`Progress of ${batch.id}`} isPlain />
       <div class="legend number">
         <span>
           {count(ended)} of {count(counts.total)} lines
@@ -123,12 +123,13 @@ function BatchRow({ batch, keyName }: { batch: Batch; keyName: string }) {
         {counts.failed > 0 ? <span class="bad">{count(counts.failed)} failed</span> : null}
         {perSecond === null ? null : <span>{rate(perSecond)} lines per second</span>}
         {isActive && batch.x_sluice_eta !== null ? <span>done {ago(batch.x_sluice_eta)}</span> : null}
-        <span>window ends {ago(batch.expires_at)}</span>
+        {isActive ? <span>window ends {ago(batch.expires_at)}</span> : null}
         <span>
           {count(batch.usage.input_tokens)} + {count(batch.usage.output_tokens)} tokens
         </span>
         <span>
-          <b>{usd(batch.x_sluice_cost)}</b> so far
+          <b>{usd(batch.x_sluice_cost)}</b>
+          {isActive ? ' so far' : ''}
         </span>
       </div>
       {batch.errors === null ? null : (

@@ -1,13 +1,12 @@
 // Providers, deployments and credentials: health, limits with usage, failures, prices; hold and release.
 import { useMemo, useState } from 'preact/hooks';
-import { call, post } from '../api/client.ts';
-import { refresh, useQuery } from '../api/query.ts';
-import type { Deployment, Hold, LimitInForce, Provider } from '../api/types.ts';
-import { Action, Button, Dialog } from '../parts/actions.tsx';
+import { useQuery } from '../api/query.ts';
+import type { Deployment, LimitInForce, Provider } from '../api/types.ts';
 import { ago, count, isFailed, usd, words } from '../parts/format.ts';
 import { Badge, Bar, Check, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
 import { Panels } from '../parts/rows.tsx';
 import { Table } from '../parts/table.tsx';
+import { HoldButton, HoldNotice } from '../providers/hold.tsx';
 
 /** Many are read less often: a response for hundreds is large. */
 const EVERY_MS = ({ data = [] }: { data?: readonly unknown[] } = {}) => (data.length > 50 ? 10_000 : 3_000);
@@ -104,7 +103,12 @@ function ProviderPanel({ provider, limits }: { provider: Provider; limits: Limit
         ]}
       >
         {deployments.map((deployment) => (
-          <DeploymentRow key={deployment.id} deployment={deployment} limits={limitsOf(`deployment:${deployment.id}`)} />
+          <DeploymentRow
+            key={deployment.id}
+            deployment={deployment}
+            isProviderHeld={hold !== null}
+            limits={limitsOf(`deployment:${deployment.id}`)}
+          />
         ))}
       </Table>
       {credentials.length === 0 ? null : (
@@ -158,7 +162,13 @@ function CredentialRow({ credential, what, limits }: CredentialProps) {
   );
 }
 
-function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits: readonly LimitInForce[] }) {
+interface DeploymentProps {
+  deployment: Deployment;
+  isProviderHeld: boolean;
+  limits: readonly LimitInForce[];
+}
+
+function DeploymentRow({ deployment, isProviderHeld, limits }: DeploymentProps) {
   const { id, models, price, hold, tier, weight } = deployment;
   return (
     <tr>
@@ -167,7 +177,11 @@ function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits:
         <div class="muted">{models.join(', ')}</div>
       </td>
       <td>
-        <Health id={id} hold={hold} circuits={deployment.circuits} />
+        {isProviderHeld && hold === null ? (
+          <Badge tone="warn">held with its provider</Badge>
+        ) : (
+          <Health id={id} hold={hold} circuits={deployment.circuits} />
+        )}
         <HoldNotice hold={hold} />
       </td>
       <td style={{ minWidth: '10rem' }}>
@@ -276,63 +290,5 @@ export function Limits({ limits }: { limits: readonly LimitInForce[] }) {
         </>
       ))}
     </div>
-  );
-}
-
-function HoldNotice({ hold }: { hold: Hold | null }) {
-  if (hold === null) return null;
-  return (
-    <div class="notice warn">
-      Held {ago(hold.since)}: {hold.reason}
-    </div>
-  );
-}
-
-interface HoldButtonProps {
-  what: { provider: string } | { deployment: string } | { credential: string };
-  /** The name for `DELETE /admin/holds/…`. */
-  name: string;
-  hold: Hold | null;
-  isSmall?: boolean;
-}
-
-function HoldButton({ what, name, hold, isSmall = false }: HoldButtonProps) {
-  const [isAsking, setAsking] = useState(false);
-  const [reason, setReason] = useState('');
-  if (hold !== null) {
-    const release = async () => {
-      await call('DELETE', `/holds/${name.split('/').map(encodeURIComponent).join('/')}`);
-      refresh('/providers');
-    };
-    return (
-      <Action needs="operator" run={release} done="Released." isSmall={isSmall}>
-        Release
-      </Action>
-    );
-  }
-  const place = async () => {
-    await post('/holds', { ...what, ...(reason === '' ? {} : { reason }) });
-    refresh('/providers');
-    setAsking(false);
-  };
-  return (
-    <>
-      <Button needs="operator" isSmall={isSmall} onClick={() => setAsking(true)}>
-        Hold …
-      </Button>
-      {isAsking ? (
-        <Dialog
-          title={`Hold ${name.replace(':', ' ')}`}
-          submit="Hold"
-          onSubmit={place}
-          onClose={() => setAsking(false)}
-        >
-          <p class="muted">
-            No new call goes there until it is released. Calls in flight end; requests wait or go elsewhere.
-          </p>
-          <Text label="Reason, for the others" value={reason} onChange={setReason} maxLength={500} />
-        </Dialog>
-      ) : null}
-    </>
   );
 }

@@ -228,6 +228,6 @@ function columnsWith(names: ReadonlyMap<string, string>): Column<FoundRequest>[]
       isRight: true,
       show: (row) => `${count(row.input_tokens)} + ${count(row.output_tokens)}`,
     },
-    { title: 'Cost', width: '6rem', isRight: true, show: (row) => usd(row.cost_usd) },
+    { title: 'Cost', width: '7rem', isRight: true, show: (row) => usd(row.cost_usd) },
   ];
 }

@@ -101,7 +101,8 @@ const RECIPES = [
 
 function Recipes({ group, rules, onPut }: { group: readonly Simulator[]; rules: readonly RuleInForce[]; onPut: Put }) {
   const models = [...new Set(group.flatMap((one) => one.models))].filter((model) => model !== '*');
-  const [model, setModel] = useState('');
+  // Several providers at one address are each other's fallback: a fault for all models would leave nobody to answer.
+  const [model, setModel] = useState(group.length > 1 ? (models[0] ?? '') : '');
   const textOf = (fault: string) => (model === '' ? fault : `${fault} model=${model}`);
   const texts = rules.map(({ rule }) => rule);
   return (
@@ -130,6 +131,11 @@ function Recipes({ group, rules, onPut }: { group: readonly Simulator[]; rules: 
           );
         })}
       </div>
+      <p class="muted">
+        Then send a request from the{' '}
+        <a href={`/console/playground${model === '' ? '' : `?model=${encodeURIComponent(model)}`}`}>playground</a> and
+        follow the link under its answer: its waterfall shows what the fault did.
+      </p>
     </div>
   );
 }

@@ -47,7 +47,7 @@ function Endpoints({ endpoints }: { endpoints: readonly WebhookEndpoint[] }) {
     <Table
       label="Receivers"
       heads={['Address', 'Events', 'State', '']}
-      empty="There is no receiver. Add one, and Sluice posts events to its address: batches that end, requests that fail, alerts."
+      empty="There is no receiver. Add one, and Sluice posts events to its address: of batches, and alerts if you choose them."
     >
       {endpoints.map((endpoint) => (
         <EndpointRow key={endpoint.id} endpoint={endpoint} />
@@ -179,10 +179,10 @@ function NewEndpoint({ onClose, onMade }: { onClose: () => void; onMade: (secret
     <Dialog title="New receiver" submit="Add" onSubmit={make} onClose={onClose}>
       <Text label="Address" type="url" value={url} onChange={setUrl} required placeholder="https://…" />
       <Text
-        label="Events, with commas between them; empty: the usual ones"
+        label="Events, with commas between them (empty: batch.*; all, with alerts: *)"
         value={events}
         onChange={setEvents}
-        placeholder="request.failed, batch.completed"
+        placeholder="batch.completed, budget.*, credits.*, alert.resolved"
       />
     </Dialog>
   );
