@@ -23,6 +23,8 @@ declare module 'fastify' {
 const LINGER_MS = 1_000;
 const LINGER_BYTES = 256 * 1024;
 const MAX_PARAMETER_CHARS = 512;
+/** Room for an announced body is at most this multiple of what has arrived: announcing one takes no memory. */
+const MAX_ROOM = 4;
 
 export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: number }): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -113,7 +115,13 @@ export function receiveBytes(request: FastifyRequest, payload: Readable & Partia
 
   function take(piece: Buffer): void {
     // The parser of HTTP never delivers more than was announced.
-    if (announced !== null && coding === undefined) whole ??= Buffer.allocUnsafe(announced);
+    const isKnown = announced !== null && coding === undefined;
+    if (isKnown && whole === null && (received + piece.length) * MAX_ROOM >= announced) {
+      whole = Buffer.allocUnsafe(announced);
+      let at = 0;
+      for (const earlier of pieces) at += earlier.copy(whole, at);
+      pieces.length = 0;
+    }
     if (whole === null) pieces.push(piece);
     else piece.copy(whole, received);
     received += piece.length;

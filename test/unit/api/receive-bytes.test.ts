@@ -69,6 +69,20 @@ describe('the bytes are those that were sent', () => {
   });
 });
 
+test('no memory is taken for bytes that are announced and do not come', async () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const sockets = Array.from({ length: 50 }, () => connect(port, '127.0.0.1'));
+  for (const socket of sockets)
+    socket.write(`POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${LIMIT}\r\n\r\n{`);
+  const connections = () => new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+  await expect.poll(connections).toBeGreaterThanOrEqual(sockets.length);
+  // An answer to a later request: the first bytes of all earlier ones have been read.
+  await send(Buffer.from('{}'));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * LIMIT);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => failed.length).toBe(sockets.length);
+});
+
 describe('what is refused', () => {
   const large = Buffer.alloc(LIMIT + 1);
   test.each<[string, Buffer, Record<string, string>, boolean, string]>([
