@@ -4,7 +4,7 @@ import type { Catalogue } from '../config/catalogue.ts';
 import { loadPrices } from '../config/price-list.ts';
 import type { Runtime } from '../config/runtime.ts';
 import { formatUsd, type PicoUsd } from '../contracts/money.ts';
-import { type PreviewRow, previewPrices } from '../ledger/price-preview.ts';
+import { type PreviewRate, type PreviewRow, previewPrices } from '../ledger/price-preview.ts';
 import { openDatabase } from '../storage/database.ts';
 import { wholeNumber } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
@@ -18,6 +18,7 @@ interface PreviewOptions {
 
 const DAY_MS = 86_400_000;
 const PER_MILLION = 1_000_000n;
+const PER_THOUSAND = 1_000n;
 
 export function pricesCommand(runtime: () => Runtime): Command {
   const root = new Command('prices').description('prices in force, and the effect of another price list');
@@ -116,7 +117,12 @@ function describe(
       deployment: row.deployment,
       model: row.model,
       change: row.change,
-      rates: row.rates.map(({ name, old, new: next }) => ({ name, old: rate(old), new: rate(next) })),
+      rates: row.rates.map(({ name, unit, old, new: next }) => ({
+        name,
+        per: unit === 'token' ? 'million_tokens' : 'thousand_calls',
+        old: rate(unit, old),
+        new: rate(unit, next),
+      })),
       attempts: row.attempts,
       booked_usd: formatUsd(row.booked),
       by_old_usd: formatUsd(row.byOld),
@@ -144,7 +150,7 @@ function toText(
     formatUsd(row.byOld),
     formatUsd(row.byNew),
     percent(row.byOld, row.byNew),
-    row.rates.map(({ name, old, new: next }) => `${name} ${rate(old) ?? 'none'} → ${rate(next) ?? 'none'}`).join(', '),
+    row.rates.map(rateInWords).join(', '),
   ]);
   const header = [
     'DEPLOYMENT',
@@ -155,7 +161,7 @@ function toText(
     'OLD PRICES',
     'NEW PRICES',
     'CHANGE',
-    'RATES (PER MILLION)',
+    'RATES (PER MILLION TOKENS)',
   ];
   return [
     `The ledger since ${from}, with the new prices of ${at.toISOString().slice(0, 10)}. Recorded costs do not change.`,
@@ -174,9 +180,15 @@ function percent(old: PicoUsd, next: PicoUsd): string {
   return `${change > 0 ? '+' : ''}${change.toFixed(2)} %`;
 }
 
-/** Per million tokens; for a tool, per million calls. */
-function rate(perToken: PicoUsd | null): string | null {
-  return perToken === null ? null : perMillion(perToken);
+function rateInWords({ name, unit, old, new: next }: PreviewRate): string {
+  const per = unit === 'call' ? ' per thousand calls' : '';
+  return `${name} ${rate(unit, old) ?? 'none'} → ${rate(unit, next) ?? 'none'}${per}`;
+}
+
+/** In the units of the configuration: per million tokens, per thousand calls. */
+function rate(unit: PreviewRate['unit'], amount: PicoUsd | null): string | null {
+  if (amount === null) return null;
+  return unit === 'token' ? perMillion(amount) : formatUsd(amount * PER_THOUSAND);
 }
 
 function perMillion(perToken: PicoUsd): string {

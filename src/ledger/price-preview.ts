@@ -3,7 +3,7 @@
 // by providers: those are part of `booked` only.
 import type { Catalogue } from '../config/catalogue.ts';
 import type { CostDetails } from '../contracts/ledger-entry.ts';
-import { costOf, type PicoUsd, type Price, parseUsd, type TokenPrice } from '../contracts/money.ts';
+import { costOf, type PicoUsd, type Price, parseUsd } from '../contracts/money.ts';
 import { NO_USAGE, type Usage } from '../contracts/usage.ts';
 import type { Database } from '../storage/database.ts';
 import { type ExportedRow, exportRows } from './export.ts';
@@ -17,12 +17,21 @@ export interface PriceList {
 /** `new` and `missing`: only one of the lists has a price. `none`: neither has. */
 export type PriceChange = 'same' | 'changed' | 'new' | 'missing' | 'none';
 
+export interface PreviewRate {
+  name: string;
+  /** What the amounts are for: a token, or a call (of the model, or of a tool that the provider runs). */
+  unit: 'token' | 'call';
+  /** Picodollars; null if the list lacks the rate. */
+  old: PicoUsd | null;
+  new: PicoUsd | null;
+}
+
 export interface PreviewRow {
   deployment: string;
   model: string;
   change: PriceChange;
-  /** Rates that differ, picodollars per token; null if a list lacks the rate. */
-  rates: { name: string; old: PicoUsd | null; new: PicoUsd | null }[];
+  /** Rates that differ. */
+  rates: PreviewRate[];
   attempts: number;
   /** Cost in the ledger. */
   booked: PicoUsd;
@@ -84,18 +93,21 @@ function changeOf(before: Price | null, after: Price | null, isDifferent: boolea
 }
 
 /** Base and tool rates only: those of service tiers and long prompts usually change along, and show in the sums. */
-function differentRates(before: Price, after: Price): PreviewRow['rates'] {
-  const flat = (price: Price) => {
-    const { tools = {}, tiers: _, unknown: __, ...rates } = price;
-    return new Map<string, PicoUsd>([
-      ...(Object.entries(rates) as [keyof TokenPrice, PicoUsd][]),
-      ...Object.entries(tools),
-    ]);
-  };
-  const [old, next] = [flat(before), flat(after)];
-  return [...new Set([...old.keys(), ...next.keys()])]
-    .filter((name) => old.get(name) !== next.get(name))
-    .map((name) => ({ name, old: old.get(name) ?? null, new: next.get(name) ?? null }));
+function differentRates(before: Price, after: Price): PreviewRate[] {
+  const { tools: oldTools = {}, tiers: _, unknown: __, request: oldRequest, ...oldTokens } = before;
+  const { tools: newTools = {}, tiers: ___, unknown: ____, request: newRequest, ...newTokens } = after;
+  return [
+    ...differing('token', oldTokens, newTokens),
+    ...differing('call', { request: oldRequest, ...oldTools }, { request: newRequest, ...newTools }),
+  ];
+}
+
+type Rates = Readonly<Record<string, PicoUsd | undefined>>;
+
+function differing(unit: PreviewRate['unit'], old: Rates, next: Rates): PreviewRate[] {
+  return [...new Set([...Object.keys(old), ...Object.keys(next)])]
+    .filter((name) => old[name] !== next[name])
+    .map((name) => ({ name, unit, old: old[name] ?? null, new: next[name] ?? null }));
 }
 
 function priceIn(

@@ -2,9 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { pricesCommand } from '#src/cli/prices.ts';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { loadPrices } from '#src/config/price-list.ts';
+import type { Runtime } from '#src/config/runtime.ts';
 import { type ConfigurationInput, configurationSchema } from '#src/config/schema.ts';
 import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 import { parseUsd } from '#src/contracts/money.ts';
@@ -181,5 +183,45 @@ describe('a price that changes on a day', () => {
       models: { a: { deployments: [{ provider: 'own', model: 'a', price: { input: 1, output: 1, changes: wrong } }] } },
     });
     expect(parsed.error?.issues[0]?.message).toContain(reason);
+  });
+});
+
+// Symptom: the rates of tools and of calls were printed as if they were for a million: `web_search 10000`. Cause: one unit for
+// all rates. Fix: each rate has its unit, and is printed as the configuration has it.
+describe('rates per call', () => {
+  const changed = () =>
+    file('calls.yaml', 'own/a: { input: 3, cached_input: 1, output: 10, request: 5, tools: { web_search: 10 } }\n');
+
+  async function run(...args: string[]): Promise<string> {
+    const runtime = {
+      configuration,
+      catalogue: createCatalogue(configuration),
+      environment: { variables: {} },
+      databaseUrl: `sqlite:${join(directory, 'ledger.db')}`,
+    } as unknown as Runtime;
+    const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    try {
+      await pricesCommand(() => runtime).parseAsync(['preview', changed(), ...args], { from: 'user' });
+      return written.mock.calls.map(([text]) => String(text)).join('');
+    } finally {
+      written.mockRestore();
+    }
+  }
+
+  test('are shown per thousand calls, those of tokens per million', async () => {
+    const text = await run();
+    expect(text).toContain('RATES (PER MILLION TOKENS)');
+    expect(text).toContain('input 2 → 3, cacheWrite 2 → 3, ');
+    expect(text).toContain('request none → 5 per thousand calls, web_search none → 10 per thousand calls');
+  });
+
+  test('are marked so in JSON', async () => {
+    const { rows } = JSON.parse(await run('--json')) as { rows: { deployment: string; rates: unknown[] }[] };
+    expect(rows.find(({ deployment }) => deployment === 'own/a')!.rates).toEqual([
+      { name: 'input', per: 'million_tokens', old: '2', new: '3' },
+      { name: 'cacheWrite', per: 'million_tokens', old: '2', new: '3' },
+      { name: 'request', per: 'thousand_calls', old: null, new: '5' },
+      { name: 'web_search', per: 'thousand_calls', old: null, new: '10' },
+    ]);
   });
 });
