@@ -59,11 +59,17 @@ beforeAll(async () => {
           deployments: [deployment('impatient', 'impatient'), deployment('secondary', 'impatient', { tier: 2 })],
           hedge: HEDGE,
         },
+        // One deployment of `primary`; where its prompt is too long, two of them.
+        narrow: { deployments: pairOf('narrow'), hedge: HEDGE, on_context_length: ['wide'] },
+        wide: { deployments: [deployment('primary', 'wide-a'), deployment('primary', 'wide-b', { tier: 2 })] },
         usual: { deployments: pairOf('usual'), hedge: { ...HEDGE, after_ms: undefined, at_least_ms: AFTER_MS } },
       },
     },
   });
-  await mapConcurrently(['pair', 'asked', 'capped', 'dear', 'full', 'impatient'], 6, (model) => warmUp(model));
+  vendors.primary.faults.replace(['context_length model=narrow contains="Too long."', 'slow:700 model=wide-a']);
+  await mapConcurrently(['narrow', 'pair', 'asked', 'capped', 'dear', 'full', 'impatient'], 6, (model) =>
+    warmUp(model),
+  );
 }, 120_000);
 afterAll(async () => {
   await broker?.stop();
@@ -222,6 +228,35 @@ test('a budget without room for two attempts has one', async () => {
   const answer = await ask(broker.url, { ...asked, prompt: '[[sim on=primary fault=slow:700]] Tight.' });
   expect(answer).toMatchObject({ status: 200, headers: { 'x-sluice-provider': 'primary', 'x-sluice-attempts': '1' } });
   expect(id).toBeTruthy();
+});
+
+test('a budget without room for two attempts has one on a detour too', async () => {
+  const askNarrow = (key: string, prompt: string) => {
+    const more = { max_tokens: 10, provider: { only: ['primary'] } };
+    return ask(broker.url, { model: 'narrow', key, more, prompt });
+  };
+  const tight = await broker.createKey('tight-detour', { budgets: { total: '150000000' } });
+  const alone = await askNarrow(tight.secret, 'Too long. Alone.');
+  expect(alone).toMatchObject({ status: 200, headers: { 'x-sluice-model': 'wide-a', 'x-sluice-attempts': '2' } });
+  const rich = await broker.createKey('rich-detour', { budgets: { total: '150000000000' } });
+  const both = await askNarrow(rich.secret, 'Too long. Two of them.');
+  expect(both).toMatchObject({ status: 200, headers: { 'x-sluice-model': 'wide-b', 'x-sluice-attempts': '3' } });
+});
+
+test('while the second streams, the record has the cost of the first: a worker that takes over knows it', async () => {
+  const prompt = `[[sim on=primary fault=${NEVER} times=1]] [[sim on=secondary pace=100 tokens=20]] Taken over?`;
+  const answer = openAnswer(broker.url, { model: 'pair', prompt, stream: true });
+  await waitFor('the second to stream', () => answer.text.includes('data: '));
+  const requestId = answer.headers['x-request-id']!;
+  const noted = await waitFor('the cost of the first', async () => {
+    const text = await broker.redis.client.hget(keys.request(requestId).record, 'progress');
+    const { costPicoUsd } = JSON.parse(text ?? '{}') as { costPicoUsd?: string };
+    return costPicoUsd === undefined || costPicoUsd === '0' ? null : BigInt(costPicoUsd);
+  });
+  expect(vendors.secondary.stats().inFlight).toBe(1);
+  await answer.ended;
+  const [lost] = await closedRows(broker, requestId);
+  expect(lost).toMatchObject({ outcome: 'hedge_lost', costPicoUsd: noted });
 });
 
 test('the client leaves while both are called: both calls are closed and booked', async () => {

@@ -254,14 +254,19 @@ class Race {
     return nextStep(this.#context, this.#delivery, unsaid, failure);
   }
 
-  #book({ delivery }: Runner, ended: EndedCall): void {
+  #book(runner: Runner, ended: EndedCall): void {
+    const { delivery } = runner;
     const entry = noteEnded(delivery, ended);
     this.#settling.push(settleEnded(this.#context, delivery, ended, entry));
-    // The other attempt may run for minutes: if this worker dies meanwhile, the next delivery knows this one's cost.
-    const { store, workerId } = this.#context;
-    const { requestId } = delivery.spec;
-    this.#settling.push(insist(this.#context, () => store.noteProgress(requestId, workerId, this.#delivery.progress)));
+    if (this.#runners.some((one) => one !== runner && one.ended === null)) this.#noteProgress();
     report(this.#context, delivery, ended, entry, 'race');
+  }
+
+  /** The other attempt may run for minutes: if this worker dies meanwhile, the next delivery knows this one's cost. */
+  #noteProgress(): void {
+    const { store, workerId } = this.#context;
+    const { requestId } = this.#delivery.spec;
+    this.#settling.push(insist(this.#context, () => store.noteProgress(requestId, workerId, this.#delivery.progress)));
   }
 
   /** Otherwise only fast beginnings would count towards the usual time. */
