@@ -42,7 +42,9 @@ const CIRCUIT = { failures: 5, windowMs: 10_000, cooldownMs: 5_000, maxCooldownM
 export const STATIC = 'static order';
 /** In this simulation throughput follows the first token, and there are no quotas. */
 const LEFT_OUT: readonly StrategyName[] = ['highest_throughput', 'most_quota_left'];
-export const SIMULATED = [STATIC, ...STRATEGY_NAMES.filter((name) => !LEFT_OUT.includes(name))] as const;
+/** `tiered`, and the next provider is also called if the first is slow to begin. */
+export const HEDGED = 'hedged';
+export const SIMULATED = [STATIC, ...STRATEGY_NAMES.filter((name) => !LEFT_OUT.includes(name)), HEDGED] as const;
 
 interface Health {
   samples: { atMs: number; firstTokenMs: number }[];
@@ -52,11 +54,20 @@ interface Health {
   inFlightUntil: number[];
 }
 
+/** What hedges are bounded by, over all providers (src/limits/hedge-admit.lua, with the defaults). */
+interface Allowance {
+  /** Answers and hedges of the last ten minutes. */
+  recent: { atMs: number; costUsd: number; isHedge: boolean }[];
+}
+
+const HEDGE = { atLeastMs: 200, leastSamples: 20, maxSharePercent: 5, maxCostPercent: 5, windowMs: 600_000 };
+
 export interface Figures {
   strategy: string;
   costPerThousandUsd: number;
   p50Ms: number;
   p95Ms: number;
+  p99Ms: number;
   failedPercent: number;
   /** 95 % quantile of the time to the first token, by part of the day. */
   p95ByPart: number[];
@@ -77,15 +88,17 @@ export function simulate(world: World, strategy: (typeof SIMULATED)[number]): Fi
   // World and strategy use separate random generators, so that all strategies get the same day.
   const random = seeded(SEED + 1);
   const health = new Map(providers.map(({ name }) => [name, newHealth()]));
+  const allowance: Allowance | null = strategy === HEDGED ? { recent: [] } : null;
+  const ordering = strategy === HEDGED ? 'tiered' : strategy;
   const waits: number[] = [];
   const byPart = Array.from({ length: PARTS }, (): number[] => []);
   let costUsd = 0;
   for (const [n, atMs] of arrivalsMs.entries()) {
     const order =
-      strategy === STATIC
+      ordering === STATIC
         ? providers.map(({ name }) => name)
-        : orderOf(strategy, { candidates, providers, health }, atMs, random);
-    const answer = askInTurn(world, order, health, atMs, seeded(SEED ^ (n * 7_919)));
+        : orderOf(ordering, { candidates, providers, health }, atMs, random);
+    const answer = askInTurn({ world, health, allowance }, order, atMs, seeded(SEED ^ (n * 7_919)));
     costUsd += answer.costUsd;
     if (answer.failed) continue;
     waits.push(answer.waitMs);
@@ -97,6 +110,7 @@ export function simulate(world: World, strategy: (typeof SIMULATED)[number]): Fi
     costPerThousandUsd: (costUsd / total) * 1_000,
     p50Ms: quantile(waits, 0.5) ?? 0,
     p95Ms: quantile(waits, 0.95) ?? 0,
+    p99Ms: quantile(waits, 0.99) ?? 0,
     failedPercent: ((total - waits.length) / total) * 100,
     p95ByPart: byPart.map((values) => quantile(values, 0.95) ?? 0),
   };
@@ -150,23 +164,74 @@ interface Answer {
 /** The first call and one fallback: further ones come too late for most clients. */
 const TRIES = 2;
 
-function askInTurn(
-  world: World,
-  order: readonly string[],
-  health: ReadonlyMap<string, Health>,
-  atMs: number,
-  random: Random,
-): Answer {
+interface State {
+  world: World;
+  health: ReadonlyMap<string, Health>;
+  allowance: Allowance | null;
+}
+
+function askInTurn(state: State, order: readonly string[], atMs: number, random: Random): Answer {
+  const { world, health, allowance } = state;
   let waitMs = 0;
   let costUsd = 0;
-  for (const name of order.slice(0, TRIES)) {
+  for (const [index, name] of order.slice(0, TRIES).entries()) {
     const call = world.callAt(name, atMs + waitMs, random);
+    const afterMs = allowance === null || index > 0 ? null : hedgeAfter(state, order, call, atMs);
+    if (afterMs !== null) return race(state, order, { first: call, afterMs }, atMs, random);
     waitMs += call.firstTokenMs;
     costUsd += call.costUsd;
     note(health.get(name)!, atMs, call);
-    if (!call.failed) return { waitMs, costUsd, failed: false };
+    if (call.failed) continue;
+    allowance?.recent.push({ atMs, costUsd: call.costUsd, isHedge: false });
+    return { waitMs, costUsd, failed: false };
   }
   return { waitMs, costUsd, failed: true };
+}
+
+/** How long the first call may take before the second is made; null if there is none. */
+function hedgeAfter({ health, allowance }: State, order: readonly string[], first: Call, atMs: number): number | null {
+  const [usual, next] = order.map((name) => health.get(name)!);
+  if (next === undefined || next.openUntilMs > atMs) return null;
+  const fresh = usual!.samples.filter((sample) => atMs - sample.atMs <= FRESH_MS);
+  if (fresh.length < HEDGE.leastSamples) return null;
+  const p95Ms = quantile(
+    fresh.map(({ firstTokenMs }) => firstTokenMs),
+    0.95,
+  )!;
+  const afterMs = Math.max(HEDGE.atLeastMs, p95Ms);
+  return first.firstTokenMs <= afterMs || !isAllowed(allowance!, first.costUsd, atMs) ? null : afterMs;
+}
+
+function isAllowed(allowance: Allowance, lossUsd: number, atMs: number): boolean {
+  const first = allowance.recent.findIndex((one) => atMs - one.atMs <= HEDGE.windowMs);
+  allowance.recent.splice(0, Math.max(0, first));
+  const hedges = allowance.recent.filter(({ isHedge }) => isHedge);
+  const answers = allowance.recent.filter(({ isHedge }) => !isHedge);
+  const sumOf = (list: Allowance['recent']) => list.reduce((sum, { costUsd }) => sum + costUsd, 0);
+  if ((hedges.length + 1) * 100 > answers.length * HEDGE.maxSharePercent) return false;
+  return (sumOf(hedges) + lossUsd) * 100 <= sumOf(answers) * HEDGE.maxCostPercent;
+}
+
+/** Both are called; the first to begin is the answer. The loser is assumed to cost as much as an answer, which is too much. */
+function race(
+  { world, health, allowance }: State,
+  [firstName, secondName]: readonly string[],
+  { first, afterMs }: { first: Call; afterMs: number },
+  atMs: number,
+  random: Random,
+): Answer {
+  const second = world.callAt(secondName!, atMs + afterMs, random);
+  const secondMs = afterMs + second.firstTokenMs;
+  const isFirst = !first.failed && (second.failed || first.firstTokenMs <= secondMs);
+  const failed = first.failed && second.failed;
+  const waitMs = failed ? Math.max(first.firstTokenMs, secondMs) : isFirst ? first.firstTokenMs : secondMs;
+  // A first call that lost counts with the time that it had.
+  note(health.get(firstName!)!, atMs, { ...first, firstTokenMs: Math.min(first.firstTokenMs, waitMs) });
+  if (!isFirst || second.failed) note(health.get(secondName!)!, atMs, second);
+  const lost = isFirst ? second : first;
+  allowance!.recent.push({ atMs, costUsd: lost.costUsd, isHedge: true });
+  if (!failed) allowance!.recent.push({ atMs, costUsd: isFirst ? first.costUsd : second.costUsd, isHedge: false });
+  return { waitMs, costUsd: first.costUsd + second.costUsd, failed };
 }
 
 function note(state: Health, atMs: number, { failed, firstTokenMs }: Call): void {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { csvLine } from '#src/ledger/export.ts';
 import { readRecording } from '../../../scripts/simulate-strategies/recording.ts';
-import { STATIC, simulate, type World } from '../../../scripts/simulate-strategies/simulate.ts';
+import { type Call, HEDGED, STATIC, simulate, type World } from '../../../scripts/simulate-strategies/simulate.ts';
 
 const HOUR_MS = 3_600_000;
 const BEGIN_MS = 1_795_000_000_000;
@@ -73,4 +73,26 @@ test('strategies differ as they should', () => {
   expect(quickest!.p95Ms).toBeLessThan(cheapest!.p95Ms);
   // It is down for two hours, and the other one answers.
   expect([ordered!, cheapest!, quickest!].map(({ failedPercent }) => failedPercent)).toEqual([0, 0, 0]);
+});
+
+test('hedging cuts the tail, within its bounds', () => {
+  const facts = (name: string, tier: number) => ({ name, tier, costUsd: 0.01 });
+  let calls = 0;
+  // One call in forty of `first` takes ten seconds.
+  const callAt = (name: string, _atMs: number, random: () => number): Call => {
+    calls++;
+    const isSlow = name === 'first' && random() < 0.025;
+    return { firstTokenMs: isSlow ? 10_000 : 400 + 100 * random(), failed: false, costUsd: 0.01 };
+  };
+  const arrivalsMs = Array.from({ length: 20_000 }, (_, index) => index * 1_000);
+  const world: World = { providers: [facts('first', 1), facts('second', 2)], lengthMs: 20_000_000, arrivalsMs, callAt };
+  const plain = simulate(world, 'tiered');
+  expect(plain.p99Ms).toBe(10_000);
+  calls = 0;
+  const hedged = simulate(world, HEDGED);
+  expect(hedged.p99Ms).toBeLessThan(1_500);
+  const more = calls / arrivalsMs.length - 1;
+  expect(more).toBeGreaterThan(0.02);
+  expect(more).toBeLessThanOrEqual(0.05);
+  expect(hedged.costPerThousandUsd / plain.costPerThousandUsd).toBeCloseTo(1 + more, 6);
 });
