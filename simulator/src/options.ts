@@ -21,27 +21,23 @@ const price = z.strictObject({
 
 const behaviourFields = {
   tokens: z.number().int().min(0).max(MAX_ANSWER_TOKENS).describe('Length of an answer.'),
-  paceMs: waitMs.describe('From one token to the next.'),
-  firstTokenMs: waitMs.describe('From the request to its first token.'),
+  paceMs: waitMs.describe('Time between tokens.'),
+  firstTokenMs: waitMs.describe('Time from the request to its first token.'),
   rpm: positive.nullable().describe('Requests per minute; null does not limit.'),
   tpm: positive.nullable().describe('Tokens per minute, input and output together.'),
-  concurrency: positive.nullable().describe('Calls at once.'),
+  concurrency: positive.nullable().describe('Concurrent calls.'),
   limitStyle: z
     .enum(['window', 'bucket'])
-    .describe('window: no sixty seconds hold more than the limit. bucket: refills all the time, as OpenAI’s.'),
+    .describe('window: no more than the limit in any sixty seconds. bucket: refills continuously, like OpenAI’s.'),
   contextWindow: positive.describe('Prompt and answer together, in tokens.'),
-  models: z.array(z.string().min(1)).min(1).nullable().describe('Names that are served; null serves every name.'),
+  models: z.array(z.string().min(1)).min(1).nullable().describe('Model names that are served; null for every name.'),
   price: price.describe('USD per million tokens.'),
-  modelPrices: z.record(z.string(), price).describe('Prices of models that cost something else.'),
+  modelPrices: z.record(z.string(), price).describe('Prices of models that differ from price.'),
   prefill: z
     .enum(['ignore', 'continue', 'refuse'])
-    .describe('What becomes of a closing assistant message: a new answer, a continuation of it, a 400.'),
-  batchMs: waitMs.describe('From the acceptance of a batch to its end.'),
-  batchFault: z
-    .string()
-    .superRefine(checkBatchFault)
-    .nullable()
-    .describe('What goes wrong with every batch: expire@10 and the like.'),
+    .describe('Reaction to a final assistant message: a new answer, a continuation of it, or a 400.'),
+  batchMs: waitMs.describe('Time from the acceptance of a batch to its end.'),
+  batchFault: z.string().superRefine(checkBatchFault).nullable().describe('Fault of every batch, such as expire@10.'),
 };
 
 function checkBatchFault(text: string, context: z.RefinementCtx): void {
@@ -79,20 +75,31 @@ export type BehaviourChange = z.output<typeof behaviourChangeSchema>;
 
 export const simulatorOptionsSchema = z.strictObject({
   ...behaviourChangeSchema.shape,
-  name: z.string().min(1).default('simulator').describe('Who it is, for commands with "on=".'),
+  name: z.string().min(1).default('simulator').describe('Name of this simulator, for commands with "on=".'),
   host: z.string().min(1).default('127.0.0.1'),
-  port: z.number().int().min(0).max(65_535).default(0).describe('0 takes any free port.'),
-  apiKey: z.string().min(1).nullable().default(null).describe('Required of every call; null takes any key and none.'),
+  port: z.number().int().min(0).max(65_535).default(0).describe('0: any free port.'),
+  apiKey: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Key that every call must have; null accepts any key or none.'),
   adminKey: z
     .string()
     .min(1)
     .nullable()
     .default(null)
-    .describe('Required for usage and costs; null takes any key and none.'),
-  seed: z.number().int().nonnegative().default(0).describe('Another seed gives other answers and another chance.'),
+    .describe('Key required for usage and costs; null accepts any key or none.'),
+  seed: z.number().int().nonnegative().default(0).describe('Another seed gives other answers and other random faults.'),
   faults: z.array(faultRuleSchema).default([]),
-  scripts: scriptsSchema.default([]).describe('What models say in agents’ sessions.'),
-  keptRequests: z.number().int().min(0).max(MAX_KEPT_REQUESTS).default(200).describe('For GET /sim/requests.'),
+  scripts: scriptsSchema.default([]).describe('Scripts for agent sessions.'),
+  keptRequests: z
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_KEPT_REQUESTS)
+    .default(200)
+    .describe('Number of requests kept for GET /sim/requests.'),
 });
 
 export type SimulatorOptions = z.input<typeof simulatorOptionsSchema>;

@@ -42,31 +42,33 @@ const list = (value: string, before: string[] | undefined) => [...(before ?? [])
 
 function readFlags(): Flags {
   return new Command('sluice simulate')
-    .description('A provider that misbehaves on command. docs/simulator.md has every fault and command.')
+    .description(
+      'Runs a simulated provider that produces errors, delays and limits on command. docs/simulator.md describes all faults and commands.',
+    )
     .option('--port <n>', 'port (default: any free one)', Number)
-    .option('--host <name>', 'address to listen on (default: 127.0.0.1; the control API asks for no key)')
-    .option('--name <name>', 'who it is, for prompt commands with on=')
-    .option('--tokens <n>', 'length of an answer (default: 60)', Number)
-    .option('--pace <ms>', 'from one token to the next (default: 0)', Number)
-    .option('--first <ms>', 'from the request to its first token (default: 0)', Number)
+    .option('--host <name>', 'address to listen on (default: 127.0.0.1; the control API needs no key)')
+    .option('--name <name>', 'name of this simulator, for prompt commands with on=')
+    .option('--tokens <n>', 'length of an answer in tokens (default: 60)', Number)
+    .option('--pace <ms>', 'time between tokens (default: 0)', Number)
+    .option('--first <ms>', 'time to the first token (default: 0)', Number)
     .option('--rpm <n>', 'requests per minute (default: no limit)', Number)
     .option('--tpm <n>', 'tokens per minute (default: no limit)', Number)
-    .option('--concurrency <n>', 'calls at once (default: no limit)', Number)
-    .option('--limit-style <style>', 'window: no sixty seconds hold more; bucket: refills all the time')
+    .option('--concurrency <n>', 'concurrent calls (default: no limit)', Number)
+    .option('--limit-style <style>', 'window: limit in any sixty seconds; bucket: refills continuously')
     .option('--price-input <usd>', 'per million tokens', Number, 2.5)
     .option('--price-cached <usd>', 'per million cached tokens', Number, 1.25)
     .option('--price-output <usd>', 'per million tokens', Number, 10)
-    .option('--api-key <key>', 'the only key that is taken (default: any, or none)')
-    .option('--admin-key <key>', 'the only key that is taken for usage and costs (default: any, or none)')
-    .option('--model <name>', 'a model that is served (repeatable; default: every name)', list)
-    .option('--context-window <n>', 'tokens of prompt and answer together', Number)
-    .option('--prefill <what>', 'a closing assistant message: ignore, continue or refuse it')
-    .option('--batch-ms <ms>', 'from the acceptance of a batch to its end (default: 1000)', Number)
-    .option('--batch-fault <fault>', 'what goes wrong with every batch: lost, refuse, fail, expire@N, stall@N, stuck@N')
-    .option('--seed <n>', 'another seed gives other answers', Number)
-    .option('--fault <rule>', 'what goes wrong, as in: cut@40 chance=0.1 (repeatable)', list)
-    .option('--script <file>', 'what a model says in an agent’s session, in YAML or JSON (repeatable)', list)
-    .option('--kept-requests <n>', 'how many requests GET /sim/requests shows', Number)
+    .option('--api-key <key>', 'key that clients must send (default: any or none)')
+    .option('--admin-key <key>', 'key required for usage and costs (default: any or none)')
+    .option('--model <name>', 'model that is served (repeatable; default: every name)', list)
+    .option('--context-window <n>', 'context window in tokens (prompt and answer)', Number)
+    .option('--prefill <what>', 'reaction to a final assistant message: ignore, continue or refuse')
+    .option('--batch-ms <ms>', 'duration of a batch (default: 1000)', Number)
+    .option('--batch-fault <fault>', 'fault of every batch: lost, refuse, fail, expire@N, stall@N, stuck@N')
+    .option('--seed <n>', 'seed of answers and random faults', Number)
+    .option('--fault <rule>', 'fault rule, such as "cut@40 chance=0.1" (repeatable)', list)
+    .option('--script <file>', 'script of an agent session, YAML or JSON (repeatable)', list)
+    .option('--kept-requests <n>', 'number of requests that GET /sim/requests shows', Number)
     .parse()
     .opts<Flags>();
 }
@@ -92,6 +94,6 @@ runMain(async () => {
     throw error instanceof ZodError ? describeFaults(error) : error;
   });
   const lifecycle = manageLifecycle(logger, SHUTDOWN_LIMIT_MS, () => simulator.close());
-  logger.info({ url: simulator.url }, 'simulating; control API under /sim');
+  logger.info({ url: simulator.url }, 'simulator is running; control API under /sim');
   lifecycle.ready({ url: simulator.url });
 });

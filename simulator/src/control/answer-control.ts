@@ -82,7 +82,7 @@ export function isControlPath(path: string): boolean {
 export function answerControl(engine: Engine, head: RequestHead, body: string, exchange: Exchange): void {
   try {
     const action = ACTIONS[`${head.method} ${head.path}`];
-    if (action === undefined) throw new ControlError(`There are ${CONTROL_ACTIONS.join(', ')}.`, 404);
+    if (action === undefined) throw new ControlError(`Known actions: ${CONTROL_ACTIONS.join(', ')}.`, 404);
     answer(exchange, 200, action(engine, { query: new URLSearchParams(head.query), body }));
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;

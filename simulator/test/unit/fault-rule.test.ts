@@ -32,11 +32,11 @@ describe('a fault as text', () => {
 
   test.each([
     ['cutt', 'there is no fault "cutt"'],
-    ['silence@3', '"silence" has no place in the answer'],
+    ['silence@3', '"silence" takes no position in the answer'],
     ['reset:5', '"reset" takes no amount'],
     ['dribble:0', '"dribble" takes bytes from 1 to 65536'],
     ['status:200', '"status" takes status from 400 to 599'],
-    ['cut@40:seconds', '"cut" announces no wait'],
+    ['cut@40:seconds', '"cut" takes no wait'],
     ['cut at 4', 'is not a fault'],
   ])('"%s" is refused with a reason', (text, reason) => expect(() => readFault(text)).toThrow(reason));
 });
@@ -73,7 +73,7 @@ describe('a rule', () => {
     ['cut times=0', '"times" must be at least 1'],
     ['cut chance=2', '"chance" must be a number from 0 to 1'],
     ['cut tims=2', 'unknown "tims"'],
-    ['times=2', 'a rule begins with its fault'],
+    ['times=2', 'a rule must begin with its fault'],
     ['cut per=day', '"per" must be rule or prompt'],
   ])('"%s" is refused with a reason', (text, reason) => {
     const parsed = faultRuleSchema.safeParse(text);

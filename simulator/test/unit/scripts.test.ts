@@ -52,8 +52,8 @@ describe('the turn that is said', () => {
 
   test.each([
     [2, {}, 'turn 2 of "session" calls 2 tools at once, but the conversation has 2 tool results'],
-    [4, {}, '"session" is over: the conversation has 4 tool results, and it calls 3 tools'],
-    [1, { isToolUseParallel: false }, 'the turn calls 2 tools at once, and the request takes one at a time'],
+    [4, {}, '"session" has ended: the conversation has 4 tool results, and it calls 3 tools'],
+    [1, { isToolUseParallel: false }, 'the turn calls 2 tools at once, but the request allows one at a time'],
   ])('is refused where the session has left the script: %i results', (toolResults, more, message) => {
     expect(() => bookOf(SESSION).prompt(callOf({ toolResults, ...more }), undefined)).toThrow(message);
   });
@@ -66,7 +66,7 @@ describe('a call beside the session', () => {
     expect(book.prompt(callOf({ toolChoice: { mode: 'none', allowed: null } }), undefined)).toEqual({ kind: 'off' });
     expect(book.list()[0]).toMatchObject({
       aside: 2,
-      lastAside: 'turn 1 of "session" calls "read", and the request offers none',
+      lastAside: 'turn 1 of "session" calls "read", but the request offers none',
     });
   });
 
@@ -103,7 +103,7 @@ describe('the script that holds', () => {
   });
 
   test('must exist where it is named', () => {
-    expect(() => book.prompt(callOf({}), 'other')).toThrow('there is no script "other"; there are by-model, by-text');
+    expect(() => book.prompt(callOf({}), 'other')).toThrow('there is no script "other"; known: by-model, by-text');
   });
 });
 
@@ -137,7 +137,7 @@ describe('a file', () => {
 
   test.each([
     ['turns: [', 'x.yaml: Flow sequence'],
-    ['turns: []', 'x.yaml is no script:\n  turns: Too small'],
+    ['turns: []', 'x.yaml is not a valid script:\n  turns: Too small'],
     ['turns: [{}]', 'turns.0: a turn has "text", "calls", or both'],
     ['turns: [{ text: a }, { text: b }]', 'turns.0: calls no tool, which ends the session'],
     [
@@ -145,7 +145,7 @@ describe('a file', () => {
       'turns.0.calls.0: a call has "arguments" or "input"',
     ],
     ['turns: [{ say: a }]', 'turns.0: Unrecognized key: "say"'],
-    ['hello', 'x.yaml is no script'],
+    ['hello', 'x.yaml is not a valid script'],
     ['- { name: a, turns: [{ text: b }] }\n- { name: a, turns: [{ text: b }] }', '1.name: there are two scripts "a"'],
   ])('is refused with its place: %s', (text, message) => {
     expect(() => readScripts(text, 'x.yaml')).toThrow(message);

@@ -26,7 +26,8 @@ export const REFUSED: Ending = {
   stop_details: {
     type: 'refusal',
     category: null,
-    explanation: 'The simulator was told to filter this, as Anthropic does where its usage policy may be violated.',
+    explanation:
+      'The simulator was told to filter this, as Anthropic does for possible violations of its usage policy.',
   },
 };
 

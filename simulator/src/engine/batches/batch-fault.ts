@@ -1,12 +1,12 @@
 // What can go wrong with a batch as a whole. Written as `name` or `name@lines`. A test compares docs/simulator.md with it.
 
 export const BATCH_FAULTS = {
-  lost: 'The batch is accepted, but the connection breaks before the answer',
+  lost: 'The batch is accepted, but the connection breaks before the response',
   refuse: 'The batch is not accepted: 503',
-  fail: 'It fails validation: no line runs',
-  expire: 'Its time is over after so many lines (half of them)',
-  stall: 'After so many lines (half of them) nothing happens any more, until it is cancelled',
-  stuck: 'The same, and cancelling takes ten times as long as a batch',
+  fail: 'The batch fails validation; no line runs',
+  expire: 'The batch expires after this many lines (default: half of them)',
+  stall: 'The batch stops making progress after this many lines (default: half of them) until it is cancelled',
+  stuck: 'Like stall, and cancelling takes ten times as long as a batch',
 } as const;
 
 export type BatchFaultName = keyof typeof BATCH_FAULTS;
@@ -24,7 +24,5 @@ export function readBatchFault(text: string): BatchFault {
     return { name: name as BatchFaultName, afterLines: lines === undefined ? null : Number(lines) };
   }
   const known = Object.keys(BATCH_FAULTS).join(', ');
-  throw new RangeError(
-    `Unknown batch fault "${text}"; there are ${known}, those about lines with a number: expire@10.`,
-  );
+  throw new RangeError(`Unknown batch fault "${text}"; known: ${known}; some take a number of lines: expire@10.`);
 }

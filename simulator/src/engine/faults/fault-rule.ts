@@ -20,7 +20,7 @@ const match = z.strictObject({
   promptContains: z.string().optional(),
   everyNth: positive.optional(),
   probability: z.number().min(0).max(1).optional(),
-  first: positive.optional().describe('Only the first so many calls.'),
+  first: positive.optional().describe('Applies only to the first calls, up to this number.'),
 });
 
 export type FaultMatch = z.output<typeof match>;
@@ -55,7 +55,7 @@ const faults = textOr(
 
 const ruleObject = z
   .strictObject({
-    fault: faults.describe('A text or an object.'),
+    fault: faults.describe('A string or an object.'),
     match: match.default({}),
     times: positive.optional(),
     per: z.enum(['rule', 'prompt']).default('rule'),
@@ -83,7 +83,8 @@ export function readFaults(text: string): Fault[] {
 /** A rule as one line of text. Throws a RangeError whose message is for the user. */
 export function readRule(text: string): FaultRule {
   const [first, ...settings] = readSettings(text);
-  if (first === undefined || first.key !== null) throw new RangeError('a rule begins with its fault: "cut@40 first=2"');
+  if (first === undefined || first.key !== null)
+    throw new RangeError('a rule must begin with its fault, such as "cut@40 first=2"');
   const rule: FaultRule = { faults: readFaults(first.value), match: {}, per: 'rule' };
   for (const setting of settings) applySetting(rule, setting);
   return rule;
@@ -113,7 +114,7 @@ function applySetting(rule: FaultRule, { key, value }: Setting): void {
       rule.per = readPer(value);
       return;
     default:
-      throw new RangeError(`unknown "${key ?? value}"; there are model, contains, every, chance, first, times, per`);
+      throw new RangeError(`unknown "${key ?? value}"; known: model, contains, every, chance, first, times, per`);
   }
 }
 
@@ -165,7 +166,7 @@ function nameFault(word: string): Fault {
   const byStatus = BY_STATUS[word];
   if (byStatus !== undefined) return { name: byStatus };
   if (/^\d/.test(word)) return { name: 'status', amount: Number(word) };
-  throw new RangeError(`there is no fault "${word}"; there are ${FAULT_NAMES.join(', ')}`);
+  throw new RangeError(`there is no fault "${word}"; known: ${FAULT_NAMES.join(', ')}`);
 }
 
 function readValue(fault: Fault, value: string): void {
@@ -180,10 +181,10 @@ function readValue(fault: Fault, value: string): void {
 export function checkFault(fault: Fault): Fault {
   const { afterTokens, amount, takesHint } = rowOf(fault.name);
   if (fault.afterTokens !== undefined && afterTokens === undefined) {
-    throw new RangeError(`"${fault.name}" has no place in the answer: leave out "@${fault.afterTokens}"`);
+    throw new RangeError(`"${fault.name}" takes no position in the answer: leave out "@${fault.afterTokens}"`);
   }
   if (fault.hint !== undefined && takesHint === undefined) {
-    throw new RangeError(`"${fault.name}" announces no wait: leave out "${fault.hint}"`);
+    throw new RangeError(`"${fault.name}" takes no wait: leave out "${fault.hint}"`);
   }
   if (fault.amount === undefined) return fault;
   if (amount === undefined) throw new RangeError(`"${fault.name}" takes no amount: leave out ":${fault.amount}"`);

@@ -100,7 +100,7 @@ export const FAULTS = {
       plan.refusal = { kind: 'rate_limited', thing: 'requests', limit: 60, used: 60, requested: 1, retryAfterMs, hint };
     },
   },
-  quota_exhausted: refusing('No money left: 429 that no waiting cures', { kind: 'quota_exhausted' }),
+  quota_exhausted: refusing('Exhausted quota: 429 that waiting does not resolve', { kind: 'quota_exhausted' }),
   server_error: refusing('500', { kind: 'server_error' }),
   unavailable: refusing('503', { kind: 'unavailable' }),
   overloaded: refusing('529', { kind: 'overloaded' }),
@@ -118,7 +118,7 @@ export const FAULTS = {
   }),
   content_filter: refusing('400: the prompt was filtered', { kind: 'content_filtered' }),
   unauthorized: refusing('401, as for a wrong key', { kind: 'key_wrong', shownKey: 'sk-********tion' }),
-  model_missing: refusing('404: no such model', { kind: 'model_missing' }),
+  model_missing: refusing('404: unknown model', { kind: 'model_missing' }),
   status: {
     summary: 'Any other error status, with a plain error body',
     amount: { unit: 'status', byDefault: 418, least: 400, most: 599 },
@@ -128,11 +128,11 @@ export const FAULTS = {
     },
   },
 
-  reset: closing('The connection is reset before any answer', 'reset'),
+  reset: closing('The connection is reset before the response', 'reset'),
   silence: closing('The request is accepted and never answered', 'silence'),
   reset_after_headers: breaking('Status and headers, then a reset', 'reset', 0),
   slow: {
-    summary: 'The first token comes this late',
+    summary: 'The first token is delayed by this time',
     amount: { unit: 'milliseconds', byDefault: 5_000, least: 0, most: MAX_WAIT_MS },
     isFinal: false,
     apply(plan, fault) {
@@ -141,19 +141,19 @@ export const FAULTS = {
   },
 
   cut: breaking('The connection breaks in the middle of the answer', 'cut'),
-  end_early: breaking('The answer stops without a finish; the connection is closed properly', 'end'),
-  stall: breaking('Nothing more comes; the connection stays open', 'stall'),
-  malformed: breaking('An event that is not JSON, then the end', 'malformed'),
+  end_early: breaking('The answer stops without a finish reason; the connection is closed cleanly', 'end'),
+  stall: breaking('No more data is sent; the connection stays open', 'stall'),
+  malformed: breaking('An event that is not JSON, then the stream ends', 'malformed'),
   malformed_once: {
-    summary: 'An event that is not JSON; the stream goes on',
+    summary: 'An event that is not JSON; the stream continues',
     afterTokens: DEFAULT_BREAK_TOKENS,
     isFinal: false,
     apply(plan, fault) {
       plan.malformedAfterTokens = fault.afterTokens ?? DEFAULT_BREAK_TOKENS;
     },
   },
-  error_event: breaking('An error inside the answer that began with status 200', 'error'),
-  failed: breaking('The answer ends by saying that it failed', 'failed'),
+  error_event: breaking('An error inside a response that began with status 200', 'error'),
+  failed: breaking('The answer ends with the state failed', 'failed'),
   filtered: {
     summary: 'The answer ends with the finish reason of a content filter',
     afterTokens: DEFAULT_BREAK_TOKENS,
@@ -163,18 +163,18 @@ export const FAULTS = {
     },
   },
   missing_done: changing('The stream ends without its terminator', { omitsTerminator: true }),
-  no_usage: changing('The answer does not say how many tokens it had', { hidesUsage: true }),
-  absurd_usage: changing('The answer says that it had more tokens than there are', { misstatesUsage: true }),
+  no_usage: changing('The answer has no token usage', { hidesUsage: true }),
+  absurd_usage: changing('The answer reports more tokens than it has', { misstatesUsage: true }),
 
   empty: answering('200 with an empty body', 'empty'),
-  garbage: answering('200 with JSON that breaks off', 'garbage'),
+  garbage: answering('200 with truncated JSON', 'garbage'),
   wrong_type: answering('200 with plain text', 'plain_text'),
   html: answering('502 with a proxy’s HTML page', 'html_page'),
 
-  comments: changing('Comment lines before every token; spaces before an unstreamed answer', { hasComments: true }),
+  comments: changing('Comment lines before every token; spaces before an unstreamed response', { hasComments: true }),
   crlf: changing('Lines of the stream end in CR LF', { hasCarriageReturns: true }),
   dribble: {
-    summary: 'The answer comes in pieces of so many bytes',
+    summary: 'The response is sent in pieces of this many bytes',
     amount: { unit: 'bytes', byDefault: 7, least: 1, most: 65_536 },
     isFinal: false,
     apply(plan, fault) {
@@ -182,7 +182,7 @@ export const FAULTS = {
     },
   },
   giant_event: {
-    summary: 'One event of so many bytes, of a kind that nobody knows; the stream goes on',
+    summary: 'One event of this many bytes and of an unknown type; the stream continues',
     afterTokens: DEFAULT_BREAK_TOKENS,
     amount: { unit: 'bytes', byDefault: DEFAULT_GIANT_BYTES, least: 100, most: 256 * 1024 * 1024 },
     isFinal: false,

@@ -106,7 +106,7 @@ function applyBlock(commands: PromptCommands, settings: readonly Setting[]): voi
     const command = key === null ? undefined : COMMANDS[key];
     if (command === undefined) {
       const known = COMMAND_NAMES.join(', ');
-      throw new RangeError(`Unknown simulator command "${key ?? value}"; there are ${known}.`);
+      throw new RangeError(`Unknown simulator command "${key ?? value}"; known: ${known}.`);
     }
     command(commands, value, own);
   }

@@ -67,7 +67,7 @@ export class TallyWatch {
   until(isMet: (tally: Tally) => boolean, timeoutMs: number): Promise<Tally> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { isMet, resolve, reject };
-      const timer = setTimeout(() => this.#giveUp(waiter, 'never came to this state'), timeoutMs);
+      const timer = setTimeout(() => this.#giveUp(waiter, 'did not reach this state in time'), timeoutMs);
       waiter.resolve = (tally) => {
         clearTimeout(timer);
         resolve(tally);
@@ -83,7 +83,7 @@ export class TallyWatch {
 
   /** Rejects all waits, because nothing will change any more. */
   close(): void {
-    for (const waiter of this.#waiters) this.#giveUp(waiter, 'was closed before it came to this state');
+    for (const waiter of this.#waiters) this.#giveUp(waiter, 'was closed before it reached this state');
   }
 
   #giveUp(waiter: Waiter, why: string): void {

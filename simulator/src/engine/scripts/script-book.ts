@@ -82,7 +82,7 @@ export class ScriptBook {
     const named = this.#played.find(({ script }) => script.name === name);
     if (named !== undefined) return named;
     const known = this.#played.map(({ script }) => script.name).join(', ');
-    throw new RangeError(`there is no script "${name}"${known === '' ? '' : `; there are ${known}`}`);
+    throw new RangeError(`there is no script "${name}"${known === '' ? '' : `; known: ${known}`}`);
   }
 
   /**
@@ -93,7 +93,7 @@ export class ScriptBook {
     const offered = offeredTools(call).map(nameOf);
     const shown = offered.slice(0, SHOWN_TOOLS).join(', ') || 'none';
     const more = offered.length > SHOWN_TOOLS ? ` and ${offered.length - SHOWN_TOOLS} more` : '';
-    const reason = `turn ${index + 1} of "${played.script.name}" calls "${tool}", and the request offers ${shown}${more}`;
+    const reason = `turn ${index + 1} of "${played.script.name}" calls "${tool}", but the request offers ${shown}${more}`;
     played.aside += 1;
     played.lastAside = reason;
     if (call.toolChoice.mode === 'required') throw new RangeError(`a tool is forced, but ${reason}`);
@@ -123,7 +123,7 @@ function turnAt({ script, starts }: Played, results: number): number {
   const last = script.turns.at(-1)!;
   const total = starts.at(-1)! + (last.calls?.length ?? 0);
   const seen = `the conversation has ${results} tool results`;
-  if (results >= total) throw new RangeError(`"${script.name}" is over: ${seen}, and it calls ${total} tools`);
+  if (results >= total) throw new RangeError(`"${script.name}" has ended: ${seen}, and it calls ${total} tools`);
   const before = starts.findLastIndex((start) => start < results);
   const wanted = starts[before + 1]! - starts[before]!;
   throw new RangeError(`turn ${before + 1} of "${script.name}" calls ${wanted} tools at once, but ${seen}`);
@@ -144,7 +144,7 @@ function findTool(call: Call, wanted: string): Tool | null {
 
 function cueOf({ thoughts, text, calls = [] }: ScriptTurn, call: Call): Cue {
   if (calls.length > 1 && !call.isToolUseParallel) {
-    throw new RangeError(`the turn calls ${calls.length} tools at once, and the request takes one at a time`);
+    throw new RangeError(`the turn calls ${calls.length} tools at once, but the request allows one at a time`);
   }
   return {
     thoughts,
@@ -160,7 +160,7 @@ function cueOf({ thoughts, text, calls = [] }: ScriptTurn, call: Call): Cue {
 function inputFor(tool: Tool, { arguments: given, input }: ScriptCall): string {
   if (tool.takesText) {
     if (given === undefined) return input ?? '';
-    throw new RangeError(`"${tool.name}" takes text: give "input" in the place of "arguments"`);
+    throw new RangeError(`"${tool.name}" takes text: use "input" instead of "arguments"`);
   }
   if (input === undefined) return JSON.stringify(given ?? {});
   return JSON.stringify({ [onlyArgument(tool)]: input });
@@ -170,5 +170,5 @@ function onlyArgument({ name, parameters }: Tool): string {
   const { properties } = (parameters ?? {}) as { properties?: Record<string, unknown> };
   const names = Object.keys(properties ?? {});
   if (names.length === 1) return names[0]!;
-  throw new RangeError(`"${name}" takes ${names.length} arguments: give "arguments" in the place of "input"`);
+  throw new RangeError(`"${name}" takes ${names.length} arguments: use "arguments" instead of "input"`);
 }

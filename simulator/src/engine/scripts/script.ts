@@ -9,9 +9,9 @@ export const MAX_SCRIPTS = 1_000;
 
 const call = z
   .strictObject({
-    tool: z.string().min(1).describe('Its name, as the request declares it; in a group: group.name.'),
+    tool: z.string().min(1).describe('Name of the tool as declared in the request; group.name for a tool in a group.'),
     arguments: z.record(z.string(), z.unknown()).optional(),
-    input: z.string().optional().describe('For a tool that takes text, or has one argument alone.'),
+    input: z.string().optional().describe('For a tool that takes text or has a single argument.'),
   })
   .refine((given) => given.arguments === undefined || given.input === undefined, {
     error: 'a call has "arguments" or "input", not both',
@@ -30,15 +30,15 @@ const turn = z
 export const scriptSchema = z
   .strictObject({
     name: z.string().regex(/^[\w.-]{1,64}$/, { error: 'letters, digits, ".", "_" and "-", at most 64' }),
-    model: z.string().min(1).optional().describe('The model that it is for; absent: every one.'),
-    contains: z.string().min(1).optional().describe('Text that the conversation must have.'),
+    model: z.string().min(1).optional().describe('Model that the script applies to. Absent: every model.'),
+    contains: z.string().min(1).optional().describe('Text that the conversation must contain.'),
     turns: z.array(turn).min(1).max(MAX_TURNS),
   })
   .superRefine(({ turns }, context) => {
     // Turns are identified by the number of results before them, so no turn can follow one without calls.
     const early = turns.slice(0, -1).findIndex(({ calls }) => calls === undefined);
     if (early < 0) return;
-    const message = 'calls no tool, which ends the session: only the last turn may';
+    const message = 'calls no tool, which ends the session; only the last turn may do that';
     context.addIssue({ code: 'custom', message, path: ['turns', early] });
   });
 
@@ -69,7 +69,7 @@ export function readScripts(text: string, file: string): Script[] {
   const parsed = scriptsSchema.safeParse(list.map((script) => named(script, file)));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `  ${placeOf(path, Array.isArray(value))}${message}`);
-  throw new Error(`${file} is no script:\n${faults.join('\n')}`);
+  throw new Error(`${file} is not a valid script:\n${faults.join('\n')}`);
 }
 
 function named(script: unknown, file: string): unknown {

@@ -11,7 +11,7 @@ export interface Performance {
   speech: SpeechOptions;
   faults: FaultPlan;
   firstTokenMs: number;
-  /** From one token to the next. */
+  /** Time between tokens. */
   paceMs: number;
   now: () => number;
   /** Headers of a 200 of this content type. */
