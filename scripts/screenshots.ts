@@ -44,6 +44,13 @@ const broker = await startBroker({
           { provider: 'secondary', model: 'gpt-4o', tier: 2, price: PRICE },
         ],
       },
+      hedged: {
+        deployments: [
+          { provider: 'primary', model: 'hedged', price: PRICE },
+          { provider: 'secondary', model: 'hedged', tier: 2, price: PRICE },
+        ],
+        hedge: { after_ms: 500, max_share_percent: 100, max_extra_cost_percent: 100 },
+      },
       'claude-sonnet': {
         deployments: [{ provider: 'secondary', model: 'claude-sonnet', price: { input: 3, output: 15 } }],
       },
@@ -65,8 +72,11 @@ try {
   await admin(broker, 'PATCH', `/keys/${keys[1]!.id}`, { budgets: { day: 0.05 } });
   keys.push(await makeAccounts());
   await beBusy(keys.map(({ secret }) => secret));
-  const failover = await failoverRequest(keys[1]!.secret);
-  await (process.env.LOOK === undefined ? takePictures(failover) : lookAtAll(process.env.LOOK, failover));
+  const failover = await failoverRequest(keys[2]!.secret);
+  const hedged = await hedgedRequest(keys[2]!.secret);
+  await (process.env.LOOK === undefined
+    ? takePictures(failover, hedged)
+    : lookAtAll(process.env.LOOK, [failover, hedged]));
 } finally {
   await browser.close();
   await broker.stop();
@@ -122,7 +132,15 @@ async function failoverRequest(key: string): Promise<string> {
   return answer.headers['x-request-id']!;
 }
 
-async function takePictures(failover: string): Promise<void> {
+/** As many second attempts may be made as answers were given. */
+async function hedgedRequest(key: string): Promise<string> {
+  const asked = (prompt: string) => ask(broker.url, { prompt, model: 'hedged', stream: true, key });
+  for (let turn = 0; turn < 5; turn++) await asked(`Warm up ${turn}.`);
+  const { headers } = await asked('Tell me a story. [[sim on=primary fault=slow:4000]] [[sim tokens=110]]');
+  return headers['x-request-id']!;
+}
+
+async function takePictures(failover: string, hedged: string): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: theme });
     const { page } = await openPage(context);
@@ -140,6 +158,7 @@ async function takePictures(failover: string): Promise<void> {
       await page.waitForTimeout(2_500);
     });
     await take('waterfall', `/requests/${failover}`, text('Where its time went'));
+    await take('hedge', `/requests/${hedged}`, text('Where its time went'), () => openHedge(page));
     await take('requests', '/requests', text('gpt-4o'));
     await take('alerts', '/alerts', text('reached'));
     await take('providers', '/providers', text('healthy'));
@@ -152,18 +171,18 @@ async function takePictures(failover: string): Promise<void> {
   }
 }
 
-async function lookAtAll(directory: string, failover: string): Promise<void> {
+async function lookAtAll(directory: string, requests: readonly string[]): Promise<void> {
   mkdirSync(directory, { recursive: true });
   for (const width of [320, 1280, 3840]) {
     const context = await browser.newContext({ viewport: { width, height: width === 3840 ? 2160 : 800 } });
     const { page } = await openPage(context);
     page.setDefaultTimeout(60_000);
     await signIn(page, broker.url);
-    for (const path of [...PAGES, `requests/${failover}`]) {
+    for (const path of [...PAGES, ...requests.map((id) => `requests/${id}`)]) {
       await page.goto(`${broker.url}/console/${path}`);
       await page.locator('main .page').waitFor();
       await page.waitForTimeout(1_000);
-      const name = path.split('/').length > 1 ? 'request' : path || 'now';
+      const name = path.startsWith('requests/') ? `request-${requests.indexOf(path.slice(9))}` : path || 'now';
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme });
         await page.waitForTimeout(100);
@@ -172,6 +191,11 @@ async function lookAtAll(directory: string, failover: string): Promise<void> {
     }
     await context.close();
   }
+}
+
+async function openHedge(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^Hedge/ }).click();
+  await page.getByText('tokens per second').waitFor();
 }
 
 async function openKeys(page: Page): Promise<void> {

@@ -92,6 +92,32 @@ test('the waterfall says how an answer grew, who was not asked and why, where a 
     .waitFor();
 });
 
+test('a hedge is seen beside the attempt that it overtook: both bars, which of them lost, what both cost', async () => {
+  // As many second attempts may be made as answers were given.
+  const asked = (prompt: string) => ask(broker.url, { prompt, model: 'hedged', stream: true });
+  for (let turn = 0; turn < 10; turn++) await asked(`Warm up ${turn}`);
+  const raced = async () => {
+    const { headers } = await asked('Slow [[sim on=primary fault=slow:2000]] [[sim pace=20]]');
+    return headers['x-sluice-provider'] === 'secondary' ? headers['x-request-id'] : undefined;
+  };
+  const id = await waitFor('a hedge', raced);
+  await the.go(`/requests/${id}`);
+  const lost = page.getByRole('button', { name: /^Attempt 1 · primary hedge lost/ });
+  const won = page.getByRole('button', { name: /^Hedge 2 · secondary ok/ });
+  await Promise.all([lost.waitFor(), won.waitFor()]);
+  const edgesOf = async (row: typeof lost) => {
+    const boxes = await Promise.all((await row.locator('.piece').all()).map((piece) => piece.boundingBox()));
+    return [Math.min(...boxes.map((box) => box!.x)), Math.max(...boxes.map((box) => box!.x + box!.width))] as const;
+  };
+  const [[lostFrom, lostTo], [wonFrom, wonTo]] = [await edgesOf(lost), await edgesOf(won)];
+  expect(lostFrom).toBeLessThan(wonFrom);
+  expect(lostTo).toBeGreaterThan(wonFrom);
+  expect(wonTo).toBeGreaterThan(lostTo - 1);
+  await won.click();
+  await page.getByText('tokens per second').waitFor();
+  await page.getByText('Beside another attempt').waitFor();
+});
+
 test('the curve of an answer grows while it comes, by the time of Sluice on a device whose clock is wrong', async () => {
   await page.addInitScript('const now = Date.now; Date.now = () => now() - 3_600_000');
   await the.go('/requests');

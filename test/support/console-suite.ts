@@ -61,7 +61,11 @@ export function useConsole(): ConsoleSuite {
 async function startOver(providers: Providers): Promise<TestBroker> {
   const base = providerConfiguration(providers, { limits: { rpm: 10_000 } });
   // A circuit of its own: what fails here must not be waited for elsewhere.
-  const models = { ...base.models, lost: { deployments: [deployment('primary', 'lost')] } };
+  const hedged = {
+    deployments: [deployment('primary', 'hedged'), deployment('secondary', 'hedged', { tier: 2 })],
+    hedge: { after_ms: 100, max_share_percent: 100, max_extra_cost_percent: 100 },
+  };
+  const models = { ...base.models, hedged, lost: { deployments: [deployment('primary', 'lost')] } };
   const credentials = {
     first: { api_key: PROVIDER_KEY, weight: 3 },
     second: { api_key: PROVIDER_KEY, limits: { rpm: 90 } },

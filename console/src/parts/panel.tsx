@@ -78,7 +78,7 @@ export function Badge({
 export function Outcome({ code }: { code: string }) {
   if (code === 'ok' || code === 'completed') return <Badge tone="good">{code}</Badge>;
   const isOpen = code === 'queued' || code === 'running' || code === 'cancelling';
-  const isGentle = code === 'request_cancelled' || code === 'cancelled';
+  const isGentle = code === 'request_cancelled' || code === 'cancelled' || code === 'hedge_lost';
   return (
     <Badge tone={isOpen ? 'accent' : isGentle ? 'warn' : 'bad'} title={code}>
       {words(code)}
