@@ -2,42 +2,44 @@
 -- With an idempotency key: joins the request that has the key, unless that one failed, was cancelled or is forgotten.
 --
 -- KEYS  1 record, 2 body[, 3 idempotency key]
--- ARGV  1 spec (JSON), 2 body, '' if it was sent before as it is large, 3 time to live, ms[, 4 fingerprint, 5 idempotency key's
---       time to live, ms, 6 request id, 7 prefix of records in this shard]
+-- ARGV  1 spec (JSON), 2 body, '' if it was sent before (to `<body>:sent`), 3 time to live, ms, 4 bytes that were sent before,
+--       or 0[, 5 fingerprint, 6 idempotency key's time to live, ms, 7 request id, 8 prefix of records in this shard]
 -- Returns {'accepted'[, 1 if the record is new]}, {'joined', request id}, {'conflict'}, or an error if the body is missing.
-local is_apart = ARGV[2] == ''
-local state = redis.call('HGET', KEYS[1], 'state')
--- Only in a cluster, whose nodes may redirect the one but not the other.
-if is_apart and not state and redis.call('EXISTS', KEYS[2]) == 0 then
-  return redis.error_reply('TRYAGAIN the body of the request has not arrived')
-end
-local function joined(reply)
-  if is_apart then redis.call('UNLINK', KEYS[2]) end
+local is_apart = ARGV[4] ~= '0'
+-- Never written in place: if it is sent again after a lost connection, a worker may be reading the first one.
+local sent = KEYS[2] .. ':sent'
+local function with_body_unused(reply)
+  if is_apart then redis.call('UNLINK', sent) end
   return reply
 end
--- The same commands, resent after a lost connection: the body too.
-local function accepted_before()
-  if is_apart and state and state ~= 'done' then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
-  return {'accepted'}
+local is_known = redis.call('EXISTS', KEYS[1]) == 1
+-- A piece was refused (memory is full), or went to another server (a failover, a slot that moves).
+if is_apart and not is_known and redis.call('STRLEN', sent) ~= tonumber(ARGV[4]) then
+  return with_body_unused(redis.error_reply('TRYAGAIN the body of the request has not arrived whole'))
 end
 if KEYS[3] then
   local known = redis.call('GET', KEYS[3])
   if known then
     local fingerprint, other = string.match(known, '^(%S+) (%S+)$')
-    if other == ARGV[6] then return accepted_before() end
-    local record = redis.call('HMGET', ARGV[7] .. other, 'state', 'outcome', 'cancelled')
-    local of_other, outcome, cancelled = record[1], record[2], record[3]
-    if of_other == 'done' and outcome == 'ok' or of_other and of_other ~= 'done' and not cancelled then
-      if fingerprint ~= ARGV[4] then return joined({'conflict'}) end
-      return joined({'joined', other})
+    -- The same command, resent after a lost connection.
+    if other == ARGV[7] then return with_body_unused({'accepted'}) end
+    local record = redis.call('HMGET', ARGV[8] .. other, 'state', 'outcome', 'cancelled')
+    local state, outcome, cancelled = record[1], record[2], record[3]
+    if state == 'done' and outcome == 'ok' or state and state ~= 'done' and not cancelled then
+      if fingerprint ~= ARGV[5] then return with_body_unused({'conflict'}) end
+      return with_body_unused({'joined', other})
     end
   end
-  redis.call('SET', KEYS[3], ARGV[4] .. ' ' .. ARGV[6], 'PX', ARGV[5])
+  redis.call('SET', KEYS[3], ARGV[5] .. ' ' .. ARGV[7], 'PX', ARGV[6])
 end
-if state then return accepted_before() end
+if is_known then return with_body_unused({'accepted'}) end
 redis.call('HSET', KEYS[1], 'spec', ARGV[1], 'step', 0, 'attempts', 0, 'state', 'queued')
 if KEYS[3] then redis.call('HSET', KEYS[1], 'listeners', 1) end
-if is_apart then redis.call('PEXPIRE', KEYS[2], ARGV[3])
-else redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+if is_apart then
+  redis.call('RENAME', sent, KEYS[2])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+else
+  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return {'accepted', 1}

@@ -3,6 +3,7 @@
 // number), so the fast path has no overhead.
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
+import { readLarge } from '../storage/large-values.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
@@ -67,7 +68,7 @@ const releaseScript = loadLuaScript(import.meta.url, './release-body.lua');
 export function createLeftBodies(redis: RedisClient, keyspace: Keyspace): LeftBodies {
   return {
     sizes: (requestIds) => Promise.all(requestIds.map((id) => redis.strlen(keyspace.request(id).body))),
-    read: (requestId) => redis.getBuffer(keyspace.request(requestId).body),
+    read: (requestId) => readLarge(redis, keyspace.request(requestId).body),
     async release(requestId) {
       const { record, body } = keyspace.request(requestId);
       return (await runScript(redis, releaseScript, [record, body], [])) === 1;

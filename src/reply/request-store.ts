@@ -15,6 +15,7 @@ import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
 import { CONTRACT_VERSION, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
+import { readLarge, writeLarge } from '../storage/large-values.ts';
 import {
   joinScripts,
   loadLuaScript,
@@ -25,7 +26,6 @@ import {
   type ScriptFunction,
 } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { sendValue } from '../storage/script-command.ts';
 import { type ClaimReply, type ClaimResult, readClaim, readProgress, readSpec, type WriteGrant } from './claim.ts';
 import { WORKER_SILENCE_MS } from './worker-liveness.ts';
 
@@ -152,8 +152,9 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
   ): ScriptCall {
     const { requestId } = spec;
     const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
-    const carried = body.length > MAX_CARRIED_BYTES ? NO_BYTES : body;
-    const args: (string | number | Buffer)[] = [JSON.stringify(spec), carried, timeToLiveMs];
+    const isCarried = body.length <= MAX_CARRIED_BYTES;
+    const args: (string | number | Buffer)[] = [JSON.stringify(spec), isCarried ? body : NO_BYTES, timeToLiveMs];
+    args.push(isCarried ? 0 : body.length);
     if (idempotency !== undefined) {
       const shard = shardOf(requestId);
       keys.push(keyspace.idempotency(shard, idempotency.name));
@@ -164,7 +165,7 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
 
   async function sendBody(requestId: string, body: Buffer): Promise<void> {
     if (body.length <= MAX_CARRIED_BYTES) return;
-    await sendValue(redis, keyspace.request(requestId).body, body, UNACCEPTED_BODY_MS);
+    await writeLarge(redis, keyspace.request(requestId).sentBody, body, UNACCEPTED_BODY_MS);
   }
 
   return {
@@ -269,7 +270,7 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       return (await Promise.all(states)).map((state) => state === null || state === 'done');
     },
 
-    readBody: (requestId) => redis.getBuffer(keyspace.request(requestId).body),
+    readBody: (requestId) => readLarge(redis, keyspace.request(requestId).body),
 
     async shorten(requestId, timeToLiveMs) {
       const { record, body, log } = keyspace.request(requestId);

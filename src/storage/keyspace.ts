@@ -11,6 +11,8 @@ import { CONTRACT_VERSION } from '../contracts/request-record.ts';
 export interface RequestKeys {
   record: string;
   body: string;
+  /** A large body until its request is accepted (accept.lua). */
+  sentBody: string;
   log: string;
 }
 
@@ -130,7 +132,8 @@ export function createKeyspace(namespace: string): Keyspace {
     namespace,
     request(requestId) {
       const tag = shardTag(shardOf(requestId));
-      return { record: `${tag}:req:${requestId}`, body: `${tag}:body:${requestId}`, log: `${tag}:log:${requestId}` };
+      const body = `${tag}:body:${requestId}`;
+      return { record: `${tag}:req:${requestId}`, body, sentBody: `${body}:sent`, log: `${tag}:log:${requestId}` };
     },
     recordPrefix: (shard) => `${shardTag(shard)}:req:`,
     idempotency: (shard, name) => `${shardTag(shard)}:idem:${name}`,

@@ -103,12 +103,12 @@ function written(
   return parts.length === 0 ? text : Buffer.concat([...parts, Buffer.from(text)]);
 }
 
-/** `SET key value PX ms`, for values of megabytes: neither ioredis nor Lua copies them. */
-export async function sendValue(redis: RedisClient, key: string, value: Buffer, timeToLiveMs: number): Promise<void> {
-  await redis.sendCommand(new ValueCommand('set', [key, value, 'PX', String(timeToLiveMs)], { replyEncoding: 'utf8' }));
+/** Any other command with a value of megabytes, which ioredis would copy. */
+export async function sendUncopied(redis: RedisClient, name: string, words: (string | Buffer)[]): Promise<void> {
+  await redis.sendCommand(new UncopiedCommand(name, words, { replyEncoding: 'utf8' }));
 }
 
-class ValueCommand extends Command {
+class UncopiedCommand extends Command {
   override toWritable(connection: Writable): string | Buffer {
     const words = this.args as (string | Buffer)[];
     return written(connection, `*${words.length + 1}${lengthMark(this.name.length)}${this.name}`, words, 0);
