@@ -2,10 +2,11 @@
 -- With an idempotency key: joins the request that has the key, unless that one failed, was cancelled or is forgotten.
 --
 -- KEYS  1 record, 2 body[, 3 idempotency key]
--- ARGV  1 spec (JSON), 2 body, '' if it was sent before (to `<body>:sent`), 3 time to live, ms, 4 bytes that were sent before,
---       or 0[, 5 fingerprint, 6 idempotency key's time to live, ms, 7 request id, 8 prefix of records in this shard]
+-- ARGV  1 spec (JSON), 2 body, '' if it was sent before (to `<body>:sent`), 3 time to live, ms, 4 '' or bytes that were sent
+--       before, and bytes of each piece[, 5 fingerprint, 6 idempotency key's time to live, ms, 7 request id, 8 prefix of records
+--       in this shard]
 -- Returns {'accepted'[, 1 if the record is new]}, {'joined', request id}, {'conflict'}, or an error if the body is missing.
-local is_apart = ARGV[4] ~= '0'
+local is_apart = ARGV[4] ~= ''
 -- Never written in place: if it is sent again after a lost connection, a worker may be reading the first one.
 local sent = KEYS[2] .. ':sent'
 local function with_body_unused(reply)
@@ -13,8 +14,16 @@ local function with_body_unused(reply)
   return reply
 end
 local is_known = redis.call('EXISTS', KEYS[1]) == 1
--- A piece was refused (memory is full), or went to another server (a failover, a slot that moves).
-if is_apart and not is_known and redis.call('STRLEN', sent) ~= tonumber(ARGV[4]) then
+-- A piece may have been refused (memory is full), or may have gone to another server (a failover, a slot that moves).
+local function is_whole()
+  local bytes, piece = string.match(ARGV[4], '^(%d+) (%d+)$')
+  if redis.call('STRLEN', sent) ~= tonumber(bytes) then return false end
+  for at = 0, tonumber(bytes) - 1, tonumber(piece) do
+    if redis.call('GETRANGE', sent, at, at) == '\0' then return false end
+  end
+  return true
+end
+if is_apart and not is_known and not is_whole() then
   return with_body_unused(redis.error_reply('TRYAGAIN the body of the request has not arrived whole'))
 end
 if KEYS[3] then

@@ -15,7 +15,7 @@ import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
 import { CONTRACT_VERSION, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { readLarge, writeLarge } from '../storage/large-values.ts';
+import { PIECE_BYTES, readLarge, writeLarge } from '../storage/large-values.ts';
 import {
   joinScripts,
   loadLuaScript,
@@ -79,7 +79,7 @@ export interface RequestStore {
   acceptCall(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): ScriptCall;
   /**
    * Sends a large body ahead of the script that accepts its request, over the same connection; does nothing for a body that the
-   * script carries. A body whose request is not accepted expires.
+   * script carries. A body whose request is not accepted expires. It must be JSON, which has no zero bytes.
    */
   sendBody(requestId: string, body: Buffer): Promise<void>;
   /** The request that has this key; writes nothing. */
@@ -154,7 +154,7 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
     const isCarried = body.length <= MAX_CARRIED_BYTES;
     const args: (string | number | Buffer)[] = [JSON.stringify(spec), isCarried ? body : NO_BYTES, timeToLiveMs];
-    args.push(isCarried ? 0 : body.length);
+    args.push(isCarried ? '' : `${body.length} ${PIECE_BYTES}`);
     if (idempotency !== undefined) {
       const shard = shardOf(requestId);
       keys.push(keyspace.idempotency(shard, idempotency.name));

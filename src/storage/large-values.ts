@@ -4,15 +4,24 @@
 import type { RedisClient } from './redis.ts';
 import { sendUncopied } from './script-command.ts';
 
-const WRITTEN_BYTES = 2 * 1024 * 1024;
+export const PIECE_BYTES = 2 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 
-/** All commands are sent at once, in order. Readers must check the length: until the last one is executed it is shorter. */
+/**
+ * All commands are sent at once, in order. The last piece is the second, so that the value gets its size in one step: each growth
+ * would be a copy of all of it. Until the others are executed, there are zeros in their places: readers must check that each piece
+ * is there, so the value must not have a zero byte where a piece begins (text has none).
+ */
 export async function writeLarge(redis: RedisClient, key: string, value: Buffer, timeToLiveMs: number): Promise<void> {
-  const [first, ...rest] = startsOf(value.length, WRITTEN_BYTES).map((at) => value.subarray(at, at + WRITTEN_BYTES));
+  const [first, ...rest] = startsOf(value.length, PIECE_BYTES).map((at) => ({
+    at: String(at),
+    piece: value.subarray(at, at + PIECE_BYTES),
+  }));
   await Promise.all([
-    sendUncopied(redis, 'set', [key, first!, 'PX', String(timeToLiveMs)]),
-    ...rest.map((piece) => sendUncopied(redis, 'append', [key, piece])),
+    sendUncopied(redis, 'set', [key, first!.piece, 'PX', String(timeToLiveMs)]),
+    ...[...rest.slice(-1), ...rest.slice(0, -1)].map(({ at, piece }) =>
+      sendUncopied(redis, 'setrange', [key, at, piece]),
+    ),
     // If the connection moved to another server in between, the key was made there by a piece, which sets no time to live.
     ...(rest.length === 0 ? [] : [redis.pexpire(key, timeToLiveMs)]),
   ]);

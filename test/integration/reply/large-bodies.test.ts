@@ -12,7 +12,9 @@ import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 
 const keyspace = createKeyspace('test');
 const LIFE_MS = 600_000;
-const large = randomBytes(5 * 1024 * 1024);
+/** As JSON has it: without zero bytes. */
+const bytesOf = (length: number) => randomBytes(length).map((byte) => byte || 1) as Buffer;
+const large = bytesOf(5 * 1024 * 1024);
 const small = randomBytes(MAX_CARRIED_BYTES);
 let server: TestRedis;
 let redis: RedisClient;
@@ -67,7 +69,7 @@ test.each([MAX_CARRIED_BYTES + 1, 1024 * 1024, 2 * 1024 * 1024, 2 * 1024 * 1024 
   'a body of %d bytes',
   async (length) => {
     const spec = specOf();
-    const body = randomBytes(length);
+    const body = bytesOf(length);
     await store.accept(spec, body, LIFE_MS);
     expect((await store.readBody(spec.requestId))!.equals(body)).toBe(true);
     expect(await redis.strlen(bodyKey(spec))).toBe(length);
@@ -134,6 +136,12 @@ test('the same again, as after a lost connection, changes nothing and leaves not
 
 test.each<[string, (key: string) => Promise<unknown>]>([
   ['none of it', async () => undefined],
+  [
+    'a piece less',
+    (key) =>
+      redis.set(key, Buffer.concat([large.subarray(0, 2 ** 21), Buffer.alloc(2 ** 21), large.subarray(2 ** 22)])),
+  ],
+  ['its end only', (key) => redis.setrange(key, 2 ** 22, large.subarray(2 ** 22))],
   ['its beginning', (key) => redis.set(key, large.subarray(0, -1))],
   ['more than it', (key) => redis.set(key, Buffer.concat([large, large]))],
 ])('with %s nothing is accepted and nothing is left, and that is trouble of Redis', async (_name, arrive) => {
