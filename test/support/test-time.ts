@@ -1,5 +1,6 @@
 // A clock that scripts in Redis and `Date` go by, and what happens at which time: minutes pass in a second, the same way each time.
 // A test that uses it has `vi.useFakeTimers({ toFake: ['Date'] })`.
+import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { vi } from 'vitest';
 import type { RedisClient } from '#src/storage/redis.ts';
@@ -12,17 +13,21 @@ const TEST_TIME = `local function test_time()
 end
 `;
 
-/** Its scripts go by the clock of the test. */
+/** Its scripts go by the clock of the test. As in the product, a script's source is sent once and its digest from then on. */
 export function withTestTime(client: Redis): Redis {
   const send = client.sendCommand.bind(client);
+  const digests = new Map<string, string>();
   client.sendCommand = (...sent: Parameters<Redis['sendCommand']>) => {
     const [command] = sent;
     if (!(command instanceof ScriptCommand)) return send(...sent);
-    const source = TEST_TIME + command.source.replaceAll("redis.call('TIME')", 'test_time()');
     const [, keys, ...rest] = command.args as [string, string, ...string[]];
-    return command.wantsBuffers
-      ? client.callBuffer('EVAL', source, keys, ...rest)
-      : client.call('EVAL', source, keys, ...rest);
+    const call = (verb: string, script: string) =>
+      command.wantsBuffers ? client.callBuffer(verb, script, keys, ...rest) : client.call(verb, script, keys, ...rest);
+    const digest = digests.get(command.source);
+    if (digest !== undefined) return call('EVALSHA', digest);
+    const source = TEST_TIME + command.source.replaceAll("redis.call('TIME')", 'test_time()');
+    digests.set(command.source, hash('sha1', source, 'hex'));
+    return call('EVAL', source);
   };
   return client;
 }
