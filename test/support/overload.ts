@@ -97,6 +97,11 @@ export async function endsOf(
   await waitFor(
     `the end of ${ids.size} requests`,
     async () => {
+      const { count } = await broker.database
+        .selectFrom('requests')
+        .select(({ fn }) => fn.countAll().as('count'))
+        .executeTakeFirstOrThrow();
+      if (Number(count) < ids.size) return false;
       const rows = await broker.database.selectFrom('requests').select('request_id').execute();
       return rows.filter((row) => ids.has(row.request_id)).length === ids.size;
     },
