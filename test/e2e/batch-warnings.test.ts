@@ -38,8 +38,8 @@ test('too many lines for the window are told early, once, and the word is taken 
 }, async () => {
   const client = sdk(broker);
   vendors.primary.change({ firstTokenMs: 400 });
-  // Four at a time and 400 ms each: 600 lines take a minute, these three.
-  const batch = await submit(client, chatLines(1_800), '1m');
+  // Four at a time and 400 ms each: 600 lines take a minute, these one and a half.
+  const batch = await submit(client, chatLines(900), '1m');
   const look = async () => (await client.batches.retrieve(batch.id)) as unknown as Forecast;
   const warned = await waitFor('the warning', async () => ((await look()).x_sluice_at_risk ? look() : null), 30_000);
   expect(warned.x_sluice_eta).toBeGreaterThan(batch.expires_at!);

@@ -4,11 +4,12 @@ import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { volume } from '#test/support/runs.ts';
 
-const RPM = 300;
+const RPM = volume(150, 300);
 /** A burst that fills the limit at once, then a steady flow above it: both edges of the window are tried. */
-const BURST = 310;
-const FLOW_PER_SECOND = 6;
+const BURST = RPM + 10;
+const FLOW_PER_SECOND = (RPM / 60) * 1.2;
 const DURATION_MS = 66_000;
 
 let simulator: Simulator;

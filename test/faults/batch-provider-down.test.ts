@@ -6,9 +6,10 @@ import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/s
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import { attemptOf, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { volume } from '#test/support/runs.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const LINES = Number(process.env.SLUICE_TEST_BATCH_LINES ?? 5_000);
+const LINES = Number(process.env.SLUICE_TEST_BATCH_LINES ?? volume(2_000, 5_000));
 const WORKERS = 3;
 const DOWN_MS = 6_000;
 const REFUSED_EVERY = 100;
@@ -40,8 +41,9 @@ beforeAll(async () => {
       LIMIT_MS,
     );
   for (let killed = 0; killed < WORKERS; killed++) {
-    await done(0.15 * (killed + 1));
+    // First: meanwhile the others finish a good part of the batch.
     await broker.startWorker();
+    await done(0.15 * (killed + 1));
     await broker.workers[killed]!.kill();
     if (killed === 1) await takeDown();
   }

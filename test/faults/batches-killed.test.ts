@@ -5,9 +5,10 @@ import { chatLines, ended, endLeases, type ResultLine, results, sdk, submit } fr
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { volume } from '#test/support/runs.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const LINES = 1_000;
+const LINES = volume(600, 1_000);
 const KILLS = 2;
 const LIMIT_MS = 120_000;
 
@@ -32,8 +33,8 @@ beforeAll(async () => {
     return counts!.completed + counts!.failed;
   };
   for (let kill = 1; kill <= KILLS; kill++) {
-    await waitFor('a part to be done', async () => (await done()) >= (LINES * kill) / (KILLS + 2), LIMIT_MS);
     await broker.startBatches();
+    await waitFor('a part to be done', async () => (await done()) >= (LINES * kill) / (KILLS + 2), LIMIT_MS);
     await broker.batches.at(-2)!.kill();
     await endLeases(broker);
     await waitFor('it to be taken over', () => broker.batches.at(-1)!.log().includes('batch taken over'), LIMIT_MS);

@@ -1,18 +1,19 @@
-// A new version is rolled out under 200 live streams: replacements first, then SIGTERM to every API and worker process in
-// turn. One API process is not given the time that its streams need (an orchestrator that kills early): their clients go
-// on elsewhere by their keys. Nobody is told of any of it. Then an autoscaler that cannot make up its mind: workers come and
-// go without pause under load.
+// A new version is rolled out under a hundred live streams (200 in `npm run test:long`): replacements first, then SIGTERM to
+// every API and worker process in turn. One API process is not given the time that its streams need (an orchestrator that kills
+// early): their clients go on elsewhere by their keys. Nobody is told of any of it. Then an autoscaler that cannot make up its
+// mind: workers come and go without pause under load.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker, type TestProcess } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { volume } from '#test/support/runs.ts';
 import { SPOKEN, SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
 import { runErrand } from '../../bench/chaos/client.ts';
 import type { Errand } from '../../bench/chaos/errand.ts';
 import { checkText, type Seen } from '../../bench/chaos/seen.ts';
 
-const STREAMS = 200;
+const STREAMS = volume(100, 200);
 /** Eighteen seconds of 60 tokens: longer than it takes to replace everything. */
 const PACE_MS = 300;
 const IMPATIENCE_MS = 1_000;
