@@ -3,6 +3,7 @@
 // message is lost, the first request after a minute still gets the old state.
 
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import { withinOwnTime } from '../storage/own-time.ts';
 import { type ApiKey, hashSecret, isRevoked, validUntilMs } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
@@ -42,8 +43,8 @@ export function createKeyCache(
   onError: (error: Error) => void,
   now: () => number = Date.now,
 ): KeyCache {
-  const good = new LRUCache<string, Remembered>({ max: MAX_KEYS });
-  const wrong = new LRUCache<string, Remembered>({ max: MAX_WRONG_KEYS });
+  const good = new LRUCache<string, Remembered>(atMost(MAX_KEYS));
+  const wrong = new LRUCache<string, Remembered>(atMost(MAX_WRONG_KEYS));
   const recall = (hash: string) => good.get(hash) ?? wrong.get(hash);
   const hashes = new LRUCache<string, string>({ max: MAX_SECRETS });
   /** Reads in flight: one per key, shared by all requests. */

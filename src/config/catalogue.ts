@@ -167,7 +167,7 @@ function timeOf(at: Date | undefined): number {
   return at === undefined ? Date.now() : at.getTime();
 }
 
-const NAME_CACHE = { max: 10_000, maxSize: 8 * 1024 * 1024 };
+const NAME_CACHE = { maxSize: 8 * 1024 * 1024 };
 /** Size of a cache entry without its name: a model with its candidates. */
 const ENTRY_BYTES = 500;
 

@@ -1,6 +1,7 @@
 // Everything a process needs to know before it opens its first connection.
 
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import type { Reload } from '../contracts/configuration-reload.ts';
 import { createGrowingMask, type GrowingMask } from '../contracts/secret-mask.ts';
 import { type Catalogue, createCatalogue, type Deployment, type Provider } from './catalogue.ts';
@@ -122,7 +123,7 @@ export interface LiveCatalogue extends Catalogue {
 }
 
 /** Removed entries can still be found by name for this long, by requests that were accepted with them. */
-const KEPT = { max: 10_000, ttl: 3_600_000 };
+const KEPT = { ...atMost(10_000), ttl: 3_600_000 };
 
 /** A map that still finds entries for a while after their removal, but does not list them. */
 class KeptMap<V extends object> extends Map<string, V> {

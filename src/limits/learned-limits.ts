@@ -3,6 +3,7 @@
 // An announced limit is stored, and in force for a while, only if it is small or at least half used up: limits that are far away
 // cost nothing. The script that makes a change publishes it to all processes.
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import { type Amounts, LIMIT_KINDS, type LimitName, type Limits, RATE_KINDS } from '../contracts/limit-kinds.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { RateLimitHint } from '../protocols/protocol.ts';
@@ -118,10 +119,10 @@ export async function createLearnedLimits(options: LearnedLimitsOptions): Promis
   const { redis, subscription, keyspace, onError, onRefresh, onCounted } = options;
   /** By field of the hash. */
   let known = new Map<string, LearnedLimit>();
-  const scopes = new LRUCache<string, KnownScope>({ max: MAX_LEARNED });
+  const scopes = new LRUCache<string, KnownScope>(atMost(MAX_LEARNED));
   /** Reported usage over time of limits that are far away. */
-  const told = new LRUCache<string, Told[]>({ max: MAX_LEARNED });
-  const doneAtMs = new LRUCache<string, number>({ max: MAX_LEARNED });
+  const told = new LRUCache<string, Told[]>(atMost(MAX_LEARNED));
+  const doneAtMs = new LRUCache<string, number>(atMost(MAX_LEARNED));
   const channel = keyspace.learnedChannel;
 
   function replace(entries: Map<string, LearnedLimit>): void {

@@ -2,6 +2,7 @@
 // one atomic step (permit.lua). The same script records the attempt as open for the ledger, so that no call goes unbilled.
 
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import { type Amounts, LIMIT_KINDS, type LimitLabel } from '../contracts/limit-kinds.ts';
 import type { Scope } from '../contracts/scope.ts';
 import { type Turn, turnOrder } from '../contracts/turn.ts';
@@ -121,7 +122,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return [keys.window, keys.leases, keys.room, keys.presence, keys.turns, keys.shares];
     });
 
-  const sampledAtMs = new LRUCache<string, number>({ max: MAX_SAMPLED });
+  const sampledAtMs = new LRUCache<string, number>(atMost(MAX_SAMPLED));
 
   /** The mean of a sample of calls is good enough. */
   function isSampled({ scopes }: Permit): boolean {

@@ -2,6 +2,7 @@
 // that counts them is learned too; shared by all processes and kept over restarts. The error of a prompt's estimate depends on
 // the model; most answers end long before their `max_tokens`.
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
@@ -41,7 +42,7 @@ export function createTokenEstimates(
   keyspace: Keyspace,
   onError: (error: Error) => void,
 ): TokenEstimates {
-  const habits = new LRUCache<string, Habit>({ max: MAX_MODELS });
+  const habits = new LRUCache<string, Habit>(atMost(MAX_MODELS));
   const changed = new Set<string>();
 
   async function write(): Promise<void> {

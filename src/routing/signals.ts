@@ -4,6 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Candidate, Catalogue } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
+import { atMost } from '../contracts/cache-size.ts';
 import { type Limits, RATE_KINDS, type RateName } from '../contracts/limit-kinds.ts';
 import { costOf, PICO_PER_USD } from '../contracts/money.ts';
 import { circuitOf } from '../contracts/route-plan.ts';
@@ -55,7 +56,7 @@ function remembered<T>(
   read: (name: string) => Promise<T>,
   onError: (error: Error) => void,
 ): (name: string) => T | null {
-  const values = new LRUCache<string, Remembered<T>>({ max: MAX_REMEMBERED });
+  const values = new LRUCache<string, Remembered<T>>(atMost(MAX_REMEMBERED));
   return (name) => {
     let known = values.get(name);
     if (known === undefined) {
@@ -83,7 +84,7 @@ function refresh<T>(known: Remembered<T>, reading: Promise<T>, onError: (error: 
 export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
   const { redis, keyspace, catalogue, limiter, learned, onError } = options;
   /** Plans since the load was read. Without them, a process would send everything to the deployment that was idle then. */
-  const chosen = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  const chosen = new LRUCache<string, number>(atMost(MAX_REMEMBERED));
 
   const loadOf = remembered(
     LOAD_FRESH_MS,
@@ -172,7 +173,7 @@ export const KEPT_MS = 600_000;
 const SAMPLE_MS = 200;
 
 export function createSpeedLog(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): SpeedLog {
-  const notedAtMs = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  const notedAtMs = new LRUCache<string, number>(atMost(MAX_REMEMBERED));
   return {
     note(circuit, { firstTokenMs, tokensPerSecond }) {
       if (Date.now() - (notedAtMs.get(circuit) ?? 0) < SAMPLE_MS) return;

@@ -2,6 +2,7 @@
 // the samples of the strategies (signals.ts). Unstreamed answers, whose first and last bytes arrive together, have separate
 // samples.
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { KEPT_MS, quantile, type SpeedLog } from './signals.ts';
@@ -18,7 +19,7 @@ const FRESH_MS = 1_000;
 const MAX_REMEMBERED = 5_000;
 
 export function createUsualBegin(redis: RedisClient, keyspace: Keyspace): UsualBegin {
-  const known = new LRUCache<string, Promise<number | null>>({ max: MAX_REMEMBERED, ttl: FRESH_MS });
+  const known = new LRUCache<string, Promise<number | null>>({ ...atMost(MAX_REMEMBERED), ttl: FRESH_MS });
 
   async function readSamples(name: string): Promise<number | null> {
     const samples = (await redis.lrange(keyspace.speeds(name), 0, -1)).map((text) => text.split(' '));

@@ -4,6 +4,7 @@
 //   {ns:r<shard>}   request records, bodies, logs, reply and control channels    (a reply shard)
 //   {ns:<provider>} BullMQ's keys of one provider's queues                       (its prefix)
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../contracts/cache-size.ts';
 import { shardOf } from '../contracts/ids.ts';
 import type { Lane } from '../contracts/job.ts';
 import { CONTRACT_VERSION } from '../contracts/request-record.ts';
@@ -127,7 +128,7 @@ const MAX_SCOPES = 20_000;
 export function createKeyspace(namespace: string): Keyspace {
   const core = `{${namespace}}`;
   const shardTag = (shard: number) => `{${namespace}:r${shard}}`;
-  const scopes = new LRUCache<string, ScopeKeys>({ max: MAX_SCOPES });
+  const scopes = new LRUCache<string, ScopeKeys>(atMost(MAX_SCOPES));
   return {
     namespace,
     request(requestId) {

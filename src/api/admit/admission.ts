@@ -5,6 +5,7 @@
 // forecast decides.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
+import { atMost } from '../../contracts/cache-size.ts';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
@@ -57,7 +58,7 @@ const MAX_QUEUES_SEEN = 10_000;
 export function createAdmission(options: AdmissionOptions): Admission {
   const { waitQueues, forecaster, catalogue, holds, circuits, onError } = options;
   /** Size of each wait queue when this process last added a request. */
-  const seen = new LRUCache<string, number>({ max: MAX_QUEUES_SEEN });
+  const seen = new LRUCache<string, number>(atMost(MAX_QUEUES_SEEN));
 
   function note(entry: WaitEntry, totals: readonly WaitTotals[]): void {
     seen.set(queueName(entry), totals[0]!.requests);

@@ -3,6 +3,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../contracts/cache-size.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 
 export interface ConnectionLimits {
@@ -26,7 +27,7 @@ const MINUTE_MS = 60_000;
 const MAX_ADDRESSES = 20_000;
 
 export function guardAddresses({ wrongKeys }: AddressLimits): AddressGuard {
-  const wrong = new LRUCache<string, { count: number; untilMs: number }>({ max: MAX_ADDRESSES });
+  const wrong = new LRUCache<string, { count: number; untilMs: number }>(atMost(MAX_ADDRESSES));
   return {
     refusal(address) {
       const seen = wrong.get(address);
