@@ -47,6 +47,8 @@ test('axe finds no fault on any page, light or dark; the focus is seen; none is 
     if (wide > 320) found.push(`${path || '/'} is ${wide} px wide on a screen of 320`);
     const hidden = (await page.evaluate(OUT_OF_SIGHT)) as string[];
     found.push(...hidden.map((text) => `${path || '/'}: '${text}' is out of sight on a screen of 320`));
+    const covered = (await page.evaluate(COVERED)) as string[];
+    found.push(...covered.map((text) => `${path || '/'}: a title lies over '${text}' on a screen of 320`));
     found.push(...(await faultsOf(`${path} at 320`, WCAG)));
   }
   expect(found).toEqual([]);
@@ -57,6 +59,12 @@ const OUT_OF_SIGHT = `[...document.querySelectorAll('main :is(button, input, sel
   .filter((one) => one.checkVisibility() && one.closest('dialog') === null)
   .filter((one) => one.getBoundingClientRect().right > 320.5 || one.getBoundingClientRect().left < -0.5)
   .map((one) => (one.textContent || one.getAttribute('aria-label') || one.tagName).slice(0, 40))`;
+
+/** Cells of tables, which are cards on a small screen, whose value begins before the title of its column ends. */
+const COVERED = `[...document.querySelectorAll('table.plain td')]
+  .filter((cell) => cell.checkVisibility() && !/^(none|"")$/.test(getComputedStyle(cell, '::before').content))
+  .filter((cell) => parseFloat(getComputedStyle(cell).paddingLeft) < parseFloat(getComputedStyle(cell, '::before').width))
+  .map((cell) => cell.textContent.slice(0, 40))`;
 
 /** Through the page's own first parts. */
 async function unseenFocus(path: string): Promise<string[]> {
