@@ -4,10 +4,10 @@
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { JsonScan } from '../../protocols/bounds/json-bounds.ts';
+import { JsonScan, type StringRange } from '../../protocols/bounds/json-bounds.ts';
 import { parseCarried } from '../../protocols/wire/exact-json.ts';
 import { memberBytes } from '../../protocols/wire/json-object.ts';
-import { parseAround, type StringRange } from '../../protocols/wire/long-strings.ts';
+import { parseAround } from '../../protocols/wire/long-strings.ts';
 
 /** Smaller bodies are read in one go: a millisecond. */
 const LARGE_BYTES = 256 * 1024;

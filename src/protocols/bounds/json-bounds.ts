@@ -2,7 +2,15 @@
 // loop for seconds and takes a gigabyte, and a text nested deeply enough ends in a RangeError wherever it is walked.
 // Only counts; validity is left to the parser. Long strings are skipped by native search, so that a body that
 // is mostly one image costs next to nothing. Measured by bench/micro/json-bounds.ts.
-import { LONG_BYTES, type StringRange } from '../wire/long-strings.ts';
+
+/** Strings from this length on are reported, because they are cheaper to handle apart (wire/long-strings.ts). */
+export const LONG_BYTES = 64 * 1024;
+
+/** A string in a JSON text, with its quotes. */
+export interface StringRange {
+  start: number;
+  end: number;
+}
 
 export interface JsonBounds {
   /** Nesting of objects and arrays. */

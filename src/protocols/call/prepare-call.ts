@@ -7,6 +7,7 @@ import { createTranslation } from '../translate/translate-answer.ts';
 import { adaptRequest, forgetThoughts, translateRequest } from '../translate/translate-request.ts';
 import { parseMessage } from '../wire/exact-json.ts';
 import { editObject } from '../wire/json-object.ts';
+import { findLongStrings, parseAround, printAround } from '../wire/long-strings.ts';
 
 export interface UpstreamRequest {
   method: 'POST';
@@ -122,7 +123,7 @@ export function isCurable({ client, upstream, pair }: ProtocolRoute, cure: Cure)
 function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const { passThrough: way } = route.client;
   const { upstreamModel, isStream, cures } = input;
-  const sent = parseMessage(input.body.toString()) as JsonObject;
+  const { sent, print } = readBody(input.body);
   const adapted = adaptRequest(route, {
     body: sent,
     provider: provider.name,
@@ -135,7 +136,7 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   if (isFailure(adapted)) return adapted;
   const target = { operation: way.operation, upstreamModel, isStream };
   const headers = { ...input.forwardedHeaders, ...adapted.headers };
-  const body = Buffer.from(JSON.stringify(adapted.body));
+  const body = print(adapted.body);
   return {
     request: address(route, provider, target, body, headers),
     // If tool names were changed, the answer must be read, to restore the client's names.
@@ -144,6 +145,13 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
       : readWith(adapted.upstream, route.client.codec!, provider, input, sent)),
     dropped: adapted.dropped,
   };
+}
+
+/** `print` serialises what was made of it. */
+function readBody(body: Buffer): { sent: JsonObject; print: (made: JsonObject) => Buffer } {
+  const longStrings = findLongStrings(body);
+  const sent = parseAround(body, longStrings, parseMessage) as JsonObject;
+  return { sent, print: longStrings.length > 0 ? printAround : (made) => Buffer.from(JSON.stringify(made)) };
 }
 
 /** Settings of a provider that change the body. */
@@ -184,7 +192,7 @@ function translate(
   input: CallInput,
 ): PreparedCall | Failure {
   const { upstreamModel, isStream } = input;
-  const clientBody = parseMessage(input.body.toString()) as JsonObject;
+  const { sent: clientBody, print } = readBody(input.body);
   const translated = translateRequest(pair, {
     body: clientBody,
     provider: provider.name,
@@ -196,7 +204,7 @@ function translate(
   });
   if (isFailure(translated)) return translated;
   const target: CallTarget = { operation: 'generate', upstreamModel, isStream };
-  const body = Buffer.from(JSON.stringify(translated.body));
+  const body = print(translated.body);
   return {
     request: address(route, provider, target, body, translated.headers),
     ...readWith(translated.upstream, pair.client, provider, input, clientBody),

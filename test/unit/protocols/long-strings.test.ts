@@ -1,8 +1,8 @@
 // Long strings that are left out of the text that is parsed: the value is the one of `JSON.parse`.
 import { describe, expect, test } from 'vitest';
-import { JsonScan } from '#src/protocols/bounds/json-bounds.ts';
-import { parseCarried } from '#src/protocols/wire/exact-json.ts';
-import { LONG_BYTES, parseAround } from '#src/protocols/wire/long-strings.ts';
+import { JsonScan, LONG_BYTES } from '#src/protocols/bounds/json-bounds.ts';
+import { parseCarried, parseMessage } from '#src/protocols/wire/exact-json.ts';
+import { findLongStrings, parseAround, printAround } from '#src/protocols/wire/long-strings.ts';
 
 const LONG = 'iVBORw0KGgo+/='.repeat(10_000);
 
@@ -98,4 +98,33 @@ describe('what is refused', () => {
     const json = `{"a":"${LONG.slice(0, -back)}\t${LONG.slice(-back)}"}`;
     expect(messageOf(json)).toBe(said(json));
   });
+});
+
+describe('a value is printed as JSON.stringify prints it', () => {
+  test.each<[string, unknown]>([
+    ['a long string', { a: LONG, b: [1, null, 'x'] }],
+    ['several, one of them twice', [LONG, { b: LONG, c: `${LONG}2` }, LONG]],
+    ['one that was put together', { url: `data:image/png;base64,${LONG}` }],
+    ['one with a quote', { a: `${LONG}"` }],
+    ['one with a backslash', { a: `${LONG}\\` }],
+    ['one with a line feed', { a: `${LONG}\n${LONG}` }],
+    ['one with other characters', { a: `${LONG}é`, b: `${LONG}漢` }],
+    ['one with half a surrogate pair', { a: `${LONG}\ud800` }],
+    ['members that are left out', { a: undefined, b: LONG, c: [undefined] }],
+    ['the whole value', LONG],
+    ['no long one', { a: 'short' }],
+  ])('%s', (_name, value) => {
+    expect(printAround(value).toString()).toBe(JSON.stringify(value));
+  });
+
+  test('numbers keep their digits', () => {
+    const json = `{"seed":12345678901234567890,"a":"${LONG}"}`;
+    const bytes = Buffer.from(json);
+    expect(String(printAround(parseAround(bytes, findLongStrings(bytes), parseMessage)))).toBe(json);
+  });
+});
+
+test('long keys are not taken for values', () => {
+  const bytes = Buffer.from(JSON.stringify({ [LONG]: LONG }));
+  expect(findLongStrings(bytes)).toEqual([{ start: bytes.length - 3 - LONG.length, end: bytes.length - 1 }]);
 });
