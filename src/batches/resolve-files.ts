@@ -3,6 +3,7 @@
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import { parseMessage } from '../protocols/wire/exact-json.ts';
 import { editObject } from '../protocols/wire/json-object.ts';
+import { parseBytes, printAround } from '../protocols/wire/long-strings.ts';
 import { type BlobStore, readPieces } from '../storage/blobs.ts';
 import type { FileStore, StoredFile } from './file-store.ts';
 
@@ -52,7 +53,7 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
     async resolve(keyId, sent) {
       if (filePartsOf(sent.value).length === 0) return sent;
       // A separate copy, because what the client sent must not change.
-      const body = { bytes: sent.bytes, value: parseMessage(sent.bytes.toString()) };
+      const body = { bytes: sent.bytes, value: parseBytes(sent.bytes, parseMessage) };
       const parts = filePartsOf(body.value);
       let bytes = body.bytes.length;
       const known = await load(keyId, parts.map(fileIdOf));
@@ -128,7 +129,7 @@ function fill(part: Part, { filename }: StoredFile, bytes: Buffer): void {
 /** Serializes only the prompt; the rest of the body keeps its bytes. */
 function withPrompts({ bytes, value }: RequestBody): Buffer {
   const members = PROMPTS.filter((name) => (value as Part)[name] !== undefined);
-  return editObject(bytes, { set: new Map(members.map((name) => [name, JSON.stringify((value as Part)[name])])) });
+  return editObject(bytes, { set: new Map(members.map((name) => [name, printAround((value as Part)[name])])) });
 }
 
 function tooMany(): Failure {

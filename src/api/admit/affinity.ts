@@ -48,7 +48,14 @@ function nameOf({ headers, value, facts, firstMessage }: AffinityInput): string 
   ].find((name) => typeof name === 'string' && name !== '');
   if (named !== undefined) return `name ${String(named).slice(0, MAX_CHARS)}`;
   const first = firstMessage ?? firstOfHistory(value);
-  return first === null ? null : `first ${JSON.stringify(first).slice(0, MAX_CHARS)}`;
+  return first === null ? null : `first ${beginningOf(first)}`;
+}
+
+/** The first characters of its JSON, without serialising megabytes of media: a string that is cut fills them by itself. */
+function beginningOf(value: unknown): string {
+  const cut = (_name: string, member: unknown) =>
+    typeof member === 'string' && member.length > MAX_CHARS ? member.slice(0, MAX_CHARS) : member;
+  return JSON.stringify(value, cut).slice(0, MAX_CHARS);
 }
 
 /** Shorter prefixes are not worth caching: providers cache from 1,024 tokens on. */

@@ -24,6 +24,11 @@ const UNBOUNDED = {
   numberBytes: NO_BOUND,
 };
 
+/** Valid JSON, parsed around its long strings. */
+export function parseBytes(json: Buffer, parse: (text: string) => unknown): unknown {
+  return parseAround(json, findLongStrings(json), parse);
+}
+
 /**
  * Throws as `parse` does, with the positions of the whole text.
  * @param strings values (not keys) of at least LONG_BYTES, in order.

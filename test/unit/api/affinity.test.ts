@@ -109,3 +109,18 @@ describe('prompts that begin alike', () => {
     expect(prefixHash(value)).toBeNull();
   });
 });
+
+test('only the beginning of a first message with a large image counts', () => {
+  const withImage = (url: string) => ({
+    value: {
+      messages: [
+        { role: 'user', content: [{ image_url: { url } }] },
+        { role: 'assistant', content: 'ok' },
+      ],
+    },
+  });
+  const image = 'A'.repeat(2_000_000);
+  expect(draws(withImage(image))).toEqual(draws(withImage(`${image}B`)));
+  expect(draws(withImage(image))).toEqual(draws(withImage('A'.repeat(4_097))));
+  expect(draws(withImage(image))).not.toEqual(draws(withImage(`B${image}`)));
+});

@@ -9,6 +9,7 @@ import type { PassThroughInput } from '#src/protocols/protocol.ts';
 import { mayHoldForeignSignature, unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import { parseCarried } from '#src/protocols/wire/exact-json.ts';
 import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
+import { parseBytes, printAround } from '#src/protocols/wire/long-strings.ts';
 
 const EMPTY_OBJECT = Buffer.from('{}');
 const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
@@ -53,13 +54,13 @@ const OF_CALL = ['extra_content', 'index'];
 /** The body with cleaned messages, which are serialised again only if something was removed. */
 export function stripAnswerMembers(body: Buffer): Buffer {
   const bytes = memberBytes(body, 'messages');
-  const messages = bytes === null ? null : parseCarried(bytes.toString());
+  const messages = bytes === null ? null : parseBytes(bytes, parseCarried);
   if (!Array.isArray(messages)) return body;
   let isChanged = false;
   for (const message of messages) {
     if (isObject(message) && message.role === 'assistant' && stripMessage(message)) isChanged = true;
   }
-  return isChanged ? editObject(body, { set: new Map([['messages', JSON.stringify(messages)]]) }) : body;
+  return isChanged ? editObject(body, { set: new Map([['messages', printAround(messages)]]) }) : body;
 }
 
 function stripMessage(message: JsonObject): boolean {
@@ -84,10 +85,10 @@ function remove(object: JsonObject, names: readonly string[]): boolean {
 
 /** The body with cleaned messages; only they are serialised again. */
 export function stripForeignSignatures(body: Buffer, isGemini: boolean): Buffer {
-  const messages = parseCarried((memberBytes(body, 'messages') ?? Buffer.from('null')).toString());
+  const messages = parseBytes(memberBytes(body, 'messages') ?? Buffer.from('null'), parseCarried);
   if (!Array.isArray(messages)) return body;
   for (const message of messages) if (isObject(message)) cleanMessage(message, isGemini);
-  return editObject(body, { set: new Map([['messages', JSON.stringify(messages)]]) });
+  return editObject(body, { set: new Map([['messages', printAround(messages)]]) });
 }
 
 function cleanMessage(message: JsonObject, isGemini: boolean): void {
