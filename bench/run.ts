@@ -1,14 +1,14 @@
 // Compares Sluice with a direct call, an older commit of Sluice and other gateways, in one run: same machine, same cheap
 // upstream, same load. Prints figures, asserts nothing.
 //
-//   npm run bench -- [--only PART]… [--base COMMIT] [--peers] [--seconds 8] [--rounds 3] [--streams 400]
+//   npm run bench -- [--only PART]… [--base COMMIT] [--peers] [--seconds 8] [--rounds 3] [--streams 400] [--large-calls 70]
 //
 // Parts: throughput, latency, streams, memory, large, scale, idle. Results: bench/results/latest.md.
 import { parseArgs } from 'node:util';
 import { type Checkout, CURRENT, checkOut } from './checkouts.ts';
 import { createFigures } from './figures.ts';
 import { measureIdle } from './parts/idle.ts';
-import { measureLargeBodies } from './parts/large.ts';
+import { LARGE_KINDS, largeBodiesConfiguration, measureLargeBodies } from './parts/large.ts';
 import { measureRequests } from './parts/requests.ts';
 import { measureOpenStreams, measureStreams } from './parts/streams.ts';
 import { startLiteLlm, startPortkey } from './peers.ts';
@@ -27,7 +27,6 @@ const TOKENS = 100;
 const PACE_MS = 10;
 const OPEN_STREAMS = 1_000;
 const LARGE_MIB = [5, 15];
-const LARGE_CALLS = 70;
 const FLEETS = [1, 2, 4];
 const MANY_PROVIDERS = 1_000;
 
@@ -40,6 +39,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     // Too few to saturate the machine, so that the cost per chunk does not depend on how many arrive together.
     streams: { type: 'string', default: '400' },
+    'large-calls': { type: 'string', default: '70' },
     'portkey-node': { type: 'string', default: process.execPath },
   },
 });
@@ -112,9 +112,15 @@ if (parts.has('memory')) {
 
 if (parts.has('large')) {
   const upstream = await startReadingUpstream();
-  await compare(READING_PORT, async (target) => {
-    for (const mib of LARGE_MIB) await measureLargeBodies(figures, target, { mib, calls: LARGE_CALLS });
-  });
+  const calls = Number(values['large-calls']);
+  await compare(
+    READING_PORT,
+    async (target) => {
+      for (const mib of LARGE_MIB) await measureLargeBodies(figures, target, { mib, calls, kind: 'openai-chat' });
+      for (const kind of LARGE_KINDS.slice(1)) await measureLargeBodies(figures, target, { mib: 5, calls, kind });
+    },
+    { configuration: largeBodiesConfiguration(READING_PORT) },
+  );
   await upstream.stop();
 }
 

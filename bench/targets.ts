@@ -1,6 +1,6 @@
 // The targets of measurements: a direct call, and Sluice as `sluice start` runs it (append-only Redis, one API and one worker
 // process, ledger in SQLite, logs on), from any checkout. Peers are in peers.ts.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,7 +65,7 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
   writeFileSync(
     configPath,
     JSON.stringify({
-      redis: { url: checkout === CURRENT ? `unix://${directory}/redis.sock` : `redis://127.0.0.1:${redisPort}` },
+      redis: { url: takesSocket(checkout) ? `unix://${directory}/redis.sock` : `redis://127.0.0.1:${redisPort}` },
       database: { url: `sqlite:${join(directory, 'sluice.db')}` },
       providers: {
         upstream: { protocols: ['openai-chat'], base_url: `http://127.0.0.1:${upstreamPort}/v1`, slots: 1_024 },
@@ -108,6 +108,11 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Older commits reach Redis over TCP only. */
+function takesSocket({ root }: Checkout): boolean {
+  return readFileSync(join(root, 'src/storage/redis.ts'), 'utf8').includes("'unix:'");
 }
 
 function redisArguments(port: number, directory: string): string[] {
