@@ -13,6 +13,7 @@ import { isStrictProvider, presetOf } from './presets.ts';
 import {
   configuredPrices,
   type DatedPrices,
+  loadPricePackage,
   type PriceSchedule,
   packagedPrice,
   priceFor,
@@ -160,6 +161,8 @@ export function createCatalogue(
       return price === null ? null : halfPrice(price);
     },
   };
+  // Now, and not during the first request.
+  if ([...deployments.values()].some(({ price }) => price === null)) loadPricePackage();
   return catalogue;
 }
 

@@ -1,5 +1,5 @@
 // What the price package knows about a model in addition to its prices.
-import { calcPrice } from '@pydantic/genai-prices';
+import { loadPricePackage } from './prices.ts';
 
 export interface ModelFacts {
   contextTokens?: number;
@@ -7,7 +7,7 @@ export interface ModelFacts {
 
 /** @param priceId the provider's id in the package. Empty if the package does not know the model. */
 export function packagedFacts(priceId: string, upstreamModel: string): ModelFacts {
-  const found = calcPrice({ input_tokens: 1 }, upstreamModel, { providerId: priceId });
+  const found = loadPricePackage()({ input_tokens: 1 }, upstreamModel, { providerId: priceId });
   if (found === null) return {};
   const { context_window: contextTokens } = found.model;
   return contextTokens === undefined ? {} : { contextTokens };

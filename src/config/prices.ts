@@ -1,5 +1,6 @@
 // What a token costs: from the configuration, else from the price package (kept current by others).
-import { calcPrice } from '@pydantic/genai-prices';
+import { createRequire } from 'node:module';
+import type { calcPrice as CalcPrice } from '@pydantic/genai-prices';
 import { type Price, scaleDecimal, scaleTokens, type TokenPrice } from '../contracts/money.ts';
 import type { PriceSettings, RateSettings, UndatedPriceSettings } from './price-schema.ts';
 
@@ -118,6 +119,17 @@ function rateAt(price: PackagePrice, start: number): number | undefined {
 /** Tool calls that the package prices per thousand, and their names here. */
 const TOOLS = { web_searches_kcount: 'web_search', storage_searches_kcount: 'file_search' } as const;
 
+let loaded: typeof CalcPrice | null = null;
+
+/**
+ * The price package's function. Its list of all models is half a megabyte of code: processes and commands whose configuration has
+ * every price do not load it, and start sooner.
+ */
+export function loadPricePackage(): typeof CalcPrice {
+  loaded ??= (createRequire(import.meta.url)('@pydantic/genai-prices') as { calcPrice: typeof CalcPrice }).calcPrice;
+  return loaded;
+}
+
 /**
  * The package's price, or null if it does not know the model. A provider that is not in the package has no price, since the
  * same model costs differently elsewhere.
@@ -125,7 +137,7 @@ const TOOLS = { web_searches_kcount: 'web_search', storage_searches_kcount: 'fil
  * @param at some prices start on a date, or apply only at certain hours.
  */
 export function packagedPrice(priceId: string, upstreamModel: string, at: Date = new Date()): PriceSchedule | null {
-  const found = calcPrice({ input_tokens: 1 }, upstreamModel, { providerId: priceId, timestamp: at });
+  const found = loadPricePackage()({ input_tokens: 1 }, upstreamModel, { providerId: priceId, timestamp: at });
   if (found === null) return null;
   const rates = found.model_price as Record<string, PackagePrice>;
   const starts = new Set<number>();

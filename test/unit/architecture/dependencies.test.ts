@@ -12,7 +12,7 @@ const imported = new Set(files.flatMap((file) => packagesOf(readFileSync(ROOT + 
 /** Types alone are not there when it runs. */
 function packagesOf(source: string): string[] {
   const imports = source.matchAll(
-    /^(?:(?:import|export) (?!type\b)(?:[^'=\n]* from )?|\} from )'([\w@][^'\n]*)';$|\bimport\('([\w@][^'\n]*)'\)/gm,
+    /^(?:(?:import|export) (?!type\b)(?:[^'=\n]* from )?|\} from )'([\w@][^'\n]*)';$|\b(?:import|createRequire\(import\.meta\.url\))\('([\w@][^'\n]*)'\)/gm,
   );
   const targets = [...imports].map(([, fixed, dynamic]) => fixed ?? dynamic!);
   return targets
