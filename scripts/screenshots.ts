@@ -157,8 +157,8 @@ async function takePictures(failover: string, hedged: string): Promise<void> {
       await page.getByRole('tab', { name: '10 minutes' }).click();
       await page.waitForTimeout(2_500);
     });
-    await take('waterfall', `/requests/${failover}`, text('Where its time went'));
-    await take('hedge', `/requests/${hedged}`, text('Where its time went'), () => openHedge(page));
+    await take('waterfall', `/requests/${failover}`, text('Timeline'));
+    await take('hedge', `/requests/${hedged}`, text('Timeline'), () => openHedge(page));
     await take('requests', '/requests', text('gpt-4o'));
     await take('alerts', '/alerts', text('reached'));
     await take('providers', '/providers', text('healthy'));

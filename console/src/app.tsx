@@ -70,7 +70,7 @@ function Shell() {
   return (
     <div class="shell">
       <a class="skip" href="#content">
-        Skip to the page
+        Skip to content
       </a>
       <Side path={path} />
       <main id="content" tabIndex={-1}>
@@ -140,7 +140,7 @@ function NotFound() {
   return (
     <Page title="Not found">
       <Empty>
-        There is no such page. <a href="/console">Now</a> shows what happens at the moment.
+        Page not found. <a href="/console">Now</a> shows what happens at the moment.
       </Empty>
     </Page>
   );

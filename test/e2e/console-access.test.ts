@@ -103,7 +103,7 @@ test('who may only look finds no control that would be refused, and is told why'
   // Some are for everybody, and were used.
   expect(tried).toContain('/accounts Credits …');
   await guest.goto(`${broker.url}/console/keys`);
-  await guest.getByText('What is off here needs the role operator.').waitFor();
+  await guest.getByText('Disabled actions need the role operator.').waitFor();
   expect(await guest.getByRole('button', { name: 'New key …' }).getAttribute('title')).toContain('operator');
   await guests.close();
 });

@@ -78,7 +78,7 @@ test('keys: made, shown once, revoked', async () => {
   await the.go('/keys');
   await page.getByRole('button', { name: 'New key …' }).click();
   await page.getByLabel('Name', { exact: true }).fill('made here');
-  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.getByRole('button', { name: 'Create' }).click();
   const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
   expect((await ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret })).status).toBe(200);
   await page.getByRole('button', { name: 'Close' }).click();
@@ -92,7 +92,7 @@ test('operators: a key with a role is made and revoked, and the log says by whom
   await the.go('/operators');
   await page.getByRole('button', { name: 'New admin key …' }).click();
   await page.getByLabel('Name', { exact: true }).fill('dashboards');
-  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.getByRole('button', { name: 'Create' }).click();
   const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
   const status = async (method: string) =>
     (await fetch(`${broker.url}/admin/keys`, { method, headers: { authorization: `Bearer ${secret}` } })).status;
@@ -112,12 +112,12 @@ test('operators: a key with a role is made and revoked, and the log says by whom
   const { id } = await broker.createKey('watched');
   await admin(broker, 'PATCH', `/keys/${id}`, { batch_weight: 3 });
   await the.go('/audit');
-  await page.getByLabel('To what').fill(`/admin/keys/${id}`);
+  await page.getByLabel('Path').fill(`/admin/keys/${id}`);
   await page
     .getByRole('row', { name: /batch_weight: 1 → 3/ })
     .getByText('SLUICE_ADMIN_KEY')
     .waitFor();
-  await page.getByLabel('To what').fill('');
+  await page.getByLabel('Path').fill('');
   await page.getByLabel('Who').fill('dashb');
   await page
     .getByRole('row', { name: /POST \/admin\/keys/ })
@@ -130,9 +130,9 @@ test('a rotated key has two secrets for a while', async () => {
   await the.go('/keys');
   const row = page.getByRole('row', { name: /rotated here/ });
   await row.getByRole('button', { name: 'Rotate …' }).click();
-  await page.getByRole('dialog').getByLabel('The former secret is valid for').selectOption({ label: 'an hour' });
-  await page.getByRole('button', { name: 'Make it' }).click();
-  await page.getByText('The former one is valid until').waitFor();
+  await page.getByRole('dialog').getByLabel('Keep the former secret valid for').selectOption({ label: 'an hour' });
+  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByText('The former one stays valid until').waitFor();
   const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
   await page.getByRole('button', { name: 'Close' }).click();
   await row.getByText('former secret until').waitFor();
@@ -149,19 +149,19 @@ test('an organisation, its project and their keys: made, changed, paid in, charg
   await dialog.getByLabel('A month').fill('100');
   await dialog.getByText('More limits').click();
   await dialog.getByLabel('Metadata').fill('team=search');
-  await dialog.getByLabel('Spends prepaid credits').check();
+  await dialog.getByLabel('Charge to prepaid credits').check();
   await dialog.getByLabel('Markup').fill('10');
-  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await dialog.getByRole('button', { name: 'Create' }).click();
   await rowOf('acme').getByText('$0 of $100.00 month').waitFor();
   await rowOf('acme').getByText('team=search').waitFor();
 
   await rowOf('acme').getByRole('button', { name: 'New project …' }).click();
   await dialog.getByLabel('Name', { exact: true }).fill('search');
   await dialog.getByLabel('A day').fill('5');
-  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await dialog.getByRole('button', { name: 'Create' }).click();
   await rowOf('search project').getByRole('button', { name: 'New key …' }).click();
   await dialog.getByLabel('Name', { exact: true }).fill('indexer');
-  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await dialog.getByRole('button', { name: 'Create' }).click();
   const secret = (await dialog.locator('pre').textContent())!;
   await dialog.getByRole('button', { name: 'Close' }).click();
 
@@ -169,8 +169,8 @@ test('an organisation, its project and their keys: made, changed, paid in, charg
   const asked = () => ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret, more: { max_tokens: 12 } });
   expect((await asked()).status).toBe(402);
   await rowOf('acme').getByRole('button', { name: 'Credits …' }).click();
-  await dialog.getByText('Nothing was paid in yet.').waitFor();
-  await dialog.getByLabel('Paid in').fill('25');
+  await dialog.getByText('No payments yet.').waitFor();
+  await dialog.getByLabel('Amount in $').fill('25');
   await dialog.getByLabel('Note').fill('invoice 17');
   await dialog.getByRole('button', { name: 'Top up' }).click();
   await dialog
@@ -196,7 +196,7 @@ test('an organisation, its project and their keys: made, changed, paid in, charg
   await rowOf('search project').getByRole('button', { name: '1 key' }).click();
   await rowOf('indexer key').waitFor();
   await rowOf('acme').getByRole('button', { name: 'Revoke …' }).click();
-  await dialog.getByText('one of the 1 keys below it').waitFor();
+  await dialog.getByText('any of the 1 keys below it').waitFor();
   await dialog.getByRole('button', { name: 'Revoke', exact: true }).click();
   await rowOf('acme').waitFor({ state: 'detached' });
   await waitFor('the end of its keys', async () => (await asked()).status === 401);

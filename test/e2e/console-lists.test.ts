@@ -85,7 +85,7 @@ test('a provider is found by one of its models, a setting by its name, and a lon
   await first.getByText('100 of 500 are shown').waitFor();
   await first.getByRole('button', { name: 'Show more' }).click();
   await first.getByText('200 of 500 are shown').waitFor();
-  await page.getByLabel('Only held or cooling down').check();
+  await page.getByLabel('Only on hold or with an open circuit').check();
   await page.getByText('No provider matches.').waitFor();
 
   await page.goto(`${broker.url}/console/settings`);

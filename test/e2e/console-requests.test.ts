@@ -62,7 +62,7 @@ test('an attempt that is opened before its entry is in the books is completed wi
   });
   await the.go(`/requests/${headers['x-request-id']}`);
   await page.getByRole('button', { name: /Attempt 1 · primary.*ok/ }).click();
-  await page.getByText('A call to a provider whose entry in the books is not written yet.').waitFor();
+  await page.getByText('A call to a provider that is not in the ledger yet.').waitFor();
   isHeldBack = false;
   await page.getByText('tokens per second').waitFor();
 });
@@ -73,7 +73,7 @@ test('the waterfall says how an answer grew, who was not asked and why, where a 
   const held = await ask(broker.url, { prompt: `Grow ${steady}`, model: 'pair', stream: true });
   await admin(broker, 'DELETE', '/holds/provider:primary');
   await the.go(`/requests/${held.headers['x-request-id']}`);
-  await page.getByRole('button', { name: /Not asked · primary.*held by an operator/ }).waitFor();
+  await page.getByRole('button', { name: /Not called · primary.*held by an operator/ }).waitFor();
   await page.locator('.piece.grown .curve').waitFor();
   await page.getByRole('button', { name: /Attempt 1 · secondary/ }).click();
   await page.getByText('Frames sent').waitFor();
@@ -85,7 +85,7 @@ test('the waterfall says how an answer grew, who was not asked and why, where a 
     stream: true,
   });
   await the.go(`/requests/${broken.headers['x-request-id']}`);
-  await page.getByRole('button', { name: /Attempt 3 · secondary.*said the answer again/ }).waitFor();
+  await page.getByRole('button', { name: /Attempt 3 · secondary.*repeated the answer/ }).waitFor();
   await page
     .getByRole('row', { name: /output/ })
     .first()
@@ -125,12 +125,12 @@ test('the curve of an answer grows while it comes, by the time of Sluice on a de
   const asking = ask(broker.url, { prompt, model: 'pair', headers: { prefer: 'respond-async' }, stream: true });
   const { headers } = await asking;
   await the.go(`/requests/${headers['x-request-id']}`);
-  const row = page.getByRole('button', { name: /Runs now.*frames came so far/ });
+  const row = page.getByRole('button', { name: /Running.*frames so far/ });
   await row.locator('.curve').waitFor();
   // Of an hour that the device is behind, nothing is seen.
   expect(await row.locator('.took').textContent()).toMatch(/^\d+(\.\d+)? m?s$/);
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByText('It is being cancelled.').waitFor();
+  await page.getByText('is being cancelled.').waitFor();
 });
 
 test('a hold is placed with a reason, obeyed, and released', async () => {
@@ -167,9 +167,9 @@ test('a batch is looked through, uploaded, watched and downloaded', async () => 
   await the.go('/batches');
   const input = page.locator('input[type=file]');
   await input.setInputFiles(file('bad.jsonl', `${line('a')}\n${line('a')}\nnot json`));
-  await page.getByText("line 2: custom_id 'a' is there twice").waitFor();
+  await page.getByText("line 2: custom_id 'a' is used twice").waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Start the batch' }).click();
-  await page.getByText('The file has faults; nothing was sent.').waitFor();
+  await page.getByText('The file has errors; nothing was sent.').waitFor();
   await page.getByRole('button', { name: 'Cancel' }).click();
 
   await input.setInputFiles(file('good.jsonl', `${line('a')}\n${line('b')}\n`));
@@ -187,11 +187,11 @@ test('a batch is looked through, uploaded, watched and downloaded', async () => 
 test('a fault rule is switched on and off, and strikes between', async () => {
   await the.go('/simulator');
   const panel = page.locator('section', { has: page.getByRole('heading', { name: 'primary', exact: true }) });
-  await panel.getByLabel('It is down (503)').click();
+  await panel.getByLabel('Down (503)').click();
   await panel.getByRole('cell', { name: 'unavailable' }).waitFor();
   expect((await ask(broker.url, { prompt: 'Hello', model: 'pair' })).headers['x-sluice-provider']).toBe('secondary');
   await panel.getByRole('button', { name: 'Off' }).click();
-  await panel.getByText('No fault is on').waitFor();
+  await panel.getByText('No faults are active').waitFor();
 });
 
 test('what failed for good is replayed with another model', async () => {

@@ -27,7 +27,7 @@ export function BudgetsOf({ of, budgets }: { of: Shown; budgets: readonly Budget
   return (
     <div class="budgets">
       {own.map(({ period, spent_usd: spent, budget_usd: limit, forecast_usd: forecast }) => (
-        <div key={period} title={forecast === null ? '' : `${usd(forecast)} by its end, at this pace`}>
+        <div key={period} title={forecast === null ? '' : `${usd(forecast)} forecast for the end of the period`}>
           <span class="number">
             {usd(spent)} of {usd(limit)} {period}
           </span>

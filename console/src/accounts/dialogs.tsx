@@ -11,7 +11,7 @@ import { Table } from '../parts/table.tsx';
 export function SecretDialog({ title, secret, children, onClose }: SecretDialogProps) {
   return (
     <Dialog title={title} onClose={onClose}>
-      <p>It is shown this once. {children ?? 'Nobody can read it again, only revoke it.'}</p>
+      <p>It is shown only once. {children ?? 'It cannot be shown again, only revoked.'}</p>
       <pre class="text" tabIndex={0}>
         {secret}
       </pre>
@@ -31,7 +31,7 @@ interface SecretDialogProps {
 
 /** How long the old secret stays valid, seconds. */
 const KEPT = [
-  ['0', 'not any more'],
+  ['0', 'no time'],
   ['3600', 'an hour'],
   ['86400', 'a day'],
   ['604800', 'a week'],
@@ -52,18 +52,18 @@ export function RotateDialog({ of, onClose, onSecret }: RotateProps) {
     const until = made.former_secret_until;
     onSecret(
       made.key,
-      until === null ? 'The former one is refused from now on.' : `The former one is valid until ${time(until)}, too.`,
+      until === null ? 'The former one is no longer valid.' : `The former one stays valid until ${time(until)}.`,
     );
   };
   return (
-    <Dialog title={`New secret for ${of.name}`} submit="Make it" onSubmit={rotate} onClose={onClose}>
+    <Dialog title={`New secret for ${of.name}`} submit="Create" onSubmit={rotate} onClose={onClose}>
       <p>
-        The key keeps its name, limits and history. Give its clients the new secret while the former one still works.
+        The key keeps its name, limits and history. Give the new secret to its clients while the former one still works.
         {of.former_secret_until === null
           ? ''
-          : ` The one before is valid until ${time(of.former_secret_until)}; a second rotation ends it at once.`}
+          : ` An earlier secret is valid until ${time(of.former_secret_until)}; another rotation revokes it immediately.`}
       </p>
-      <Select label="The former secret is valid for" value={kept} onChange={keep} choices={KEPT} />
+      <Select label="Keep the former secret valid for" value={kept} onChange={keep} choices={KEPT} />
     </Dialog>
   );
 }
@@ -85,9 +85,9 @@ export function RevokeDialog({ of, keysBelow, onClose }: RevokeProps) {
     <Dialog title={`Revoke ${of.name}?`} submit="Revoke" isDanger onSubmit={revoke} onClose={onClose}>
       <p>
         {keysBelow === null
-          ? 'Within a second nobody is answered who uses it.'
-          : `Within a second nobody is answered who uses one of the ${keysBelow} keys below it.`}{' '}
-        What was accepted before is still answered. It cannot be undone; history and books stay.
+          ? 'Within a second, requests with it are refused.'
+          : `Within a second, requests with any of the ${keysBelow} keys below it are refused.`}{' '}
+        Requests that were accepted before are still answered. This cannot be undone; history and costs are kept.
       </p>
     </Dialog>
   );
@@ -110,7 +110,7 @@ export function CreditsDialog({ of, onClose }: { of: Account | ApiKey; onClose: 
       {may('operator') ? (
         <div class="row">
           <Text
-            label="Paid in, $; negative: a correction"
+            label="Amount in $ (negative for a correction)"
             type="number"
             step="any"
             required
@@ -132,7 +132,7 @@ function StatementView({ statement: { balance_usd: balance, paid_in_usd: paidIn,
         <Figure label="Paid in" value={usd(paidIn)} />
         <Figure label="Charged" value={usd(Number(paidIn) - Number(balance))} />
       </div>
-      <Table label="Paid in" heads={['When', 'By', 'Note', ['Amount', 'end']]} empty="Nothing was paid in yet.">
+      <Table label="Paid in" heads={['When', 'By', 'Note', ['Amount', 'end']]} empty="No payments yet.">
         {credits.map((entry) => (
           <tr key={entry.id}>
             <td class="number">{time(entry.created_at)}</td>
@@ -145,7 +145,7 @@ function StatementView({ statement: { balance_usd: balance, paid_in_usd: paidIn,
       <Table
         label="Charged"
         heads={['Day (UTC)', ['Requests', 'end'], ['Cost', 'end'], ['Charged', 'end']]}
-        empty="Nothing was charged yet."
+        empty="No charges yet."
       >
         {charges.map((charge) => (
           <tr key={charge.day}>

@@ -6,7 +6,7 @@ export type Level = 'organisation' | 'project' | 'key';
 export const LIMITS = [
   ['rpm', 'Requests per minute'],
   ['tpm', 'Tokens per minute'],
-  ['concurrency', 'At once'],
+  ['concurrency', 'Concurrent requests'],
   ['input_tokens_per_minute', 'Input tokens per minute'],
   ['output_tokens_per_minute', 'Output tokens per minute'],
   ['requests_per_day', 'Requests per day'],
@@ -96,7 +96,7 @@ function readMetadata(text: string): Record<string, string> {
   return Object.fromEntries(
     lines.map((line) => {
       const at = line.indexOf('=');
-      if (at < 1) throw new Error(`Metadata are lines of name=value; this is none: ${line}`);
+      if (at < 1) throw new Error(`Metadata must be lines of name=value: ${line}`);
       return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
     }),
   );

@@ -45,7 +45,7 @@ export function SettingsDialog({ subject, parents, onClose, onSecret }: Settings
   return (
     <Dialog
       title={of === null ? `New ${level}` : `Change ${of.name}`}
-      submit={of === null ? 'Make it' : 'Save'}
+      submit={of === null ? 'Create' : 'Save'}
       onSubmit={save}
       onClose={onClose}
     >
@@ -80,13 +80,13 @@ function Fields({ draft, onChange }: FieldsProps) {
     <>
       <Text label="Name" value={draft.name} onChange={(name) => onChange({ name })} required maxLength={200} />
       <Text
-        label="Models, with commas between them; * stands for anything; empty: all"
+        label="Models, comma-separated, with * as a wildcard (empty: all)"
         value={draft.models}
         onChange={(models) => onChange({ models })}
       />
       <LimitFields draft={draft} onChange={onChange} limits={LIMITS.slice(0, FIRST_LIMITS)} />
       <fieldset class="row">
-        <legend>Budgets in $, by days, weeks and months of UTC; empty: none</legend>
+        <legend>Budgets in $ (days, weeks and months in UTC; empty: none)</legend>
         {PERIODS.map((period) => (
           <Text
             key={period}
@@ -143,23 +143,23 @@ function MoreFields({ draft, onChange }: FieldsProps) {
   return (
     <>
       <div class="row">
-        {weigh('weight', 'Weight in full queues')}
+        {weigh('weight', 'Weight in a full queue')}
         {weigh('batchWeight', 'Weight in the batch lane')}
       </div>
       <Text
-        label={`Expires, in the time of ${Intl.DateTimeFormat().resolvedOptions().timeZone}; empty: never`}
+        label={`Expires (${Intl.DateTimeFormat().resolvedOptions().timeZone}; empty: never)`}
         type="datetime-local"
         value={draft.expires}
         onChange={(expires) => onChange({ expires })}
       />
       <Area
-        label="Metadata, name=value, a line each"
+        label="Metadata, one name=value per line"
         value={draft.metadata}
         onChange={(metadata) => onChange({ metadata })}
         rows={3}
       />
       <Check
-        label="Spends prepaid credits"
+        label="Charge to prepaid credits"
         value={draft.hasCredits}
         onChange={(hasCredits) => onChange({ hasCredits })}
       />
@@ -176,7 +176,7 @@ function MoreFields({ draft, onChange }: FieldsProps) {
             onChange={(markup) => onChange({ markup })}
           />
           <Text
-            label="Charged in steps of, $"
+            label="Round charges up to a multiple of, $"
             type="number"
             min={0.0001}
             max={1}

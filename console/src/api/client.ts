@@ -118,7 +118,7 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
     return answer;
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
-    throw new ApiError(0, 'unreachable', 'Sluice does not answer. It may be restarting; this page tries again.');
+    throw new ApiError(0, 'unreachable', 'Sluice does not respond. It may be restarting; this page will retry.');
   }
 }
 

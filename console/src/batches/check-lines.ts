@@ -39,7 +39,7 @@ export async function checkLines(file: Blob): Promise<CheckedFile> {
     if (found.lines > MAX_LINES) break;
   }
   if (rest !== '') take(rest);
-  if (found.lines === 0) found.faults.push('there is no line in it');
+  if (found.lines === 0) found.faults.push('the file is empty');
   return found;
 }
 
@@ -60,7 +60,7 @@ function faultOf(text: string, found: CheckedFile, ids: Set<string>): string | n
   if (typeof line !== 'object' || line === null) return 'not an object';
   const { custom_id: id, method, url, body } = line;
   if (typeof id !== 'string' || id === '') return 'custom_id is missing';
-  if (ids.has(id)) return `custom_id '${id}' is there twice`;
+  if (ids.has(id)) return `custom_id '${id}' is used twice`;
   ids.add(id);
   if (method !== undefined && method !== 'POST') return 'method must be POST';
   if (typeof url !== 'string') return 'url is missing';

@@ -16,8 +16,8 @@ export function Budgets() {
         {({ data }) => (
           <Table
             label="Budgets"
-            heads={['Of', 'Period', 'Used', ['Spent', 'end'], ['Budget', 'end'], ['By its end, at this pace', 'end']]}
-            empty="There is no budget. Set one for a key in Keys, or for a project or an organisation in Accounts."
+            heads={['Of', 'Period', 'Used', ['Spent', 'end'], ['Budget', 'end'], ['Forecast', 'end']]}
+            empty="There are no budgets. Set one for a key in Keys, or for a project or an organisation in Accounts."
           >
             {data.map((budget) => (
               <BudgetRow key={`${budget.id} ${budget.period}`} budget={budget} />
@@ -58,10 +58,10 @@ export function Uncertain({ from, to }: { from: string; to: string }) {
     .sort((a, b) => Number(b.cost_usd) - Number(a.cost_usd));
   if (rows.length === 0) return null;
   return (
-    <Panel title="Not certain" isFlush>
+    <Panel title="Uncertain costs" isFlush>
       <Table
-        label="Not certain"
-        heads={['What', 'Provider', 'Outcome', ['Attempts', 'end'], ['Tokens', 'end'], ['In the books', 'end']]}
+        label="Uncertain costs"
+        heads={['What', 'Provider', 'Outcome', ['Attempts', 'end'], ['Tokens', 'end'], ['Recorded', 'end']]}
       >
         {rows.map(({ settlement = '', provider = '', status = '', attempts, cost_usd: cost, ...row }) => (
           <tr key={`${settlement} ${provider} ${status}`}>
@@ -83,8 +83,8 @@ export function Uncertain({ from, to }: { from: string; to: string }) {
 }
 
 const SETTLEMENTS: Record<string, string> = {
-  estimated: 'The provider gave no usage: the broker has counted.',
-  unsettled: 'Nobody saw how the call ended: the estimate from before it.',
+  estimated: 'The provider sent no usage; Sluice counted the tokens.',
+  unsettled: 'The end of the call is not known; the estimate made before it is recorded.',
 };
 
 export function Rejects() {
@@ -98,15 +98,15 @@ export function Rejects() {
   };
   return (
     <Panel
-      title="Entries that SQL refused"
+      title="Refused ledger entries"
       more={
         <Action isSmall needs="operator" run={() => act(post('/ledger/rejects/replay', {}))}>
-          Try all again
+          Retry all
         </Action>
       }
       isFlush
     >
-      <Table label="Entries that SQL refused" heads={['When', 'Request', 'Part', 'Reason', '']}>
+      <Table label="Refused ledger entries" heads={['When', 'Request', 'Part', 'Reason', '']}>
         {data.map((reject) => (
           <tr key={reject.id}>
             <td>{time(reject.rejected_at)}</td>
@@ -115,10 +115,10 @@ export function Rejects() {
             <td>{reject.reason}</td>
             <td class="end">
               <Button isSmall needs="operator" onClick={() => show(reject)}>
-                Look …
+                View …
               </Button>{' '}
               <Action isSmall needs="operator" run={() => act(post(`/ledger/rejects/${reject.id}/replay`))}>
-                Try again
+                Retry
               </Action>{' '}
               <Action
                 isSmall
@@ -140,7 +140,7 @@ export function Rejects() {
 function RejectDialog({ reject, onClose }: { reject: Reject; onClose: () => void }) {
   const found = useQuery<Reject & { message: unknown }>(`/ledger/rejects/${reject.id}`);
   return (
-    <Dialog title="Refused by SQL" onClose={onClose}>
+    <Dialog title="Refused by the database" onClose={onClose}>
       <p>{reject.reason}</p>
       <Loaded of={found}>
         {({ message }) => {

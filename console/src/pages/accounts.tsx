@@ -27,7 +27,7 @@ export default function AccountsPage() {
     setAsking({ kind: 'settings', subject: { level, of: null, under: null } });
   const more = (
     <>
-      <Check label="Revoked ones too" value={isWithRevoked} onChange={setWithRevoked} />
+      <Check label="Include revoked" value={isWithRevoked} onChange={setWithRevoked} />
       <Button needs="operator" onClick={make('project')}>
         New project …
       </Button>
@@ -40,8 +40,8 @@ export default function AccountsPage() {
   return (
     <Page title="Accounts" more={more} changesNeed="operator">
       <p class="muted">
-        What is set for an organisation or a project holds for all keys below it together: each level’s limits, budgets
-        and models hold at once. Days, weeks and months are those of UTC.
+        Settings of an organisation or project apply to all keys below it together. Limits, budgets and models of all
+        levels apply at the same time. Days, weeks and months are in UTC.
       </p>
       <Panel isFlush>
         <Loaded of={accounts}>
@@ -94,8 +94,8 @@ function Tree({ accounts, keys, onAsk }: { accounts: readonly Account[]; keys: r
   return (
     <Table
       label="Organisations, projects and keys"
-      heads={['Name', 'Models', 'Limits', 'Budgets', 'Made of', '']}
-      empty="There is no organisation and no project. Keys can do without; with one, limits and budgets hold for many keys together."
+      heads={['Name', 'Models', 'Limits', 'Budgets', 'Contents', '']}
+      empty="There are no organisations or projects. Keys do not need one; with one, several keys share limits and budgets."
     >
       {linesOf(accounts, keys, open).map((line) => (
         <LineRow

@@ -10,12 +10,12 @@ import { Table } from '../parts/table.tsx';
 
 const METHODS = [
   ['', 'anything'],
-  ['POST', 'made, or done'],
+  ['POST', 'created, or run'],
   ['PATCH', 'changed'],
   ['PUT', 'replaced'],
   ['DELETE', 'removed'],
   ['GET', 'signed in'],
-  ['RELOAD', 'read the configuration again'],
+  ['RELOAD', 'reloaded the configuration'],
 ] as const;
 
 export default function AuditLogPage() {
@@ -28,7 +28,7 @@ export default function AuditLogPage() {
       <div class="filters">
         <Text label="Who" value={value('actor')} onChange={set('actor')} maxLength={300} />
         <Select label="Did" value={value('method')} onChange={set('method')} choices={METHODS} />
-        <Text label="To what" value={value('path')} onChange={set('path')} placeholder="/admin/keys" maxLength={300} />
+        <Text label="Path" value={value('path')} onChange={set('path')} placeholder="/admin/keys" maxLength={300} />
         <Text label="From (UTC)" type="date" value={value('from')} onChange={set('from')} />
         <Text label="To (UTC)" type="date" value={value('to')} onChange={set('to')} />
       </div>
@@ -60,7 +60,7 @@ function Entries({ first, filter }: { first: AuditPage<AuditEntry>; filter: Reco
       </Table>
       {last.has_more ? (
         <p class="empty">
-          <Action run={bring}>Earlier ones</Action>
+          <Action run={bring}>Older</Action>
         </p>
       ) : null}
     </>
@@ -92,7 +92,7 @@ function Row({ of: { at, actor, role, method, path, status, request, before, aft
         ))}
         {changes.length > 0 || (request === null && after === null) ? null : (
           <details>
-            <summary>What was sent and answered</summary>
+            <summary>Request and response</summary>
             <pre class="text">{JSON.stringify({ request, after }, null, 2)}</pre>
           </details>
         )}

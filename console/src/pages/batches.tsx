@@ -23,7 +23,7 @@ export default function BatchesPage() {
           {({ data }) =>
             data.length === 0 ? (
               <Empty>
-                There is no batch yet. Drop a file above, or use <code>sluice batch submit FILE</code>.
+                There are no batches yet. Drop a file above, or use <code>sluice batch submit FILE</code>.
               </Empty>
             ) : (
               data.map((batch) => (
@@ -63,7 +63,7 @@ function Drop({ onFile }: { onFile: (file: File) => void }) {
       }}
     >
       <label class="field" style={{ alignItems: 'center' }}>
-        <span>Drop a JSONL file of requests here, or choose one</span>
+        <span>Drop a JSONL file with requests here, or choose one</span>
         <input
           type="file"
           {...withheld('operator')}
@@ -92,7 +92,7 @@ function BatchRow({ batch, keyName }: { batch: Batch; keyName: string }) {
           {batch.id}
         </b>
         <Outcome code={status === 'in_progress' ? 'running' : status} />
-        {batch.x_sluice_at_risk && isActive ? <Badge tone="warn">may miss its window</Badge> : null}
+        {batch.x_sluice_at_risk && isActive ? <Badge tone="warn">may exceed its completion window</Badge> : null}
         <span>{batch.model ?? batch.endpoint}</span>
         <span>{keyName}</span>
         <span>made {time(batch.created_at)}</span>
@@ -178,7 +178,7 @@ function Upload({ file, keys, onClose }: { file: File; keys: readonly ApiKey[]; 
   });
   const isGood = checked !== null && checked.faults.length === 0 && checked.lines > 0;
   const upload = async () => {
-    if (!isGood) throw new Error('The file has faults; nothing was sent.');
+    if (!isGood) throw new Error('The file has errors; nothing was sent.');
     const form = new FormData();
     form.set('purpose', 'batch');
     form.set('file', file, file.name);
@@ -189,12 +189,12 @@ function Upload({ file, keys, onClose }: { file: File; keys: readonly ApiKey[]; 
       completion_window: window,
     });
     refresh('/batches');
-    tell(`${batch.id} has begun (${duration(performance.now() - startedAt)} from the drop).`);
+    tell(`${batch.id} was started (${duration(performance.now() - startedAt)} after the drop).`);
     onClose();
   };
   return (
     <Dialog title={file.name} submit="Start the batch" onSubmit={upload} onClose={onClose}>
-      {checked === null ? <p class="muted">Looking through it …</p> : <Checked checked={checked} bytes={file.size} />}
+      {checked === null ? <p class="muted">Checking the file …</p> : <Checked checked={checked} bytes={file.size} />}
       <div class="row">
         <Select
           label="As this key"
@@ -202,7 +202,7 @@ function Upload({ file, keys, onClose }: { file: File; keys: readonly ApiKey[]; 
           onChange={setKeyId}
           choices={keys.map((key) => [key.id, key.name] as const)}
         />
-        <Select label="To be done within" value={window} onChange={setWindow} choices={WINDOWS} />
+        <Select label="Completion window" value={window} onChange={setWindow} choices={WINDOWS} />
       </div>
     </Dialog>
   );

@@ -52,7 +52,8 @@ export default function DeadLettersPage() {
             <>
               {data.length === 0 ? (
                 <Empty>
-                  No request has failed for good{Object.keys(filter).length > 0 ? ' that matches these filters' : ''}.
+                  No request has failed permanently{Object.keys(filter).length > 0 ? ' that matches these filters' : ''}
+                  .
                 </Empty>
               ) : (
                 <Letters letters={data} />
@@ -152,18 +153,18 @@ function Many({ filter }: { filter: Filter }) {
       </Button>
       {isAsking ? (
         <Dialog
-          title="Replay all that the filter finds"
+          title="Replay all that match the filter"
           submit="Replay"
           onSubmit={replay}
           onClose={() => setAsking(false)}
         >
           <p class="muted">
-            The oldest first. Those that were replayed already are left out, unless the filter asks for them.
+            Oldest first. Dead letters that were already replayed are skipped, unless the filter selects them.
           </p>
           <div class="row">
-            <Text label="At most" type="number" min={1} max={1_000} value={limit} onChange={setLimit} />
+            <Text label="Limit" type="number" min={1} max={1_000} value={limit} onChange={setLimit} />
             <Text label="Another model" value={model} onChange={setModel} />
-            <Text label="At this provider only" value={vendor} onChange={setVendor} />
+            <Text label="Only this provider" value={vendor} onChange={setVendor} />
           </div>
         </Dialog>
       ) : null}

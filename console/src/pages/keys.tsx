@@ -26,7 +26,7 @@ export default function KeysPage() {
   const more = (
     <>
       <Text label="Find" value={sought} onChange={seek} placeholder="name, id, project" />
-      <Check label="Revoked ones too" value={isWithRevoked} onChange={setWithRevoked} />
+      <Check label="Include revoked" value={isWithRevoked} onChange={setWithRevoked} />
       <Button kind="main" needs="operator" onClick={() => setAsking({ kind: 'new' })}>
         New key …
       </Button>

@@ -32,7 +32,7 @@ const MAX_ROWS = 50_000;
 const MAX_PARTS = 7;
 /** Days; 0 means the same number as shown. */
 const COMPARED: readonly Choice[] = [
-  ['0', 'the days before'],
+  ['0', 'previous period'],
   ['28', 'four weeks before'],
   ['364', 'a year before'],
 ];
@@ -86,8 +86,8 @@ export default function MoneyPage() {
             <>
               {isPart ? (
                 <p class="notice warn">
-                  There are more than {count(MAX_ROWS)} rows of day and {by}: the sums here are of those alone. Take a
-                  shorter time, or export every call.
+                  The report has more than {count(MAX_ROWS)} rows of day and {by}; the sums cover only these. Choose a
+                  shorter period, or export all calls.
                 </p>
               ) : null}
               <Totals rows={data} before={shown.before} length={length} />
@@ -155,9 +155,9 @@ function Totals({ rows, before, length }: { rows: readonly UsageRow[]; before: r
       <Figure
         label={`Spent in ${length} days`}
         value={usd(spent)}
-        more={change === null ? 'nothing before' : `${percent(change)} beside ${usd(spentOn(before))}`}
+        more={change === null ? 'nothing before' : `${percent(change)} compared with ${usd(spentOn(before))}`}
       />
-      <Figure label="This month" value={usd(ofMonth)} more={`${usd(forecast)} by its end, at the pace of seven days`} />
+      <Figure label="This month" value={usd(ofMonth)} more={`${usd(forecast)} forecast, from the last seven days`} />
       <Figure
         label="Attempts"
         value={count(sum(rows, (row) => row.attempts))}
@@ -168,7 +168,7 @@ function Totals({ rows, before, length }: { rows: readonly UsageRow[]; before: r
         value={count(sum(rows, (row) => row.input_tokens + row.output_tokens))}
         more={`${count(sum(rows, (row) => row.cached_input_tokens))} read from caches`}
       />
-      <Figure label="Not certain" value={count(sum(rows, uncertainOf))} more="attempts estimated or unsettled" />
+      <Figure label="Uncertain" value={count(sum(rows, uncertainOf))} more="attempts estimated or unsettled" />
     </div>
   );
 }
@@ -225,7 +225,7 @@ function SpendTable({ rows, before, by, nameOf }: SpendProps) {
         ['Input', 'end'],
         ['Cached', 'end'],
         ['Output', 'end'],
-        ['Not certain', 'end'],
+        ['Uncertain', 'end'],
       ]}
       empty="No cost in this period."
     >

@@ -10,9 +10,9 @@ import { Badge, Empty, Loaded, Page, Panel, Select, Text } from '../parts/panel.
 import { Table } from '../parts/table.tsx';
 
 const ROLES = [
-  ['read-only', 'read-only: looks'],
-  ['operator', 'operator: changes'],
-  ['owner', 'owner: also says who may'],
+  ['read-only', 'read-only: can view everything'],
+  ['operator', 'operator: can also make changes'],
+  ['owner', 'owner: can also manage admin keys'],
 ] as const;
 
 type Asking = { kind: 'new' } | { kind: 'secret'; secret: string } | { kind: 'revoke'; key: AdminKey };
@@ -22,7 +22,7 @@ export default function OperatorsPage() {
     return (
       <Page title="Operators">
         <Panel>
-          <Empty>Only owners can see and make admin keys.</Empty>
+          <Empty>Only owners can view and create admin keys.</Empty>
         </Panel>
       </Page>
     );
@@ -46,7 +46,7 @@ function AdminKeys() {
             <Table
               label="Admin keys"
               heads={['Name', 'Key', 'Role', 'Made', ['', 'end']]}
-              empty="There is no admin key besides SLUICE_ADMIN_KEY. Make one for each person or script, with the role that it needs."
+              empty="There is no admin key besides SLUICE_ADMIN_KEY. Create one for each person or script, with the role that it needs."
             >
               {data.map((key) => (
                 <Row key={key.id} of={key} onRevoke={() => setAsking({ kind: 'revoke', key })} />
@@ -98,7 +98,7 @@ function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (secret: str
     onMade(key);
   };
   return (
-    <Dialog title="New admin key" submit="Make it" onSubmit={save} onClose={onClose}>
+    <Dialog title="New admin key" submit="Create" onSubmit={save} onClose={onClose}>
       <Text label="Name" value={name} onChange={setName} required maxLength={200} />
       <Select label="Role" value={role} onChange={setRole} choices={ROLES} />
     </Dialog>
@@ -113,7 +113,7 @@ function Revoke({ of: { id, name }, onClose }: { of: AdminKey; onClose: () => vo
   };
   return (
     <Dialog title={`Revoke ${name}?`} submit="Revoke" isDanger onSubmit={revoke} onClose={onClose}>
-      <p>Its calls and its sessions are refused from now on. It cannot be undone.</p>
+      <p>Its calls and sessions are refused from now on. This cannot be undone.</p>
     </Dialog>
   );
 }

@@ -200,7 +200,7 @@ function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }:
         <div class="form" style={{ paddingTop: '10px' }}>
           <Area label='Tools, as JSON: [{"name": …, "parameters": {…}}]' rows={4} {...field('tools')} />
           <div class="row">
-            <Text label="Most output tokens" type="number" min={1} {...field('maxTokens')} />
+            <Text label="Max output tokens" type="number" min={1} {...field('maxTokens')} />
             <Text label="Temperature" inputMode="decimal" {...field('temperature')} />
           </div>
         </div>
@@ -217,7 +217,7 @@ function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }:
           </button>
         )}
       </div>
-      {keys.length === 0 ? <p class="muted">Requests are made as a key: make one in Keys first.</p> : null}
+      {keys.length === 0 ? <p class="muted">Every request needs a key: create one in Keys first.</p> : null}
     </form>
   );
 }

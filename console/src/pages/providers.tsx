@@ -21,7 +21,7 @@ export default function ProvidersPage() {
   const more = (
     <>
       <Text label="Find" value={sought} onChange={seek} placeholder="provider, model" />
-      <Check label="Only held or cooling down" value={isTroubledOnly} onChange={setTroubledOnly} />
+      <Check label="Only on hold or with an open circuit" value={isTroubledOnly} onChange={setTroubledOnly} />
     </>
   );
   return (
@@ -218,7 +218,7 @@ function Health({ circuits, hold, id }: HealthProps) {
       {circuits.map(({ name, state, code, until }) => (
         <div key={name}>
           <Badge tone={state === 'open' ? 'bad' : 'warn'} title={until}>
-            {state === 'open' ? `cooling down, back ${ago(until)}` : 'on trial'}
+            {state === 'open' ? `circuit open, back ${ago(until)}` : 'on trial'}
           </Badge>{' '}
           <span class="muted">
             {name === id ? '' : `${name} `}

@@ -48,7 +48,7 @@ function Request({ request }: { request: RequestDetail }) {
         <Figure
           label="Model"
           value={<span style={{ fontSize: '1.05rem', overflowWrap: 'anywhere' }}>{request.model}</span>}
-          more={request.provider === null ? 'nobody answered' : `answered by ${request.provider}`}
+          more={request.provider === null ? 'not answered' : `answered by ${request.provider}`}
         />
         <Figure
           label="Took"
@@ -67,7 +67,7 @@ function Request({ request }: { request: RequestDetail }) {
           <b>{request.error.code}</b> {request.error.message ?? request.dead_letter?.message ?? ''}
         </div>
       )}
-      <Panel title="Where its time went">
+      <Panel title="Timeline">
         <WaterfallView request={request} nowMs={serverNow()} samples={samples} />
       </Panel>
       <div class="grid" style={{ '--min': '24rem' }}>
@@ -108,7 +108,7 @@ function Costs({ request: { attempts, cost_parts: costs } }: { request: RequestD
           ...parts.map(({ part, count: used, cost_usd: own }) => (
             <tr key={`${attempt.attempt} ${part}`}>
               <td />
-              <td class="muted">{part === 'other' ? 'not by the prices of now' : words(part)}</td>
+              <td class="muted">{part === 'other' ? 'not at current prices' : words(part)}</td>
               <td class="end">{part === 'other' ? '' : count(used)}</td>
               <td class="end">{usd(own)}</td>
             </tr>
@@ -173,7 +173,7 @@ function Actions({ request }: { request: RequestDetail }) {
         <Action
           kind="danger"
           needs="operator"
-          done="It is being cancelled."
+          done="The request is being cancelled."
           run={async () => {
             await post(`/requests/${request.id}/cancel`);
             refresh('/requests/');

@@ -87,7 +87,7 @@ function Filters({ filter, keys, onChange }: FiltersProps) {
         choices={[ANY, ['ok', 'ok'], ['failed', 'failed'], ...known(filter.outcome, ['ok', 'failed'])]}
       />
       <Later label="Failure code" {...field('outcome')} placeholder="upstream_timeout" />
-      <Later label="Model" {...field('model')} placeholder="gpt-* (any part as *)" />
+      <Later label="Model" {...field('model')} placeholder="gpt-* (* as a wildcard)" />
       <Select
         label="Provider"
         {...field('provider')}
@@ -162,9 +162,7 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
   const more = (
     <>
       <span class="muted number" role="status">
-        {isLoading && length === 0
-          ? 'searching …'
-          : `${exact(length)} found${list.isWhole ? ', that is all' : ' so far'}`}
+        {isLoading && length === 0 ? 'searching …' : `${exact(length)} found${list.isWhole ? ' in total' : ' so far'}`}
         {searchedUntil !== null && length === 0 ? ` back to ${time(searchedUntil)}` : ''}
       </span>
       {list.isTired ? (

@@ -26,7 +26,7 @@ export default function SettingsPage() {
                 <dt>In force</dt>
                 <dd>
                   {found.is_file_in_force ? (
-                    <Badge tone="good">as the file has it</Badge>
+                    <Badge tone="good">same as the file</Badge>
                   ) : (
                     <Badge tone="warn">the file has changed since</Badge>
                   )}
@@ -34,7 +34,7 @@ export default function SettingsPage() {
               </dl>
             </Panel>
             {found.faults.length === 0 ? null : (
-              <Panel title="Faults of the file">
+              <Panel title="Errors in the file">
                 <div class="form">
                   {found.faults.map(({ file, line, path, message }) => (
                     <div key={`${path} ${message}`} class="notice bad">
@@ -72,7 +72,7 @@ function Configuration({ of }: { of: Settings['configuration'] }) {
 }
 
 function Found({ lines }: { lines: readonly Line[] }) {
-  if (lines.length === 0) return <Empty>No setting is called so, or has such a value.</Empty>;
+  if (lines.length === 0) return <Empty>No setting has this name or value.</Empty>;
   return (
     <div class="tree">
       {lines.slice(0, MAX_FOUND).map(({ path, value }) => (
@@ -109,7 +109,7 @@ const OPEN_DEPTH = 1;
 function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChildren {
   if (typeof value !== 'object' || value === null) return <span class="mono">{JSON.stringify(value)}</span>;
   const entries = Object.entries(value);
-  if (entries.length === 0) return <span class="muted">{Array.isArray(value) ? 'none' : 'nothing set'}</span>;
+  if (entries.length === 0) return <span class="muted">{Array.isArray(value) ? 'none' : 'not set'}</span>;
   return (
     <div class="tree">
       {entries.map(([name, inner]) => (

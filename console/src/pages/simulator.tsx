@@ -22,7 +22,7 @@ export default function SimulatorPage() {
         {({ data }) =>
           data.length === 0 ? (
             <Empty>
-              No provider here is a simulator. <code>npm start</code> without a configuration has one, and{' '}
+              No configured provider is a simulator. <code>npm start</code> without a configuration uses one, and{' '}
               <code>sluice simulate</code> starts another.
             </Empty>
           ) : (
@@ -67,9 +67,9 @@ function SimulatorPanel({ group }: { group: Simulator[] }) {
 type Put = (texts: string[]) => Promise<void>;
 
 function RuleTable({ rules, onPut }: { rules: readonly RuleInForce[]; onPut: Put }) {
-  if (rules.length === 0) return <Empty>No fault is on: it answers everything.</Empty>;
+  if (rules.length === 0) return <Empty>No faults are active: all requests are answered.</Empty>;
   return (
-    <Table label="Faults that are on" heads={['Rule', ['Calls it is for', 'end'], ['Struck', 'end'], '']}>
+    <Table label="Active faults" heads={['Rule', ['Applies to', 'end'], ['Applied', 'end'], '']}>
       {rules.map(({ rule, matched, fired }, index) => (
         <tr key={rule}>
           <td class="mono">{rule}</td>
@@ -92,11 +92,11 @@ function RuleTable({ rules, onPut }: { rules: readonly RuleInForce[]; onPut: Put
 
 /** Ready-made faults. `model=` spares the fallback deployment if one simulator serves both. */
 const RECIPES = [
-  ['unavailable', 'It is down (503)'],
-  ['429:2000', 'It refuses for two seconds (429)'],
-  ['cut@12', 'It breaks off after 12 tokens'],
-  ['slow:4000', 'Its first token takes four seconds'],
-  ['stall@8', 'It falls silent after 8 tokens'],
+  ['unavailable', 'Down (503)'],
+  ['429:2000', 'Rate limited for two seconds (429)'],
+  ['cut@12', 'Connection lost after 12 tokens'],
+  ['slow:4000', 'First token after four seconds'],
+  ['stall@8', 'No more data after 8 tokens'],
 ] as const;
 
 function Recipes({ group, rules, onPut }: { group: readonly Simulator[]; rules: readonly RuleInForce[]; onPut: Put }) {
@@ -107,10 +107,10 @@ function Recipes({ group, rules, onPut }: { group: readonly Simulator[]; rules: 
   const texts = rules.map(({ rule }) => rule);
   return (
     <div class="form">
-      <h3>Switch a fault on</h3>
+      <h3>Add a fault</h3>
       <div class="row">
         <Select
-          label="For calls of this model"
+          label="For calls to this model"
           value={model}
           onChange={setModel}
           choices={[['', 'any'], ...models.map((name) => [name, name] as const)]}
@@ -145,7 +145,7 @@ function NewRule({ onAdd }: { onAdd: (text: string) => Promise<void> }) {
   return (
     <div class="form">
       <Text
-        label="Or a rule of your own, as `sluice simulate --fault` takes it"
+        label="Or a rule in the syntax of `sluice simulate --fault`"
         value={text}
         onChange={setText}
         placeholder="cut@40 chance=0.1 times=3"
@@ -159,7 +159,7 @@ function NewRule({ onAdd }: { onAdd: (text: string) => Promise<void> }) {
             setText('');
           }}
         >
-          Switch it on
+          Add
         </Action>
       </div>
     </div>
@@ -183,12 +183,12 @@ function Pace({ path }: { path: string }) {
     <div class="form">
       <h3>Pace</h3>
       <div class="row">
-        <Text label="From one token to the next (ms)" type="number" min={0} value={pace} onChange={setPace} />
-        <Text label="To the first token (ms)" type="number" min={0} value={first} onChange={setFirst} />
+        <Text label="Between tokens (ms)" type="number" min={0} value={pace} onChange={setPace} />
+        <Text label="Before the first token (ms)" type="number" min={0} value={first} onChange={setFirst} />
       </div>
       <div>
-        <Action needs="operator" run={save} done="It answers at this pace now.">
-          Set the pace
+        <Action needs="operator" run={save} done="The new pace is in force.">
+          Set pace
         </Action>
       </div>
     </div>

@@ -35,7 +35,7 @@ export default function WebhooksPage() {
       ) : null}
       {secret === null ? null : (
         <SecretDialog title="The receiver’s secret" secret={secret} onClose={() => setSecret(null)}>
-          With it the receiver checks signatures.
+          The receiver needs it to verify signatures.
         </SecretDialog>
       )}
     </Page>
@@ -47,7 +47,7 @@ function Endpoints({ endpoints }: { endpoints: readonly WebhookEndpoint[] }) {
     <Table
       label="Receivers"
       heads={['Address', 'Events', 'State', '']}
-      empty="There is no receiver. Add one, and Sluice posts events to its address: of batches, and alerts if you choose them."
+      empty="There are no receivers. Add one to get events of batches, and alerts if you choose them."
     >
       {endpoints.map((endpoint) => (
         <EndpointRow key={endpoint.id} endpoint={endpoint} />
@@ -81,7 +81,7 @@ function EndpointRow({ endpoint }: { endpoint: WebhookEndpoint }) {
       <td class="end">
         {disabledAt === null ? null : (
           <Action isSmall needs="operator" run={() => act(post(`/webhooks/${id}/enable`))}>
-            Switch on
+            Enable
           </Action>
         )}{' '}
         {origin === 'config' ? (
@@ -120,7 +120,7 @@ function Deliveries() {
         {({ data }) => (
           <Table
             label="Deliveries"
-            heads={['Made', 'Event', 'State', ['Attempts', 'end'], 'Last answer', '']}
+            heads={['Made', 'Event', 'State', ['Attempts', 'end'], 'Last response', '']}
             empty="No event has been delivered yet."
           >
             {data.map((delivery) => (
@@ -155,7 +155,7 @@ function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
       <td class="end">
         {delivery.state === 'pending' ? null : (
           <Action isSmall needs="operator" run={again}>
-            Deliver again
+            Redeliver
           </Action>
         )}
       </td>
@@ -179,7 +179,7 @@ function NewEndpoint({ onClose, onMade }: { onClose: () => void; onMade: (secret
     <Dialog title="New receiver" submit="Add" onSubmit={make} onClose={onClose}>
       <Text label="Address" type="url" value={url} onChange={setUrl} required placeholder="https://…" />
       <Text
-        label="Events, with commas between them (empty: batch.*; all, with alerts: *)"
+        label="Events, comma-separated (empty: batch.*; all events including alerts: *)"
         value={events}
         onChange={setEvents}
         placeholder="batch.completed, budget.*, credits.*, alert.resolved"

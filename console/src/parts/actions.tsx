@@ -45,7 +45,7 @@ interface Withheld {
 
 /** Attributes of a control that the role may not use: disabled, with the reason. */
 export function withheld(needs: Role | undefined): Withheld {
-  return needs === undefined || may(needs) ? {} : { disabled: true, title: `This needs the role ${needs}.` };
+  return needs === undefined || may(needs) ? {} : { disabled: true, title: `The role ${needs} is required.` };
 }
 
 interface ButtonProps {

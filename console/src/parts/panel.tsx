@@ -25,7 +25,7 @@ export function Page({
       </header>
       {changesNeed === undefined || may(changesNeed) ? null : (
         <p class="notice">
-          With the role {whoIsIn()?.role} you may look. What is off here needs the role {changesNeed}.
+          With the role {whoIsIn()?.role} you can view everything. Disabled actions need the role {changesNeed}.
         </p>
       )}
       {children}

@@ -32,12 +32,12 @@ export function AnswerPanel({ run }: { run: Run }) {
   const dropped = headers['x-sluice-dropped'];
   const tabs = (
     <Tabs
-      label="Parts of the answer"
+      label="Views of the response"
       value={tab}
       onChange={setTab}
       choices={[
         ['answer', 'Answer'],
-        ['raw', 'As it came'],
+        ['raw', 'Raw'],
         ['headers', 'Headers'],
       ]}
     />
@@ -58,7 +58,7 @@ export function AnswerPanel({ run }: { run: Run }) {
           </div>
         )}
         {dropped === undefined ? null : (
-          <div class="notice warn">Left out, because the provider does not take it: {dropped}</div>
+          <div class="notice warn">Left out, because the provider does not support it: {dropped}</div>
         )}
         {isEmpty ? null : <AnswerTab tab={tab} run={run} />}
         <div class="legend number" role="status">
@@ -66,7 +66,7 @@ export function AnswerPanel({ run }: { run: Run }) {
           {status === null ? null : <span>status {status}</span>}
           {headers['x-sluice-provider'] === undefined ? null : <span>by {headers['x-sluice-provider']}</span>}
           {firstMs === null ? null : <span>first token {duration(firstMs)}</span>}
-          {tookMs === null ? null : <span>whole {duration(tookMs)}</span>}
+          {tookMs === null ? null : <span>total {duration(tookMs)}</span>}
           {request === null ? null : (
             <>
               <span>
@@ -101,7 +101,7 @@ function AnswerTab({ tab, run: { answer, headers } }: { tab: string; run: Run })
     <>
       {answer.thoughts === '' ? null : (
         <details>
-          <summary>Thoughts</summary>
+          <summary>Reasoning</summary>
           <div class="answer muted">{answer.thoughts}</div>
         </details>
       )}

@@ -56,9 +56,9 @@ export function HoldButton({ what, name, hold, isSmall = false }: HoldButtonProp
           onClose={() => setAsking(false)}
         >
           <p class="muted">
-            No new call goes there until it is released. Calls in flight end; requests wait or go elsewhere.
+            It receives no new calls until it is released. Calls in flight finish; requests wait or use a fallback.
           </p>
-          <Text label="Reason, for the others" value={reason} onChange={setReason} maxLength={500} />
+          <Text label="Reason (visible to other operators)" value={reason} onChange={setReason} maxLength={500} />
         </Dialog>
       ) : null}
     </>

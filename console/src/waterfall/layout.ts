@@ -46,7 +46,7 @@ const LABELS: Record<PartKind, string> = {
   circuit: 'Wait: circuit open',
   hold: 'Wait: held by an operator',
   backoff: 'Backoff before a retry',
-  skip: 'Not asked',
+  skip: 'Not called',
   attempt: 'Attempt',
   other: 'Hand-over',
 };
@@ -104,12 +104,12 @@ const LOST = 'hedge_lost';
 const LOST_COLOUR = '--shape-other';
 
 function labelOf({ kind, attempt, provider, hedge }: TimelinePart): string {
-  if (kind === 'skip') return `Not asked · ${provider ?? ''}`;
+  if (kind === 'skip') return `Not called · ${provider ?? ''}`;
   if (kind !== 'attempt') return LABELS[kind];
   return `${hedge === true ? 'Hedge' : 'Attempt'} ${attempt ?? '?'} · ${provider ?? ''}`;
 }
 
-const RESCUES = { continued: 'went on with the answer', repeated: 'said the answer again' };
+const RESCUES = { continued: 'continued the answer', repeated: 'repeated the answer' };
 
 function whyOf({ kind, reason, provider, outcome, rescue }: TimelinePart): string | null {
   if (kind === 'attempt') {
@@ -173,9 +173,9 @@ export function growthOf(
 }
 
 function marksOf({ kind, started_at_ms: fromMs, duration_ms: ms, rescue }: TimelinePart, place: Place): Row['marks'] {
-  if (kind === 'skip') return [{ at: place(fromMs + ms), label: 'Not asked', kind: 'skip' }];
+  if (kind === 'skip') return [{ at: place(fromMs + ms), label: 'Not called', kind: 'skip' }];
   if (rescue === undefined) return [];
-  return [{ at: place(fromMs), label: 'A broken answer is taken up here', kind: 'rescue' }];
+  return [{ at: place(fromMs), label: 'A broken answer is continued here', kind: 'rescue' }];
 }
 
 /** The current phase, which is not in the timeline yet. */
@@ -187,10 +187,10 @@ function openRow(
   samples: readonly Sample[],
 ): Row {
   const isQueued = status === 'queued';
-  const came = frames > 0 ? `${frames} frames came so far` : null;
+  const came = frames > 0 ? `${frames} frames so far` : null;
   return {
     id: NOW,
-    label: isQueued ? 'Waits now' : 'Runs now',
+    label: isQueued ? 'Waiting' : 'Running',
     why: queue?.waits_for ?? came ?? queue?.provider ?? null,
     pieces: isQueued
       ? [{ from: place(from), to: place(to), colour: '--shape-queue' }]
@@ -249,7 +249,7 @@ function sharesOf(
     const ms = Math.max(0, untilMs - fromMs);
     coveredMs = Math.max(coveredMs, untilMs);
     if (part.kind !== 'attempt') add(LABELS[part.kind], COLOURS[part.kind], ms);
-    else if (part.outcome === LOST) add('Beside another attempt', LOST_COLOUR, ms);
+    else if (part.outcome === LOST) add('Hedged attempts', LOST_COLOUR, ms);
     else if (part.outcome !== 'ok') add('Failed attempts', '--shape-failed', ms);
     else {
       const first = Math.min(ms, Math.max(0, part.started_at_ms + (attempt?.first_byte_ms ?? 0) - fromMs));

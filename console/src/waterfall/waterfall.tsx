@@ -117,14 +117,14 @@ function Curve({ points }: { points: readonly Point[] }) {
 }
 
 const EXPLAINED: Record<string, string> = {
-  queue: 'In the provider’s queue, until a worker had a place for it.',
-  limit: 'A limit was full: of the provider, the deployment or the key. The reason names which, and what was lacking.',
-  circuit: 'The deployment was out of rotation after failures, and there was no other to ask.',
-  hold: 'An operator held the provider or the deployment.',
-  backoff: 'Before the same deployment was asked again.',
-  skip: 'A provider of its plan was left for another one; it is asked later if nobody else answers.',
-  other: 'Hand-overs between processes.',
-  attempt: 'A call to a provider whose entry in the books is not written yet.',
+  queue: 'In the provider’s queue, until a worker had a free slot.',
+  limit: 'A limit of the provider, the deployment or the key was reached. The reason says which one.',
+  circuit: 'The deployment was out of rotation after failures, and there was no other one.',
+  hold: 'An operator had put the provider or the deployment on hold.',
+  backoff: 'Wait before the same deployment was called again.',
+  skip: 'A provider in the plan was skipped. It is called later if no other one answers.',
+  other: 'Communication between processes.',
+  attempt: 'A call to a provider that is not in the ledger yet.',
 };
 
 function PartDetail({ row: { kind, why, tookMs } }: { row: Row }) {
@@ -146,17 +146,17 @@ function AttemptDetail({ attempt, part, request }: AttemptProps) {
   const pairs: Pair[] = [
     ['Outcome', <Outcome key="outcome" code={attempt.outcome} />],
     ['Asked', `${attempt.model} at ${attempt.provider}`],
-    ['First byte', firstMs === null ? 'none came' : duration(firstMs)],
+    ['First byte', firstMs === null ? 'none' : duration(firstMs)],
     ['Whole call', duration(ms)],
     ['Output speed', speedOf(attempt, request.stream)],
     ['Input', `${count(usage.input_tokens)} tokens, ${count(usage.cached_input_tokens)} of them from a cache`],
-    ['Output', `${count(usage.output_tokens)} tokens, ${count(usage.reasoning_tokens)} of them thoughts`],
+    ['Output', `${count(usage.output_tokens)} tokens, ${count(usage.reasoning_tokens)} of them reasoning`],
     ['Cost', <CostOf key="cost" attempt={attempt} costs={request.cost_parts} />],
   ];
   if (part?.frames !== undefined) pairs.push(['Frames sent', count(part.frames)]);
   if (part?.rescue !== undefined) pairs.push(['Rescue', RESCUED[part.rescue]]);
   if (attempt.service_tier !== undefined) pairs.push(['Service tier', attempt.service_tier]);
-  if (attempt.disputed !== undefined) pairs.push(['Not believed', String(attempt.disputed)]);
+  if (attempt.disputed !== undefined) pairs.push(['Implausible figures', String(attempt.disputed)]);
   if (attempt.tool_calls !== undefined) pairs.push(['Tools of the provider', toolsOf(attempt.tool_calls)]);
   return (
     <div class="grid" style={{ '--min': '17rem' }}>
@@ -179,8 +179,8 @@ function speedOf({ usage, first_byte_ms: firstMs, duration_ms: durationMs }: Att
 }
 
 const RESCUED = {
-  continued: 'The answer before had broken off: this provider went on behind what the client had.',
-  repeated: 'The answer before had broken off: this provider said it again, and the client got what it lacked.',
+  continued: 'An earlier answer had broken off: this provider continued after the part that the client had.',
+  repeated: 'An earlier answer had broken off: this provider repeated it, and the client got the missing part.',
 };
 
 function toolsOf(calls: Readonly<Record<string, number>>): string {
@@ -220,7 +220,7 @@ function CostOf({ attempt: { attempt, cost, settlement, unpriced }, costs }: Cos
     <>
       {usd(cost)}{' '}
       {settlement === 'settled' ? null : (
-        <Badge tone="warn" title="The provider did not say what was used">
+        <Badge tone="warn" title="The provider sent no usage">
           {settlement}
         </Badge>
       )}

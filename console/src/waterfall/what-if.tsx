@@ -25,9 +25,9 @@ export function Elsewhere({ request }: { request: RequestDetail }) {
   const offers = offersFor(request, providers);
   if (offers.length === 0) return null;
   return (
-    <Panel title="What if another had answered" isFlush>
+    <Panel title="Cost and speed at other deployments" isFlush>
       <Table
-        label="What if another had answered"
+        label="Cost and speed at other deployments"
         heads={[
           'Deployment',
           'Serves',
@@ -101,9 +101,9 @@ export function Replays({ request }: { request: RequestDetail }) {
   const ids = (request.replayed_as ?? []).slice(0, MAX_COMPARED);
   if (ids.length === 0) return null;
   return (
-    <Panel title="Beside its replays" isFlush>
+    <Panel title="Comparison with replays" isFlush>
       <Table
-        label="Beside its replays"
+        label="Comparison with replays"
         heads={['Request', 'Outcome', 'Model', 'Provider', ['Took', 'end'], ['Output', 'end'], ['Cost', 'end']]}
       >
         {[<ComparedRow key={request.id} request={request} />, ...ids.map((id) => <ReplayRow key={id} id={id} />)]}
@@ -156,7 +156,7 @@ export function ReplayDialog({ id, onClose, ...given }: ReplayProps) {
   };
   return (
     <Dialog title="Replay this request" submit="Replay" onSubmit={replay} onClose={onClose}>
-      <p class="muted">A new request in its place, for the same key. What is left empty stays as the client asked.</p>
+      <p class="muted">Sends a new request for the same key. Empty fields stay as in the original request.</p>
       <Text label="Another model" value={model} onChange={setModel} list="replay-models" />
       <datalist id="replay-models">
         {[...names].map((name) => (
@@ -164,10 +164,10 @@ export function ReplayDialog({ id, onClose, ...given }: ReplayProps) {
         ))}
       </datalist>
       <Select
-        label="At this provider only"
+        label="Only this provider"
         value={vendor}
         onChange={setVendor}
-        choices={[['', 'any of its plan'], ...providers.map(({ name }) => [name, name] as const)]}
+        choices={[['', 'any in the plan'], ...providers.map(({ name }) => [name, name] as const)]}
       />
     </Dialog>
   );

@@ -72,13 +72,13 @@ test.each([
 ])('a provider that was not asked is a mark, with the reason in words (%s)', (reason, why) => {
   const skip: TimelinePart = { kind: 'skip', started_at_ms: START + 100, duration_ms: 0, provider: 'other', reason };
   const { rows, shares } = layOut(request([QUEUE, skip, CALL], [attempt()]), 0);
-  expect(rows[1]).toMatchObject({ label: 'Not asked · other', why, pieces: [], marks: [{ at: 0.1, kind: 'skip' }] });
-  expect(shares.map(({ label }) => label)).not.toContain('Not asked');
+  expect(rows[1]).toMatchObject({ label: 'Not called · other', why, pieces: [], marks: [{ at: 0.1, kind: 'skip' }] });
+  expect(shares.map(({ label }) => label)).not.toContain('Not called');
 });
 
 test('where a broken answer is taken up is marked', () => {
   const [, row] = layOut(request([QUEUE, { ...CALL, rescue: 'continued' }], [attempt()]), 0).rows;
-  expect(row).toMatchObject({ why: 'ok, went on with the answer', marks: [{ at: 0.1, kind: 'rescue' }] });
+  expect(row).toMatchObject({ why: 'ok, continued the answer', marks: [{ at: 0.1, kind: 'rescue' }] });
 });
 
 test('a request is read again until its last attempt is in the books', () => {
