@@ -115,7 +115,7 @@ test('a hedge is seen beside the attempt that it overtook: both bars, which of t
   expect(wonTo).toBeGreaterThan(lostTo - 1);
   await won.click();
   await page.getByText('tokens per second').waitFor();
-  await page.getByText('Beside another attempt').waitFor();
+  await page.getByText('Hedged attempts').waitFor();
 });
 
 test('the curve of an answer grows while it comes, by the time of Sluice on a device whose clock is wrong', async () => {
