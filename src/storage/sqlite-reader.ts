@@ -33,8 +33,8 @@ export interface ReaderLimits {
 }
 
 const LIMITS: ReaderLimits = { limitMs: 30_000, mostWaiting: 100, idleMs: 60_000 };
-/** The rows of one statement must fit; beyond this the thread is ended, not the process. */
-const MOST_MEMORY_MB = 512;
+/** Of JavaScript: the thread holds one piece of rows. Beyond this the thread is ended, not the process. */
+const MOST_MEMORY_MB = 256;
 /** Threads that still execute a statement whose time was up. More reports wait until one of them has ended. */
 const MOST_ENDING = 2;
 
