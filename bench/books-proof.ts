@@ -1,5 +1,7 @@
-// `npm run books-proof -- [--requests 100000] [--kills 10] [--engine sqlite|postgres]`: checks that ledger, roll-ups, budgets,
-// credits and the providers' bills agree to the picodollar after this many requests with faults and kills of the ledger writer.
+// `npm run books-proof -- [--requests 100000] [--kills 10] [--stalls 0] [--engine sqlite|postgres]`: checks that ledger, roll-ups,
+// budgets, credits and the providers' bills agree to the picodollar after this many requests with faults, kills of the ledger writer
+// and stalls of the worker, as on a machine that is too busy. Requests whose cost is not that of their attempts are shown with what
+// the logs say of them.
 import { parseArgs } from 'node:util';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { proveBooks } from './books/prove.ts';
@@ -8,6 +10,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '100000' },
     kills: { type: 'string', default: '10' },
+    stalls: { type: 'string', default: '0' },
     engine: { type: 'string', default: 'sqlite' },
     'at-once': { type: 'string', default: '100' },
   },
@@ -18,6 +21,7 @@ const startedAtMs = Date.now();
 const { sums, differences, ...figures } = await proveBooks({
   requests: Number(values.requests),
   kills: Number(values.kills),
+  stalls: Number(values.stalls),
   atOnce: Number(values['at-once']),
   ...(postgres === null ? {} : { databaseUrl: postgres.url }),
   onProgress: (line) => console.log(`${Math.round((Date.now() - startedAtMs) / 1_000)} s: ${line}`),

@@ -1,5 +1,7 @@
 // Sends requests of all kinds through a broker whose providers fail, while a process that writes the ledger is killed repeatedly.
 // At the end the ledger, its roll-ups, budgets, credits and the providers' bills must agree to the picodollar.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { createRandom, nextFraction } from '#simulator/engine/answers/random.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { picoOfCharge } from '#src/contracts/money.ts';
@@ -17,6 +19,8 @@ export interface ProofOptions {
   requests: number;
   /** Number of kills of the ledger writer. */
   kills: number;
+  /** How often the worker is stopped for some seconds. */
+  stalls?: number;
   atOnce: number;
   /** SQLite if absent. */
   databaseUrl?: string;
@@ -57,7 +61,9 @@ export async function proveBooks(options: ProofOptions): Promise<Proof> {
   });
   try {
     const payers = await createPayers(broker);
+    const stalling = stallProcesses(broker, options);
     const statuses = await playAll(broker, payers, options);
+    await stalling;
     await booksClosed(broker, CLOSED_LIMIT_MS);
     options.onProgress('the books are closed');
     return { ...(await compare(broker, vendors, payers)), requests: options.requests, statuses, kills: options.kills };
@@ -66,6 +72,34 @@ export async function proveBooks(options: ProofOptions): Promise<Proof> {
     await vendors.close();
   }
 }
+
+/** Shorter than leases, locks and limits of commands last, and longer. */
+const STALL_MS = [1_500, 3_000, 7_500, 5_500, 12_000];
+
+/** Each in turn: the worker, the API, Redis, worker and API, all three in a row. */
+async function stallProcesses(broker: TestBroker, { stalls = 0, onProgress }: ProofOptions): Promise<void> {
+  const [worker, api] = [broker.workers[0]!.child, broker.apis[0]!.child];
+  const stop = async (name: string, set: (isStopped: boolean) => void, ms: number) => {
+    onProgress(`${name} stands still for ${ms} ms`);
+    set(true);
+    await sleep(ms);
+    set(false);
+  };
+  const ofChild = (child: typeof worker) => (isStopped: boolean) => void child.kill(isStopped ? 'SIGSTOP' : 'SIGCONT');
+  const ofRedis = (isStopped: boolean) => (isStopped ? broker.redis.freeze() : broker.redis.thaw());
+  for (let count = 0; count < stalls; count++) {
+    await sleep(PAUSE_MS);
+    const ms = STALL_MS[count % STALL_MS.length]!;
+    const kind = count % 4;
+    if (kind === 0) await stop('the worker', ofChild(worker), ms);
+    if (kind === 1) await stop('the API', ofChild(api), ms);
+    if (kind === 2) await stop('Redis', ofRedis, ms);
+    if (kind === 3) await Promise.all([stop('the worker', ofChild(worker), ms), stop('Redis', ofRedis, ms / 2)]);
+  }
+}
+
+/** Between two stalls. */
+const PAUSE_MS = 4_000;
 
 function configurationFor({ primary, secondary }: Providers): ConfigurationInput {
   return {
@@ -165,6 +199,7 @@ async function compare(broker: TestBroker, vendors: Providers, payers: Payer[]) 
     ),
   };
   const differences = [...differing(sums), ...differing(credits), ...attemptsThatDiffer(rows, vendors)];
+  differences.push(...(await requestsThatDiffer(broker)));
   for (const { id } of payers) {
     const { costPicoUsd } = await readSpending(database, 'key_id', id, null);
     const spent = await spentInRedis(broker, [{ id }], 'total');
@@ -188,6 +223,26 @@ function attemptsThatDiffer(rows: Awaited<ReturnType<typeof ledgerRows>>, vendor
   return wrong.map(({ clientRequestId, costPicoUsd, outcome }) => {
     const row = written.get(clientRequestId ?? '');
     return `${clientRequestId}: billed ${costPicoUsd} (${outcome}), ${row === undefined ? 'not in the ledger' : `${row.costPicoUsd} (${row.outcome}, ${row.state})`}`;
+  });
+}
+
+/** Requests without a row, or whose cost is not the sum of their attempts, with what the logs say of them. */
+async function requestsThatDiffer({ database, apis, workers }: TestBroker): Promise<string[]> {
+  const { rows } = await sql<{
+    id: string;
+    outcome: string | null;
+    cost: string | null;
+    sum: string;
+    timeline: string;
+  }>`
+    select sums.request_id as id, outcome, cast(cost_pico_usd as text) as cost, cast(sum as text) as sum, timeline
+    from (select request_id, sum(cost_pico_usd) as sum from ledger_entries group by request_id) as sums
+    left join requests on requests.request_id = sums.request_id
+    where cost_pico_usd is null or cost_pico_usd <> sum limit 20`.execute(database);
+  const logs = [...apis, ...workers].flatMap((process) => process.log().split('\n'));
+  return rows.map(({ id, outcome, cost, sum, timeline }) => {
+    const said = logs.filter((line) => line.includes(id)).join('\n    ');
+    return `${id} (${outcome ?? 'not in the books'}): ${cost}, its attempts ${sum}\n  ${timeline}\n    ${said}`;
   });
 }
 

@@ -1,6 +1,6 @@
 // How a delivery ends without an answer: the request goes back to its queue or to another provider's queue, or ends with a
 // failure.
-import { type Failure, mostUseful } from '#src/contracts/failure.ts';
+import { createFailure, type Failure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import {
   CONTRACT_VERSION,
@@ -70,7 +70,7 @@ export async function fallBack(context: InferenceContext, delivery: Delivery): P
   const next = stepAt(spec.plan, place, progress);
   moveWaitQueues(context, delivery, next);
   const isOurs = await release(context, delivery, place, progress);
-  if (!isOurs) return LOST;
+  if (!isOurs) return lose(context, delivery);
   await enqueueAt(context, spec, place, next);
   context.metrics.fallback(delivery.step.provider, next.provider);
   return COMPLETE;
@@ -83,7 +83,7 @@ export async function park(
 ): Promise<Disposition> {
   const isOurs = await release(context, delivery, delivery.job.step, { ...delivery.progress, waitsFor });
   const delayMs = Math.min(PARK_MAX_MS, Math.max(PARK_MIN_MS, waitMs - PARK_EARLY_MS));
-  return isOurs ? { kind: 'delay', delayMs } : LOST;
+  return isOurs ? { kind: 'delay', delayMs } : lose(context, delivery);
 }
 
 /** Sends the most useful failure, in the running stream if there is one, and closes the request's books. */
@@ -105,7 +105,7 @@ export async function endRequest(
   const answeredBy = writer.hasAnswered ? step : null;
   // As for an answer (perform-attempt.ts): the books must agree with the log.
   if (!isForgottenWhenDelivered(spec)) await writer.settled();
-  if (delivery.isLost) return LOST;
+  if (delivery.isLost) return lose(context, delivery);
   await insist(context, () => context.books.close({ spec, progress, failure: said, answeredBy, waitedAt: step }));
   await writer.settled();
   return delivery.isLost ? LOST : COMPLETE;
@@ -114,7 +114,21 @@ export async function endRequest(
 /** Redis refused a write that the request depends on: another delivery begins as soon as Redis accepts writes. */
 export async function giveBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
-  return isOurs ? { kind: 'give-back' } : LOST;
+  return isOurs ? { kind: 'give-back' } : lose(context, delivery);
+}
+
+/**
+ * The request is not this delivery's any more. If another one owns it, that one ends it. If its record is gone (its API process gave
+ * it up and forgot it, or Redis lost it), nobody else would close its books.
+ */
+export async function lose(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
+  const { spec, step, progress, writer, cancellation } = delivery;
+  const isGone = await context.replyLog.isGone(spec.requestId).catch(() => false);
+  if (!isGone) return LOST;
+  const failure = cancellation.failure ?? createFailure('worker_lost', 'The request has no record any more.');
+  const answeredBy = writer.hasAnswered ? step : null;
+  await insist(context, () => context.books.close({ spec, progress, failure, answeredBy, waitedAt: step }));
+  return COMPLETE;
 }
 
 async function release(

@@ -26,6 +26,7 @@ import {
   giveBack,
   LOST,
   leaveToNewer,
+  lose,
   OWNED_RECHECK_MS,
   park,
 } from './let-go.ts';
@@ -140,7 +141,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
   } catch (error) {
     if (isRedisTrouble(error as Error)) {
       context.onTrouble(error as Error);
-      return delivery.isLost ? LOST : await giveBack(context, delivery);
+      return delivery.isLost ? await lose(context, delivery) : await giveBack(context, delivery);
     }
     const { requestId } = delivery.spec;
     context.logger.error({ err: error, request_id: requestId }, 'request ended because of a bug');
@@ -166,7 +167,8 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
     const result = await takeStep(context, delivery);
     leaveLead(context, delivery);
     await returnGranted(context, delivery);
-    if (delivery.isLost) return LOST;
+    // An answer has its outcome, and its budget is settled: it is written in any case.
+    if (delivery.isLost && !(result.kind === 'answered' && result.closing !== null)) return lose(context, delivery);
     switch (result.kind) {
       case 'answered':
         return completeAnswered(delivery, result.closing);
@@ -183,7 +185,7 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
         }
         await delivery.cancellation.sleep(result.waitMs);
         spend(delivery, { kind: 'backoff', provider: delivery.step.provider });
-        if (!(await beginNextAttempt(context, delivery))) return LOST;
+        if (!(await beginNextAttempt(context, delivery))) return lose(context, delivery);
     }
   }
 }

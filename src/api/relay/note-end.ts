@@ -15,12 +15,16 @@ export interface EndKeepers {
   tracing?: { over(spec: RequestSpec, end: ReplyEnd): void } | null;
 }
 
+/** With these the API itself ends a request whose worker may still be running: the cancellation that follows needs its record. */
+const ENDED_HERE: ReadonlySet<string> = new Set(['stream_interrupted', 'deadline_passed_waiting']);
+
 export function noteEnd({ metrics, logger, forgetter, tracing }: EndKeepers, spec: RequestSpec, end: ReplyEnd): void {
   const durationMs = Date.now() - spec.acceptedAtMs;
   const { outcome, status, bytes } = end;
   metrics.requestEnded({ route: spec.protocol, status, outcome }, durationMs / 1_000);
   tracing?.over(spec, end);
-  if (end.isDelivered && isForgottenWhenDelivered(spec)) forgetter.forget(spec.requestId, isDeadLetter(spec, outcome));
+  const isOver = end.isDelivered && !ENDED_HERE.has(outcome);
+  if (isOver && isForgottenWhenDelivered(spec)) forgetter.forget(spec.requestId, isDeadLetter(spec, outcome));
   logger.info(
     {
       request_id: spec.requestId,
