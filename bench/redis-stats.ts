@@ -51,6 +51,14 @@ export async function commandsDuring(port: number, work: () => Promise<unknown>)
   return counts;
 }
 
+/** Commands executed since the start, those of scripts among them. @param at port, or a URL. */
+export async function callsIn(at: number | string): Promise<number> {
+  const client = connect(at);
+  const info = await client.info('stats');
+  client.disconnect();
+  return Number(/total_commands_processed:(\d+)/.exec(info)![1]);
+}
+
 export async function usedMiB(port: number): Promise<number> {
   const client = connect(port);
   const info = await client.info('memory');
@@ -58,6 +66,6 @@ export async function usedMiB(port: number): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(info)![1]) / 1024 / 1024;
 }
 
-function connect(port: number): Redis {
-  return new Redis({ port, host: '127.0.0.1' });
+function connect(at: number | string): Redis {
+  return typeof at === 'string' ? new Redis(at) : new Redis({ port: at, host: '127.0.0.1' });
 }

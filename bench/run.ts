@@ -3,7 +3,7 @@
 //
 //   npm run bench -- [--only PART]… [--base COMMIT] [--peers] [--seconds 8] [--rounds 3] [--streams 400] [--large-calls 70]
 //
-// Parts: throughput, latency, streams, memory, large, scale, idle. Results: bench/results/latest.md.
+// Parts: throughput, latency, streams, memory, large, scale, waiting, idle. Results: bench/results/latest.md.
 import { parseArgs } from 'node:util';
 import { type Checkout, CURRENT, checkOut } from './checkouts.ts';
 import { createFigures } from './figures.ts';
@@ -11,6 +11,7 @@ import { measureIdle } from './parts/idle.ts';
 import { LARGE_KINDS, largeBodiesConfiguration, measureLargeBodies } from './parts/large.ts';
 import { measureRequests } from './parts/requests.ts';
 import { measureOpenStreams, measureStreams } from './parts/streams.ts';
+import { measureWaiting } from './parts/waiting.ts';
 import { startLiteLlm, startPortkey } from './peers.ts';
 import { directTarget, type SluiceOptions, startBareProxy, startSluice, type Target } from './targets.ts';
 import {
@@ -22,13 +23,14 @@ import {
   startReadingUpstream,
 } from './upstreams.ts';
 
-const PARTS = ['throughput', 'latency', 'streams', 'memory', 'large', 'scale', 'idle'] as const;
+const PARTS = ['throughput', 'latency', 'streams', 'memory', 'large', 'scale', 'waiting', 'idle'] as const;
 const TOKENS = 100;
 const PACE_MS = 10;
 const OPEN_STREAMS = 1_000;
 const LARGE_MIB = [5, 15];
 const FLEETS = [1, 2, 4];
 const MANY_PROVIDERS = 1_000;
+const WAITING = 100_000;
 
 const { values } = parseArgs({
   options: {
@@ -39,6 +41,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     // Too few to saturate the machine, so that the cost per chunk does not depend on how many arrive together.
     streams: { type: 'string', default: '400' },
+    waiting: { type: 'string', default: String(WAITING) },
     'large-calls': { type: 'string', default: '70' },
     'portkey-node': { type: 'string', default: process.execPath },
   },
@@ -139,6 +142,10 @@ if (parts.has('scale')) {
     );
   }
   await upstream.stop();
+}
+
+if (parts.has('waiting')) {
+  for (const layout of LAYOUTS) await measureWaiting(figures, layout, Number(values.waiting));
 }
 
 if (parts.has('idle')) {

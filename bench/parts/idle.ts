@@ -2,9 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { embeddedRedisUrl } from '../../src/storage/embedded-redis.ts';
 import type { Checkout } from '../checkouts.ts';
 import type { Figures } from '../figures.ts';
 import { cpuSeconds, proportionalMiB, residentMiB, startProcess, treeOf } from '../processes.ts';
+import { callsIn } from '../redis-stats.ts';
 
 const SETTLE_MS = 15_000;
 const WATCHED_MS = 10_000;
@@ -16,17 +18,21 @@ export async function measureIdle(figures: Figures, checkout: Checkout, provider
   const config = join(directory, 'sluice.yaml');
   const log = join(directory, 'out');
   writeFileSync(config, JSON.stringify(configurationOf(providers)));
+  const data = join(directory, 'data');
   const launcher = startProcess(
     'start',
     'sh',
     ['-c', `exec "${process.execPath}" bin/sluice.mjs --config "${config}" start > "${log}" 2>&1`],
-    { cwd: checkout.root, env: { ...process.env, SLUICE_DATA: join(directory, 'data'), PORT: '0' } },
+    { cwd: checkout.root, env: { ...process.env, SLUICE_DATA: data, PORT: '0' } },
   );
   try {
     await untilSaid(log, 'Sluice is running');
     await pause(SETTLE_MS);
+    const redis = embeddedRedisUrl(join(data, 'redis'))!;
+    const callsBefore = await callsIn(redis);
     const cpuBefore = cpuSeconds(launcher.pid);
     await pause(WATCHED_MS);
+    const calls = (await callsIn(redis)) - callsBefore;
     const tree = treeOf(launcher.pid);
     figures.note({
       part: `idle, ${providers} providers`,
@@ -34,6 +40,7 @@ export async function measureIdle(figures: Figures, checkout: Checkout, provider
       processes: tree.length,
       resident_mib: tree.reduce((sum, pid) => sum + residentMiB(pid), 0),
       proportional_mib: proportionalMiB(launcher.pid),
+      redis_calls_per_s: calls / (WATCHED_MS / 1_000),
       cpu_percent: ((cpuSeconds(launcher.pid) - cpuBefore) / (WATCHED_MS / 1_000)) * 100,
     });
   } finally {
