@@ -35,6 +35,30 @@ test('from the first start to an answer in the playground: words, cost, code', a
   }
 });
 
+test('the playground sends tools and images, and shows what the model called', async () => {
+  await the.go('/playground');
+  await page.getByLabel('As this key').selectOption({ label: 'test' });
+  await page.getByLabel('Model').fill('pair');
+  const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  const image = { name: 'pixel.png', mimeType: 'image/png', buffer: Buffer.from(pixel, 'base64') };
+  await page.getByLabel('Images').setInputFiles(image);
+  await page.getByRole('button', { name: 'Remove image 1' }).waitFor();
+  await page.getByLabel('Prompt').fill('Please look_up Paris.');
+  await page.getByText('Tools and settings').click();
+  await page
+    .getByLabel(/^Tools, as JSON/)
+    .fill('[{"name": "look_up", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}]');
+  await page.getByText(`data:image/png;base64,${pixel}`).waitFor();
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('1 attempt').waitFor();
+  await page
+    .locator('pre.text')
+    .filter({ hasText: /^look_up\(\{"city":/ })
+    .waitFor();
+  await page.getByRole('tab', { name: 'As it came' }).click();
+  await page.locator('pre.text').filter({ hasText: 'data:' }).first().waitFor();
+});
+
 test('a failover is seen in the waterfall: the attempt that failed, the one that answered', async () => {
   const prompt = 'A question [[sim on=primary fault=503]]';
   const { headers } = await ask(broker.url, { prompt, model: 'pair', stream: true });
@@ -172,7 +196,12 @@ test('a batch is looked through, uploaded, watched and downloaded', async () => 
   await page.getByText('The file has errors; nothing was sent.').waitFor();
   await page.getByRole('button', { name: 'Cancel' }).click();
 
-  await input.setInputFiles(file('good.jsonl', `${line('a')}\n${line('b')}\n`));
+  const dropped = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([${JSON.stringify(`${line('a')}\n${line('b')}\n`)}], 'good.jsonl', { type: 'application/jsonl' }));
+    return transfer;
+  })()`);
+  await page.dispatchEvent('.drop', 'drop', { dataTransfer: dropped });
   await page.getByText('no faults found').waitFor();
   await page.getByLabel('As this key').selectOption({ label: 'test' });
   await page.getByRole('button', { name: 'Start the batch' }).click();

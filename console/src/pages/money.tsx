@@ -47,12 +47,11 @@ export default function MoneyPage() {
   const [from, to] = [day(length - 1), day(0)];
   const [beforeFrom, beforeTo] = [day(length - 1 + shift), day(shift)];
   const group = `day,${by}`;
-  const usage = useQuery<{ data: UsageRow[]; has_more: boolean }>('/usage', {
-    group_by: group,
-    from,
-    to,
-    limit: MAX_ROWS,
-  });
+  const usage = useQuery<{ data: UsageRow[]; has_more: boolean }>(
+    '/usage',
+    { group_by: group, from, to, limit: MAX_ROWS },
+    { everyMs: 60_000 },
+  );
   const before = useQuery<{ data: UsageRow[] }>('/usage', {
     group_by: group,
     from: beforeFrom,
