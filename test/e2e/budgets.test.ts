@@ -6,7 +6,7 @@ import { admin } from '#test/support/admin.ts';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
-import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { deployment, PRICE, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 let vendors: Providers;
@@ -14,7 +14,10 @@ let broker: TestBroker;
 
 beforeAll(async () => {
   vendors = await startProviders({ tokens: 12 });
-  broker = await startBroker({ configuration: providerConfiguration(vendors) });
+  const configuration = providerConfiguration(vendors);
+  const price = { ...PRICE, long_context: [{ above_input_tokens: 100, input: 5, cached_input: 2.5, output: 20 }] };
+  configuration.models!.tiered = { deployments: [deployment('primary', 'tiered', { price })] };
+  broker = await startBroker({ configuration });
 });
 afterAll(async () => {
   await broker?.stop();
@@ -63,6 +66,34 @@ test('requests that cost less than 1/10,000 USD are counted with what they cost'
   const rows = await broker.database.selectFrom('requests').selectAll().where('key_id', '=', id).execute();
   const spent = rows.reduce((sum, row) => sum + BigInt(row.cost_pico_usd), 0n);
   expect(await budgetOf(id)).toEqual({ spent: spent.toString(), held: '0' });
+});
+
+describe('prices that depend on the length of the prompt', () => {
+  const asked = (key: string, prompt: string) =>
+    ask(broker.url, { key, model: 'tiered', prompt, more: { max_tokens: 12 } });
+  const LONG = 'long '.repeat(160);
+
+  test('a long prompt reserves what it costs, not what a short one would', async () => {
+    // 200 and more tokens of prompt and 12 of answer: 0.0012 USD, or 0.0006 at the price of short prompts.
+    const { id, key } = await createKey({ budgets: { total: 0.0009 } });
+    expect(await asked(key, LONG)).toMatchObject({ status: 402 });
+    expect(await asked(key, 'short')).toMatchObject({ status: 200 });
+    await booksClosed(broker);
+    expect((await budgetOf(id)).held).toBe('0');
+  });
+
+  test.each([
+    ['short', 'short', 2_500_000n, 10_000_000n],
+    ['long', LONG, 5_000_000n, 20_000_000n],
+  ])('a %s one is settled at its price', async (_name, prompt, input, output) => {
+    const { id, key } = await createKey({ budgets: { total: 1 } });
+    const { text } = await asked(key, prompt);
+    const { usage } = JSON.parse(text) as { usage: { prompt_tokens: number; completion_tokens: number; cost: number } };
+    const cost = BigInt(usage.prompt_tokens) * input + BigInt(usage.completion_tokens) * output;
+    expect(BigInt(Math.round(usage.cost * 1e12))).toBe(cost);
+    await booksClosed(broker);
+    expect(await budgetOf(id)).toEqual({ spent: cost.toString(), held: '0' });
+  });
 });
 
 test('the tightest of several budgets refuses, says so, and leaves nothing reserved in the others', async () => {

@@ -12,6 +12,7 @@ import { emptyResponse } from '../../responses/describe-response.ts';
 import { giveBack, type Prepared, planFor, prepareRequest, readAsked } from '../admit/accept-request.ts';
 import { dispatch } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
+import { encodeFailureAnswer } from '../relay/failure-answer.ts';
 import type { Relay, StreamView } from '../relay/relay.ts';
 import type { ConnectionMemory } from './turn-memory.ts';
 import { TurnSink, type TurnSinkOptions } from './turn-sink.ts';
@@ -80,7 +81,9 @@ async function answer(context: ApiContext, relay: Relay, sink: TurnSink, { spec,
   if (sink.destroyed) return giveBack(context, spec);
   const isStored = spec.response !== undefined && spec.response.keepMs !== null;
   const kept = isStored ? { ...spec, lifetime: 'resumable' as const } : spec;
-  const reply = relay.open(kept, { response: sink, client: openaiResponsesClient, headers: {}, view: VIEW });
+  sink.requestId = kept.requestId;
+  const headers = { 'x-request-id': kept.requestId };
+  const reply = relay.open(kept, { response: sink, client: openaiResponsesClient, headers, view: VIEW });
   try {
     await dispatch(context, kept, body);
     // Departures are counted, so arrivals must be (with an Idempotency-Key the acceptance counts it).
@@ -101,8 +104,9 @@ const VIEW: StreamView = {
 };
 
 function errorEvent(failure: Failure): JsonObject {
-  const { status, body } = openaiResponsesClient.encodeFailure(failure, '');
-  return { type: 'error', status, ...parseObject(body.toString()) };
+  const { status, headers, body } = encodeFailureAnswer(openaiResponsesClient, failure, '');
+  const { 'content-type': _, ...said } = headers;
+  return { type: 'error', status, ...parseObject(body.toString()), headers: said };
 }
 
 /** `generate: false`: stores a turn's input without generating output. No provider is called. */

@@ -34,6 +34,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
   #hasEnded = false;
   headersSent = false;
   statusCode = 200;
+  #headers: Record<string, string | number> = {};
   destroyed = false;
   /** Included in errors. */
   requestId = `req_${createSortableId()}`;
@@ -47,9 +48,10 @@ export class TurnSink extends EventEmitter implements ReplySink {
     return this.#needsDrain;
   }
 
-  writeHead(status: number): this {
+  writeHead(status: number, headers: Record<string, string | number> = {}): this {
     this.headersSent = true;
     this.statusCode = status;
+    this.#headers = headers;
     return this;
   }
 
@@ -61,8 +63,9 @@ export class TurnSink extends EventEmitter implements ReplySink {
   }
 
   end(bytes?: Buffer): this {
-    if (this.statusCode >= 400 && bytes !== undefined) this.#sendError(this.statusCode, parseObject(bytes.toString()));
-    else if (bytes !== undefined) this.write(bytes);
+    if (this.statusCode >= 400 && bytes !== undefined) {
+      this.#sendError(this.statusCode, parseObject(bytes.toString()), this.#headers);
+    } else if (bytes !== undefined) this.write(bytes);
     if (!this.#hasEnded) this.refuse(CUT);
     this.emit('over');
     return this;
@@ -71,8 +74,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
   /** The turn was refused; its only event is the error. */
   refuse(failure: Failure): void {
     const { status, headers, body } = encodeFailureAnswer(openaiResponsesClient, failure, this.requestId);
-    const { 'content-type': _, ...said } = headers;
-    this.#sendError(status, parseObject(body.toString()), { 'x-request-id': this.requestId, ...said });
+    this.#sendError(status, parseObject(body.toString()), { 'x-request-id': this.requestId, ...headers });
   }
 
   send(event: JsonObject): void {
@@ -118,16 +120,19 @@ export class TurnSink extends EventEmitter implements ReplySink {
     const status = typeof event.status === 'number' ? event.status : statusOfCode(code);
     const type = status < 500 ? 'invalid_request_error' : 'server_error';
     this.#hasEnded = true;
-    this.send({ ...event, type: 'error', status, error: nested ?? { type, code, message, param } });
+    const headers = { 'x-request-id': this.requestId, ...(event.headers as JsonObject | undefined) };
+    this.send({ ...event, type: 'error', status, error: nested ?? { type, code, message, param }, headers });
   }
 
-  #sendError(status: number, body: JsonObject | null, headers?: Record<string, string>): void {
+  /** @param headers those of the same answer over HTTP: how long to wait, the request's id. */
+  #sendError(status: number, body: JsonObject | null, headers: Record<string, string | number>): void {
+    const { 'content-type': _, 'content-length': __, ...said } = headers;
     this.#hasEnded = true;
     this.send({
       type: 'error',
       status,
       error: body?.error ?? { type: 'server_error', code: null, message: 'The request failed.', param: null },
-      ...(headers === undefined ? {} : { headers }),
+      headers: Object.fromEntries(Object.entries(said).map(([name, value]) => [name, String(value)])),
     });
   }
 
