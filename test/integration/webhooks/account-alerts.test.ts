@@ -182,6 +182,8 @@ describeOnEach(ENGINES, ({ url }) => {
     refused('other/m', 'upstream_server_error');
     const open = () => redis.client.hlen(keyspace.openCircuits);
     await waitFor('the circuits', async () => (await open()) === 4);
+    await look({ credentials: false });
+    expect(await told()).toEqual([]);
     await look();
     const found = (await told()).sort((a, b) => String(a.credential).localeCompare(String(b.credential)));
     expect(found).toEqual([

@@ -16,7 +16,8 @@ import { createAlertStore } from '#src/webhooks/alert-store.ts';
 import { fanOut } from '#src/webhooks/fan-out.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
-import { createMoneyCheck } from '#workers/support/watch-money.ts';
+import { waitFor } from '#test/support/wait.ts';
+import { createMoneyCheck, startMoneyWatch } from '#workers/support/watch-money.ts';
 
 const ENGINES = await startSqlEngines();
 const HOUR_MS = 3_600_000;
@@ -101,6 +102,38 @@ describeOnEach(ENGINES, ({ url }) => {
       { type: 'budget.threshold_reached', key_id: key.id },
       { type: 'budget.threshold_reached', key_id: key.id },
     ]);
+  });
+
+  test('thresholds of the operator’s own: none, or above 100 % for overspending', async () => {
+    const budgets = { month: parseUsd('10').toString() };
+    const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
+    await spend(`${key.id}:${month()}`, '14.99');
+    await look({ alerts: { budget_percent: [] } });
+    await look({ alerts: { budget_percent: [150] } });
+    expect(await told()).toEqual([]);
+    await spend(`${key.id}:${month()}`, '15');
+    await look({ alerts: { budget_percent: [150] } });
+    expect(await told()).toMatchObject([{ percent: 150, spent_usd: '15' }]);
+  });
+
+  test('processes look in turns, every check_ms; none looks where alerts are off', async () => {
+    const budgets = { month: parseUsd('10').toString() };
+    const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
+    await spend(`${key.id}:${month()}`, '9');
+    const watch = (alerts: ConfigurationInput['alerts']) => {
+      const configuration = configurationSchema.parse({ alerts });
+      const runtime = { configuration, catalogue: createCatalogue(configuration) } as never;
+      const logger = pino({ level: 'silent' });
+      return startMoneyWatch({ runtime, redis: redis.client, keyspace, database, reports: database, logger });
+    };
+    const off = watch({ enabled: false, check_ms: 1 });
+    for (let count = 0; count < 100; count++) await redis.client.ping();
+    await off.stop();
+    expect(await told()).toEqual([]);
+    const watches = [watch({ check_ms: 20 }), watch({ check_ms: 20 }), watch({ check_ms: 20 })];
+    await waitFor('the alert', async () => (await told()).length > 0);
+    await Promise.all(watches.map((one) => one.stop()));
+    expect(await told()).toMatchObject([{ percent: 80 }]);
   });
 
   test('of a budget the highest threshold lasts, until the budget is changed or its period is over', async () => {
@@ -265,6 +298,12 @@ describeOnEach(ENGINES, ({ url }) => {
         other: { preset: 'openai', base_url: `${simulator.url}/v1`, usage_api: { admin_key: 'organization-key' } },
       },
     };
+    const reconcile = { tolerance_usd: 7, tolerance_percent: 100 };
+    await look({ ...configuration, alerts: { spend: { enabled: false }, reconcile: { enabled: false } } });
+    await look({ ...configuration, alerts: { spend: { enabled: false }, reconcile } });
+    expect(await told()).toEqual([]);
+    // A report is read once a day.
+    await redis.client.flushall();
     await look(configuration);
     await look(configuration);
     expect(await told()).toMatchObject([
