@@ -55,7 +55,7 @@ test('the playground sends tools and images, and shows what the model called', a
     .locator('pre.text')
     .filter({ hasText: /^look_up\(\{"city":/ })
     .waitFor();
-  await page.getByRole('tab', { name: 'As it came' }).click();
+  await page.getByRole('tab', { name: 'Raw' }).click();
   await page.locator('pre.text').filter({ hasText: 'data:' }).first().waitFor();
 });
 
