@@ -65,11 +65,24 @@ const LOCK_ID = '3853314791062309107';
  */
 export async function migrate(database: Kysely<Tables>): Promise<string[]> {
   const db = database as unknown as Kysely<unknown>;
+  if (await isComplete(db)) return [];
   if (!db.getExecutor().adapter.supportsTransactionalDdl) return apply(db);
   return db.transaction().execute(async (transaction) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(BigInt(LOCK_ID))})`.execute(transaction);
     return apply(transaction);
   });
+}
+
+/** One query, without the lock, in place of several that read the columns of all tables: nearly every start finds it so. */
+async function isComplete(db: Kysely<unknown>): Promise<boolean> {
+  // The table may not be there yet. Any other error occurs again in what follows.
+  const applied = await readApplied(db).catch((): string[] => []);
+  return Object.keys(MIGRATIONS).every((name) => applied.includes(name));
+}
+
+async function readApplied(db: Kysely<unknown>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
+  return rows.map(({ name }) => name);
 }
 
 async function apply(db: Kysely<unknown>): Promise<string[]> {
@@ -91,9 +104,6 @@ const NOTHING: Migration = { up: async () => undefined };
 async function ofLaterReleases(database: Kysely<unknown>): Promise<Record<string, Migration>> {
   const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return {};
-  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(
-    database,
-  );
-  const unknown = rows.filter(({ name }) => MIGRATIONS[name] === undefined);
-  return Object.fromEntries(unknown.map(({ name }) => [name, NOTHING]));
+  const unknown = (await readApplied(database)).filter((name) => MIGRATIONS[name] === undefined);
+  return Object.fromEntries(unknown.map((name) => [name, NOTHING]));
 }

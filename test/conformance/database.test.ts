@@ -103,6 +103,10 @@ describeOnEach(ENGINES, ({ url }) => {
       database,
     );
     expect(await migrateDatabase(url)).toEqual([]);
+    await sql`drop index requests_by_time`.execute(database);
+    await sql`delete from kysely_migration where name = '2026-11-28-requests-by-time'`.execute(database);
+    expect(await migrateDatabase(url)).toEqual(['2026-11-28-requests-by-time']);
+    expect(await migrateDatabase(url)).toEqual([]);
     await sql`delete from kysely_migration where name = '2026-11-24-of-a-later-release'`.execute(database);
     await database.destroy();
   });
@@ -130,6 +134,14 @@ describeOnEach(ENGINES, ({ url }) => {
   });
   const insert = (...messages: LedgerMessage[]) => createLedgerStore(database).insert(messages);
   const rows = () => database.selectFrom('ledger_entries').selectAll().orderBy('attempt').execute();
+
+  test('a database that is up to date opens while another process holds the lock of migrations', async () => {
+    if (url.startsWith('sqlite:')) return;
+    await database.transaction().execute(async (transaction) => {
+      await sql`select pg_advisory_xact_lock(3853314791062309107)`.execute(transaction);
+      expect(await migrateDatabase(url)).toEqual([]);
+    });
+  });
 
   test('migrations may run again, also from several processes at once', async () => {
     const again = await Promise.all([1, 2, 3].map(() => openDatabase(url, () => undefined)));
