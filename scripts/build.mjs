@@ -28,7 +28,7 @@ function compile() {
   const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 };
   const { stdout, stderr, status } = spawnSync(
     runner,
-    [tsc, '-p', 'tsconfig.build.json', '--pretty', 'false'],
+    [tsc, '-p', 'tsconfig.build.json', '--singleThreaded', '--pretty', 'false'],
     options,
   );
   const lines = `${stdout}${stderr}`.split('\n').filter((line) => line !== '');
