@@ -101,14 +101,15 @@ const WITHDRAW_AGAIN_MS = [1_000, 5_000, 20_000];
 
 /**
  * Cancels what was written: frees the idempotency key, and removes a body that no worker will read. Never rejects: if Redis
- * stays unavailable, the rest expires.
+ * stays unavailable, the rest expires. A request that has called a provider meanwhile, and waits for its next call, keeps its
+ * record: the worker that takes it finds the mark of the cancellation, and closes its books.
  */
 async function withdraw(store: RequestStore, requestId: string, againMs: readonly number[]): Promise<void> {
   for (const waitMs of [0, ...againMs]) {
     if (waitMs > 0) await new Promise<void>((resolve) => void setTimeout(resolve, waitMs).unref());
     const result = await store.cancel(requestId).catch(() => null);
     if (result === null) continue;
-    if (result.kind === 'queued') await store.forget([requestId]).catch(() => undefined);
+    if (result.kind === 'queued' && result.progress.calls === 0) await store.forget([requestId]).catch(() => undefined);
     return;
   }
 }
