@@ -112,20 +112,24 @@ export function isForgottenWhenDelivered({ isStream, lifetime, response }: Reque
 /** In the form of src/routing/plan-route.ts. */
 export interface RouteWishes {
   alternativeModels?: readonly string[];
-  preferences?: {
-    order?: readonly string[];
-    only?: readonly string[];
-    ignore?: readonly string[];
-    allowFallbacks?: boolean;
-    /** Only providers that get every field of the request. */
-    requireParameters?: boolean;
-    sort?: StrategyName;
-    hedge?: boolean;
-    /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
-    maxInputPrice?: number;
-    maxOutputPrice?: number;
-  };
+  preferences?: ProviderPreferences;
   pinnedProvider?: string;
+}
+
+/** The body extension `provider`, as in OpenRouter. */
+export interface ProviderPreferences {
+  order?: readonly string[];
+  only?: readonly string[];
+  ignore?: readonly string[];
+  allowFallbacks?: boolean;
+  /** Only providers that get every field of the request. */
+  requireParameters?: boolean;
+  sort?: StrategyName;
+  /** Whether a second provider may be called while the first is slow to begin; absent: as configured for the model. */
+  hedge?: boolean;
+  /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
+  maxInputPrice?: number;
+  maxOutputPrice?: number;
 }
 
 /** Progress of the attempts; passed from one delivery to the next. */

@@ -9,7 +9,7 @@
 // alike (counts, waits, errors). A protocol's folder has `request/`, `answer/` and `stream/`; `openai/` is what OpenAI's
 // protocols share.
 import type { Failure } from '../contracts/failure.ts';
-import type { StrategyName } from '../contracts/route-plan.ts';
+import type { ProviderPreferences } from '../contracts/request-record.ts';
 import type { UpstreamModel } from '../contracts/upstream-model.ts';
 import type { Usage } from '../contracts/usage.ts';
 import type { ClientCodec, ProviderCodec, ShownCost, UsageDelivery } from './codec.ts';
@@ -39,22 +39,6 @@ export interface MemoryFacts {
   isBackground: boolean;
   previousResponseId: string | null;
   conversationId: string | null;
-}
-
-/** The body extension `provider`, as in OpenRouter. */
-export interface ProviderPreferences {
-  order?: readonly string[];
-  only?: readonly string[];
-  ignore?: readonly string[];
-  allowFallbacks?: boolean;
-  /** Only providers that get every field of the request. */
-  requireParameters?: boolean;
-  sort?: StrategyName;
-  /** Whether a second provider may be called while the first is slow to begin; absent: as configured for the model. */
-  hedge?: boolean;
-  /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
-  maxInputPrice?: number;
-  maxOutputPrice?: number;
 }
 
 /** What a request says outside its body. */

@@ -4,8 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerEntry } from '../contracts/ledger-entry.ts';
 import { PICO_PER_USD } from '../contracts/money.ts';
-import { boundedNames, OTHERS } from './bounded-names.ts';
-import type { MetricDefinition, MetricPart } from './metric-definition.ts';
+import { boundedNames, type MetricDefinition, type MetricPart, OTHERS } from './metric-definition.ts';
 import { METRICS } from './metric-table.ts';
 
 type Table = typeof METRICS;

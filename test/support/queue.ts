@@ -1,6 +1,7 @@
 // What tests of a queue work on: a Redis for the file; for each test a producer, and a provider that no other test has, because
 // consumers whose jobs never end go on fetching.
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { type ConsumerOptions, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
@@ -38,4 +39,30 @@ export function useQueue(begin: (parts: QueueParts) => void): void {
     begin({ server, redis, producer, provider: `sim${tests}` });
   });
   afterEach(() => producer.close());
+}
+
+/** A consumer of the interactive queue, with ten slots unless `more` says otherwise. */
+export function consumeInteractive(
+  { redis, provider }: Pick<QueueParts, 'redis' | 'provider'>,
+  process: ConsumerOptions['process'],
+  more: Partial<ConsumerOptions> = {},
+): { consumer: QueueConsumer; stop(): Promise<void> } {
+  const consumer = startQueueConsumer({
+    redis,
+    keyspace,
+    provider,
+    lane: 'interactive',
+    slots: 10,
+    process,
+    onAbandoned: async () => ({ kind: 'complete' }),
+    onError: () => undefined,
+    ...more,
+  });
+  return {
+    consumer,
+    stop: async () => {
+      await consumer.stopFetching();
+      await consumer.close();
+    },
+  };
 }

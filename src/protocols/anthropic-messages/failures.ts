@@ -15,7 +15,8 @@ import {
   tellClient,
   tellDetails,
 } from '#src/protocols/providers/words.ts';
-import { asObject, asText, parseJson } from './loose-json.ts';
+import { parseJson } from '../wire/exact-json.ts';
+import { asObject, asText } from './loose-json.ts';
 
 const ERROR_TYPE: Record<FailureKind, string> = {
   invalid_request: 'invalid_request_error',

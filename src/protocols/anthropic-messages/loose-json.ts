@@ -1,6 +1,6 @@
 // Reads JSON from outside: every member may be missing or of another type, and nothing throws.
 import type { JsonObject } from '../codec.ts';
-import { isJsonObject, parseCarried, parseMessage } from '../wire/exact-json.ts';
+import { isJsonObject } from '../wire/exact-json.ts';
 
 export function asObject(value: unknown): JsonObject | null {
   return isJsonObject(value) ? value : null;
@@ -24,24 +24,6 @@ export function asText(value: unknown): string {
 
 export function asNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
-}
-
-/** A message of the protocol; undefined if it is not JSON. */
-export function parseJson(text: string): unknown {
-  return parsed(text, parseMessage);
-}
-
-/** JSON that a model or client wrote, with exact numbers; undefined if it is not JSON. */
-export function parseCarriedJson(text: string): unknown {
-  return parsed(text, parseCarried);
-}
-
-function parsed(text: string, parse: (text: string) => unknown): unknown {
-  try {
-    return parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

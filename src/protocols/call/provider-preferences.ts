@@ -2,7 +2,7 @@
 // read 2026-11), the broker's own strategies in addition to its values of `sort`, and its own `hedge`.
 import { z } from 'zod';
 import { SORTS } from '#src/contracts/route-plan.ts';
-import type { ProviderPreferences } from '../protocol.ts';
+import type { ProviderPreferences } from '../../contracts/request-record.ts';
 
 const names = z.array(z.string()).nullish();
 const sort = z.enum(Object.keys(SORTS) as [keyof typeof SORTS]);

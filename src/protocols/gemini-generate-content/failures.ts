@@ -15,7 +15,8 @@ import {
   tellClient,
   tellDetails,
 } from '#src/protocols/providers/words.ts';
-import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
+import { parseJson } from '../wire/exact-json.ts';
+import { asNumber, asObject, asObjects, asText } from './wire-values.ts';
 
 const GOOGLE_STATUS: Record<FailureKind, string> = {
   invalid_request: 'INVALID_ARGUMENT',

@@ -2,8 +2,9 @@
 import type { MediaSource, Part, ReasoningPart, Signature, ToolCallPart } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { unwrapSignature, wrapSignature } from '#src/protocols/translate/signatures.ts';
+import { parseCarriedJson } from '../wire/exact-json.ts';
 import { audioMediaType, fileUriOf } from './media.ts';
-import { asArray, asObject, asText, defined, field, parseCarriedJson } from './wire-values.ts';
+import { asArray, asObject, asText, defined, field } from './wire-values.ts';
 
 /** Null for what an answer cannot hold. */
 export function encodeAnswerPart(part: Part): JsonObject | null {

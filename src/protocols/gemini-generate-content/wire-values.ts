@@ -1,7 +1,7 @@
 // Reading JSON of unknown shape. Google's JSON is proto3 JSON: clients may write a member in camelCase or snake_case,
 // and a missing member is its default (docs/reference/gemini-generate-content.md section 1).
 import type { JsonObject } from '../codec.ts';
-import { isExactNumber, isJsonObject, parseCarried, parseMessage } from '../wire/exact-json.ts';
+import { isExactNumber, isJsonObject } from '../wire/exact-json.ts';
 
 export function asObject(value: unknown): JsonObject | null {
   return isJsonObject(value) ? value : null;
@@ -53,22 +53,4 @@ export function othersIn(object: JsonObject | null, known: readonly string[], pa
 /** The object without members that are undefined: for optional members under `exactOptionalPropertyTypes`. */
 export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
-}
-
-/** A message of the protocol; undefined if it is not JSON. */
-export function parseJson(text: string): unknown {
-  return parsed(text, parseMessage);
-}
-
-/** JSON that a model or client wrote, with exact numbers; undefined if it is not JSON. */
-export function parseCarriedJson(text: string): unknown {
-  return parsed(text, parseCarried);
-}
-
-function parsed(text: string, parse: (text: string) => unknown): unknown {
-  try {
-    return parse(text);
-  } catch {
-    return undefined;
-  }
 }

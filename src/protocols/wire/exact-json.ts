@@ -35,6 +35,24 @@ export function parseCarried(text: string): unknown {
   return parse(text, true);
 }
 
+/** A message of the protocol; undefined if it is not JSON. */
+export function parseJson(text: string): unknown {
+  return orUndefined(text, parseMessage);
+}
+
+/** JSON that a model or client wrote, with exact numbers; undefined if it is not JSON. */
+export function parseCarriedJson(text: string): unknown {
+  return orUndefined(text, parseCarried);
+}
+
+function orUndefined(text: string, read: (text: string) => unknown): unknown {
+  try {
+    return read(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A number from its text: a plain one if that loses nothing. */
 export function exactNumber(source: string): unknown {
   const value = Number(source);

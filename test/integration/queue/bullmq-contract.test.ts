@@ -3,11 +3,11 @@ import { type ConnectionOptions, Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jobId, type RequestJob } from '#src/contracts/job.ts';
 import { JOB_OPTIONS, queueLayout, RareWorker } from '#src/queue/bullmq-layout.ts';
-import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import type { QueueConsumer } from '#src/queue/consumer.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import { runCall } from '#src/storage/lua-script.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
-import { keyspace, useQueue } from '#test/support/queue.ts';
+import { consumeInteractive, keyspace, useQueue } from '#test/support/queue.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const JOB: RequestJob = { requestId: 'r1', step: 0 };
@@ -37,23 +37,11 @@ const addTheirs = (job = JOB, more = {}) => queue.add('request', job, { jobId: j
 const base = () => `${keyspace.queuePrefix(provider)}:${provider}-interactive:`;
 
 function consume(seen: string[]): QueueConsumer {
-  const consumer = startQueueConsumer({
-    redis,
-    keyspace,
-    provider,
-    lane: 'interactive',
-    slots: 10,
-    process: async (job) => {
-      seen.push(jobId(job));
-      return { kind: 'complete' };
-    },
-    onAbandoned: async () => ({ kind: 'complete' }),
-    onError: () => undefined,
+  const { consumer, stop } = consumeInteractive({ redis, provider }, async (job) => {
+    seen.push(jobId(job));
+    return { kind: 'complete' };
   });
-  closing.push(async () => {
-    await consumer.stopFetching();
-    await consumer.close();
-  });
+  closing.push(stop);
   return consumer;
 }
 
@@ -107,23 +95,11 @@ test('BullMQ sees a job that we have as active, with its start and its lock', as
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const consumer = startQueueConsumer({
-    redis,
-    keyspace,
-    provider,
-    lane: 'interactive',
-    slots: 1,
-    process: async () => {
-      await held;
-      return { kind: 'complete' };
-    },
-    onAbandoned: async () => ({ kind: 'complete' }),
-    onError: () => undefined,
-  });
-  closing.push(async () => {
-    await consumer.stopFetching();
-    await consumer.close();
-  });
+  const process = async () => {
+    await held;
+    return { kind: 'complete' } as const;
+  };
+  closing.push(consumeInteractive({ redis, provider }, process, { slots: 1 }).stop);
   await addOurs();
   await waitFor('the job to be taken', async () => (await queue.getActiveCount()) === 1);
   const job = (await queue.getJob(jobId(JOB)))!;

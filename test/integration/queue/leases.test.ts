@@ -3,12 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jobId, type RequestJob } from '#src/contracts/job.ts';
 import { turnOrder } from '#src/contracts/turn.ts';
 import { LEASE_MS, queueLayout, queueScripts, readFinished, readTaken } from '#src/queue/bullmq-layout.ts';
-import { type ConsumerOptions, type Disposition, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import type { ConsumerOptions, Disposition, QueueConsumer } from '#src/queue/consumer.ts';
 import { createHandOffDesk, type HandOffDesk } from '#src/queue/hand-off.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import { runCall, runCallForBuffers } from '#src/storage/lua-script.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
-import { keyspace, useQueue } from '#test/support/queue.ts';
+import { consumeInteractive, keyspace, useQueue } from '#test/support/queue.ts';
 import type { TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -82,21 +82,9 @@ const lookNow = async () => {
 };
 
 function consume(process: ConsumerOptions['process']): QueueConsumer {
-  const consumer = startQueueConsumer({
-    redis,
-    keyspace,
-    provider,
-    lane: 'interactive',
-    slots: 10,
-    handOffs: { desk: { correct: () => undefined }, workerId: WORKER },
-    process,
-    onAbandoned: async () => ({ kind: 'complete' }),
-    onError: () => undefined,
-  });
-  closing.push(async () => {
-    await consumer.stopFetching();
-    await consumer.close();
-  });
+  const handOffs = { desk: { correct: () => undefined }, workerId: WORKER };
+  const { consumer, stop } = consumeInteractive({ redis, provider }, process, { handOffs });
+  closing.push(stop);
   return consumer;
 }
 

@@ -1,59 +1,34 @@
-// Alerts about what ends: balances, keys, credentials. Each is told once when it begins and once when it is over, whoever looks and
-// however often.
-import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+// Alerts about balances, expiring keys and refused credentials. Each is raised once and resolved once, no matter how many processes
+// check and how often.
+import { expect, test } from 'vitest';
 import { createAccountStore } from '#src/accounts/account-store.ts';
 import { DEFAULT_KEY_SETTINGS } from '#src/accounts/api-key.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
-import { createCatalogue } from '#src/config/catalogue.ts';
-import { type ConfigurationInput, configurationSchema } from '#src/config/schema.ts';
+import type { ConfigurationInput } from '#src/config/schema.ts';
 import { parseUsd } from '#src/contracts/money.ts';
 import { createCircuits } from '#src/routing/circuits.ts';
-import { type Database, openDatabase } from '#src/storage/database.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createAlertStore } from '#src/webhooks/alert-store.ts';
-import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { keyspace, type MoneyParts, useMoneyChecks } from '#test/support/money-checks.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { waitFor } from '#test/support/wait.ts';
-import { createMoneyCheck } from '#workers/support/watch-money.ts';
 
 const ENGINES = await startSqlEngines();
 const DAY_MS = 86_400_000;
-const keyspace = createKeyspace('alerts');
-
-let redis: TestRedis;
-beforeAll(async () => {
-  redis = await startTestRedis();
-});
-afterAll(() => redis.stop());
 
 describeOnEach(ENGINES, ({ url }) => {
-  let database: Database;
-  beforeAll(async () => {
-    database = await openDatabase(url, () => undefined);
-  });
-  afterAll(() => database.destroy());
-  beforeEach(async () => {
-    for (const table of ['alerts', 'events_outbox', 'api_keys', 'accounts', 'credit_entries'] as const)
-      await database.deleteFrom(table).execute();
-    await redis.client.flushall();
+  let { database, redis, check, alerts } = {} as MoneyParts;
+  useMoneyChecks(url, (parts) => {
+    ({ database, redis, check, alerts } = parts);
   });
 
-  /** Two other processes each time: nothing is remembered but in SQL and Redis. */
+  /** Two processes at once, then another one. */
   async function look(more: ConfigurationInput['alerts'] = {}): Promise<void> {
-    const configuration = configurationSchema.parse({ alerts: more });
-    const runtime = { configuration, catalogue: createCatalogue(configuration) } as never;
-    const logger = pino({ level: 'silent' });
-    const options = { runtime, redis: redis.client, keyspace, database, reports: database, logger };
-    await Promise.all([createMoneyCheck(options)(), createMoneyCheck(options)()]);
-    await createMoneyCheck(options)();
+    await Promise.all([check({ alerts: more }), check({ alerts: more })]);
+    await check({ alerts: more });
   }
 
   /** Oldest first. */
-  const told = async () =>
-    (await createAlertStore(database).list({ limit: 100 }, Date.now()))
-      .map(({ type, payload }): Record<string, unknown> => ({ type, ...payload }))
-      .reverse();
+  const told = async () => (await alerts()).reverse();
   const events = async () =>
     (await database.selectFrom('events_outbox').select(['type', 'key_id']).orderBy('id').execute()).map(
       ({ type, key_id: key }) => `${type} ${key}`,

@@ -1,71 +1,37 @@
-// Alerts about money: told once, whoever looks and however often; to the receivers that they are for.
-import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+// Alerts about costs: raised once, no matter how many processes check and how often, and sent to the right receivers.
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { createAccountStore } from '#src/accounts/account-store.ts';
 import { DEFAULT_KEY_SETTINGS } from '#src/accounts/api-key.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
-import { createCatalogue } from '#src/config/catalogue.ts';
-import { type ConfigurationInput, configurationSchema } from '#src/config/schema.ts';
+import type { ConfigurationInput } from '#src/config/schema.ts';
 import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 import { parseUsd } from '#src/contracts/money.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { type Database, openDatabase } from '#src/storage/database.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createAlertStore } from '#src/webhooks/alert-store.ts';
 import { fanOut } from '#src/webhooks/fan-out.ts';
-import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { keyspace, type MoneyParts, useMoneyChecks } from '#test/support/money-checks.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { waitFor } from '#test/support/wait.ts';
-import { createMoneyCheck, startMoneyWatch } from '#workers/support/watch-money.ts';
+import { startMoneyWatch } from '#workers/support/watch-money.ts';
 
 const ENGINES = await startSqlEngines();
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const keyspace = createKeyspace('alerts');
 
-let redis: TestRedis;
 let simulator: Simulator;
 beforeAll(async () => {
-  [redis, simulator] = await Promise.all([startTestRedis(), startSimulator({ adminKey: 'organization-key' })]);
+  simulator = await startSimulator({ adminKey: 'organization-key' });
 });
-afterAll(async () => {
-  await simulator.close();
-  await redis.stop();
-});
+afterAll(() => simulator.close());
 
 describeOnEach(ENGINES, ({ url }) => {
-  let database: Database;
-  beforeAll(async () => {
-    database = await openDatabase(url, () => undefined);
-  });
-  afterAll(() => database.destroy());
-  beforeEach(async () => {
-    for (const table of ['alerts', 'events_outbox', 'api_keys', 'accounts', 'ledger_entries'] as const)
-      await database.deleteFrom(table).execute();
-    await redis.client.flushall();
+  let { database, redis, optionsOf, check, alerts: told } = {} as MoneyParts;
+  useMoneyChecks(url, (parts) => {
+    ({ database, redis, optionsOf, check, alerts: told } = parts);
   });
 
-  /** Another process each time: nothing is remembered but in SQL and Redis. */
-  function look(more: Partial<ConfigurationInput> = {}): Promise<void> {
-    const configuration = configurationSchema.parse(more);
-    const runtime = { configuration, catalogue: createCatalogue(configuration) };
-    const options = {
-      runtime: runtime as never,
-      redis: redis.client,
-      keyspace,
-      database,
-      reports: database,
-      logger: pino({ level: 'silent' }),
-    };
-    return createMoneyCheck(options)();
-  }
-
-  const told = async () =>
-    (await createAlertStore(database).list({ limit: 100 }, Date.now())).map(({ type, payload }) => ({
-      type,
-      ...payload,
-    }));
+  const look = (more: ConfigurationInput = {}) => check(more);
   const spend = (account: string, usd: string) =>
     redis.client.hset(keyspace.budget(account), 'spent', parseUsd(usd).toString());
   const month = () => `month:${new Date().toISOString().slice(0, 7)}-01`;
@@ -120,12 +86,7 @@ describeOnEach(ENGINES, ({ url }) => {
     const budgets = { month: parseUsd('10').toString() };
     const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
     await spend(`${key.id}:${month()}`, '9');
-    const watch = (alerts: ConfigurationInput['alerts']) => {
-      const configuration = configurationSchema.parse({ alerts });
-      const runtime = { configuration, catalogue: createCatalogue(configuration) } as never;
-      const logger = pino({ level: 'silent' });
-      return startMoneyWatch({ runtime, redis: redis.client, keyspace, database, reports: database, logger });
-    };
+    const watch = (alerts: ConfigurationInput['alerts']) => startMoneyWatch(optionsOf({ alerts }));
     const off = watch({ enabled: false, check_ms: 1 });
     for (let count = 0; count < 100; count++) await redis.client.ping();
     await off.stop();

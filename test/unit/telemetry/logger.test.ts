@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { hideFields } from '#src/telemetry/hidden-fields.ts';
+import { hideFields } from '#src/telemetry/logger.ts';
 
 const LOGGER = fileURLToPath(new URL('../../../src/telemetry/logger.ts', import.meta.url));
 

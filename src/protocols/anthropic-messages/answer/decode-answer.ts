@@ -5,7 +5,7 @@ import type { Part, Signature } from '#src/contracts/inference-request.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { contentBytes, decodeCitation } from '#src/protocols/anthropic-messages/blocks.ts';
 import { readMessagesEventFailure } from '#src/protocols/anthropic-messages/failures.ts';
-import { asObject, asObjects, asText, defined, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { asObject, asObjects, asText, defined } from '#src/protocols/anthropic-messages/loose-json.ts';
 import { ANSWER_TOOL } from '#src/protocols/anthropic-messages/request/encode-tools.ts';
 import {
   billedUsage,
@@ -18,6 +18,7 @@ import { callIdFor, type DecodeContext, type JsonObject } from '#src/protocols/c
 import type { RelayContext, RelayedBody } from '#src/protocols/protocol.ts';
 import { countedOr } from '#src/protocols/providers/counts.ts';
 import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 import { readRefusal, readStopReason } from './encode-answer.ts';
 

@@ -12,9 +12,10 @@ import type {
 import type { Usage } from '#src/contracts/usage.ts';
 import { encodeCitation, escapeIdentifier } from '#src/protocols/anthropic-messages/blocks.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
-import { asObject, asText, parseCarriedJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { asObject, asText } from '#src/protocols/anthropic-messages/loose-json.ts';
 import { insertCost, writeMessagesUsage } from '#src/protocols/anthropic-messages/usage.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '#src/protocols/codec.ts';
+import { parseCarriedJson } from '#src/protocols/wire/exact-json.ts';
 
 /** Members that version 2026-10-21 always has are null if unknown; for older versions too, except citations. */
 export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import { removeForeignThoughts } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
-import { asObject, asObjects, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { asObject, asObjects, asText } from '#src/protocols/anthropic-messages/loose-json.ts';
 import { traitsOf } from '#src/protocols/anthropic-messages/models.ts';
 import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/call/effective-request.ts';
 import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
@@ -18,6 +18,7 @@ import {
   tokensOfText,
 } from '#src/protocols/providers/token-estimate.ts';
 import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 
 const names = z.array(z.string()).nullish();

@@ -7,7 +7,7 @@ import { ownSignature } from '#src/protocols/anthropic-messages/answer/decode-an
 import { readRefusal, readStopReason } from '#src/protocols/anthropic-messages/answer/encode-answer.ts';
 import { decodeCitation, deltaBytes } from '#src/protocols/anthropic-messages/blocks.ts';
 import { readMessagesEventFailure } from '#src/protocols/anthropic-messages/failures.ts';
-import { asObject, asText, defined, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { asObject, asText, defined } from '#src/protocols/anthropic-messages/loose-json.ts';
 import { ANSWER_TOOL } from '#src/protocols/anthropic-messages/request/encode-tools.ts';
 import {
   billedUsage,
@@ -18,6 +18,7 @@ import {
 import { type AnswerDecoder, callIdFor, type DecodeContext, type JsonObject } from '#src/protocols/codec.ts';
 import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
 import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import type { SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 import { MALFORMED } from './relay-stream.ts';
 

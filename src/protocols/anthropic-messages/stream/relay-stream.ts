@@ -5,7 +5,7 @@ import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { nameModel } from '#src/protocols/anthropic-messages/answer/decode-answer.ts';
 import { deltaBytes } from '#src/protocols/anthropic-messages/blocks.ts';
 import { readMessagesEventFailure } from '#src/protocols/anthropic-messages/failures.ts';
-import { asObject, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { asObject } from '#src/protocols/anthropic-messages/loose-json.ts';
 import {
   billedUsage,
   insertCost,
@@ -18,6 +18,7 @@ import type { RelayContext, RelayedEvent, StreamRelay } from '#src/protocols/pro
 import { countedOr } from '#src/protocols/providers/counts.ts';
 import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
 import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
 import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 

@@ -1,8 +1,9 @@
 // Resumes a client's stream mid-stream: what the client has is read back from its bytes, whether an encoder or a provider
 // wrote them.
 
-import { asObject, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { asObject, asText } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { EncodeContext, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { MessagesEncoder } from './answer-encoder.ts';
 

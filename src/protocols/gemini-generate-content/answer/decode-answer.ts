@@ -17,11 +17,12 @@ import {
 } from '#src/protocols/gemini-generate-content/stream/chunk.ts';
 import { ChunkReader } from '#src/protocols/gemini-generate-content/stream/chunk-reader.ts';
 import { insertCost, readGeminiUsage, writeGeminiUsage } from '#src/protocols/gemini-generate-content/usage.ts';
-import { asObject, defined, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { asObject, defined } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import type { RelayContext, RelayedBody } from '#src/protocols/protocol.ts';
 import { countedOr } from '#src/protocols/providers/counts.ts';
 import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
 import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject } from '#src/protocols/wire/json-object.ts';
 import type { SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 

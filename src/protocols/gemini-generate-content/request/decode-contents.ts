@@ -18,9 +18,9 @@ import {
   defined,
   field,
   othersIn,
-  parseCarriedJson,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import { readThought, thoughtOfCall } from '#src/protocols/translate/signatures.ts';
+import { parseCarriedJson } from '#src/protocols/wire/exact-json.ts';
 
 /** Throws an UnsupportedError for parts that no other protocol has. */
 export function decodeTurns(body: JsonObject): Turn[] {

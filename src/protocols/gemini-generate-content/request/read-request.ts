@@ -8,14 +8,7 @@ import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/call
 import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { removeForeignSignatures } from '#src/protocols/gemini-generate-content/parts.ts';
-import {
-  asNumber,
-  asObject,
-  asObjects,
-  asText,
-  field,
-  parseJson,
-} from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { asNumber, asObject, asObjects, asText, field } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import type {
   EncodedAnswer,
   PassThroughInput,
@@ -26,7 +19,7 @@ import type {
 } from '#src/protocols/protocol.ts';
 import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
 import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
-import { parseCarried } from '#src/protocols/wire/exact-json.ts';
+import { parseCarried, parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
 
 const names = z.array(z.string()).nullish();

@@ -31,8 +31,9 @@ import {
   writeSignature,
 } from '#src/protocols/gemini-generate-content/parts.ts';
 import { insertCost } from '#src/protocols/gemini-generate-content/usage.ts';
-import { asText, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { asText } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import { thoughtOnCall } from '#src/protocols/translate/signatures.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import {
   type Chunk,

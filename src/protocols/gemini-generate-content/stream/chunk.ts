@@ -1,7 +1,8 @@
 // The members of an answer (whole, or one chunk of a stream) that the broker reads. All optional: a missing `content` or
 // `parts` is usual (MAX_TOKENS while thinking, SAFETY), and so is an answer without candidates (blocked prompt).
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { asArray, asObject, asObjects, asText, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { asArray, asObject, asObjects, asText } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 
 export type Chunk = JsonObject;

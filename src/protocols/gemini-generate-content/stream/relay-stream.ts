@@ -11,11 +11,12 @@ import {
   saysOutput,
   writeGeminiUsage,
 } from '#src/protocols/gemini-generate-content/usage.ts';
-import { asObject, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { asObject } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '#src/protocols/protocol.ts';
 import { countedOr } from '#src/protocols/providers/counts.ts';
 import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
 import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject } from '#src/protocols/wire/json-object.ts';
 import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 import {
