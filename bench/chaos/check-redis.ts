@@ -23,7 +23,7 @@ export async function countKeys(redis: Redis): Promise<Map<string, number>> {
  * on recent activity.
  */
 const FIXED =
-  /:(?:stalled-check|meta|marker|events|id|probe|bodies|body-bytes|open|open-leases|open-circuits|ledger|workers|wait-queues|wait-queue-(?:tokens|served))$|:(?:pace|speeds|circuit|window):\*$/;
+  /:(?:stalled-check|meta|marker|events|id|probe|bodies|body-bytes|open|open-leases|open-circuits|ledger|workers|wait-queues|wait-queue-(?:tokens|served)|turn:watch)$|:(?:pace|speeds|circuit|window):\*$/;
 /** Kinds with one key per provider, deployment or model that was called. */
 const PER_DEPLOYMENT = /:(pace|speeds|circuit|window):.*/;
 const MOST_DEPLOYMENTS = 8;
