@@ -48,5 +48,5 @@ test('one that is out of rotation comes last, and is asked where there is no oth
 
 test('where all are refused, the last refusal is told, without a secret', async () => {
   const provider = providerWith({ one: 'sk-revoked-0000', two: 'sk-revoked-1111' });
-  await expect(fetchModelList(provider, never)).rejects.toThrow('it answered 401');
+  await expect(fetchModelList(provider, never)).rejects.toThrow('it responded with 401');
 });
