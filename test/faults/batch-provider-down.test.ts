@@ -78,7 +78,7 @@ test('what the client received: every line once, counts that are right', () => {
   expect(ids.size).toBe(LINES);
 });
 
-test('what was billed: all that the provider served stands in the ledger, to the picodollar', async () => {
+test('what was billed: everything that the provider served is in the ledger, to the picodollar', async () => {
   await booksClosed(broker, 60_000);
   const rows = await ledgerRows(broker);
   const costs = new Map(rows.map((row) => [`${row.requestId}.${row.attempt}`, row]));

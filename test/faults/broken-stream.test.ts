@@ -196,7 +196,7 @@ function byId(a: string, b: string): number {
   return left![0]! - right![0]! || left![1]! - right![1]!;
 }
 
-test.each(SPOKEN)('%s: a tool call in flight is never gone on with', async (client) => {
+test.each(SPOKEN)('%s: a tool call in flight is never continued', async (client) => {
   const model = modelOf({ vendor: client, second: 'same' });
   const spoken = SPOKEN_PROTOCOLS[client];
   const prompt = '[[sim on=first fault=cut@7]] [[sim tool=get_weather]] Call it.';

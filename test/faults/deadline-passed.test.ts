@@ -39,7 +39,7 @@ const idOf = ({ headers }: Answer) => headers['x-request-id']!;
 // Symptom: a request that waited for a place until its deadline was told 503 and "a place is expected in 1 s".
 // Cause: the end of a held permit cannot be foreseen, but was answered like a limit whose reset is known.
 // Fix: such a wait ends with the deadline, and says so.
-test.each([true, false])('in line for a place at the provider (streamed: %s): 408', async (stream) => {
+test.each([true, false])('waiting for a limit of the provider (streamed: %s): 408', async (stream) => {
   const place = await holdPermit(broker, 'primary/full');
   const before = vendors.primary.stats().calls;
   const answer = await ask(broker.url, { model: 'full', stream, prompt: 'I wait in line.', headers: DEADLINE });

@@ -65,7 +65,7 @@ test('what the client received: its answer, from another worker', async () => {
   expect(answer.headers['x-sluice-provider']).toBe('primary');
 }, 40_000);
 
-test('what was billed: the call that was made; the one that nobody saw the end of is estimated', async () => {
+test('what was billed: the call that was made; the one whose end is unknown is estimated', async () => {
   await booksClosed(broker, 40_000);
   const rows = await ledgerRows(broker);
   const unsettled = rows.filter(({ state }) => state === 'unsettled');

@@ -38,7 +38,7 @@ test.each(SPOKEN)('%s: a provider that fails before is replaced unseen', async (
   expect(rows).toMatchObject([{ outputTokens: HELD - 5 }, { state: 'settled', outcome: 'ok' }]);
 });
 
-test.each(SPOKEN)('%s: a provider that fails later is gone on with', async (client) => {
+test.each(SPOKEN)('%s: the answer of a provider that fails later is continued', async (client) => {
   const { stream, headers } = await play(client, `[[sim on=primary fault=cut@${HELD + 5}]] Late.`);
   expect(stream).toMatchObject({ isDone: true, error: null, mark: { rescued: true, attempts: 2 } });
   expect(headers).toMatchObject({ 'x-sluice-provider': 'primary', 'x-sluice-attempts': '1' });

@@ -32,7 +32,7 @@ async function play(model: string) {
 
 const GIVEN_UP = { provider: 'primary', state: 'estimated', outcome: 'upstream_malformed', outputTokens: 5 };
 
-test('with nobody else to ask: an error event, after a second try', async () => {
+test('without another deployment: an error event after a second try', async () => {
   const { stream, requestId, rows } = await play('solo');
   const { tokens, isDone, error } = stream;
   expect({ tokens, isDone, code: error?.code }).toEqual({ tokens: 5, isDone: false, code: 'upstream_malformed' });

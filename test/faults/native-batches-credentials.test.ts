@@ -131,7 +131,7 @@ test('an account that refuses chunks leaves them to the other; nothing runs as a
   await expectBooksRight();
 });
 
-test('a secret that is rotated while chunks are out goes on with them', async () => {
+test('chunks in flight continue with a rotated secret', async () => {
   await start(2_500);
   const ends = await Promise.all(PROVIDERS.map(begin));
   await untilOut(3);

@@ -119,7 +119,7 @@ test('what was billed: the calls that were made', async () => {
   expectLedgerEqualsBill(rows, vendors);
 });
 
-test('what happens to the next request: those who were refused stand in nobody’s way', async () => {
+test('what happens to the next request: refused requests delay no others', async () => {
   expect((await ask(broker.url, { prompt: 'And then?', headers: SHORT })).status).toBe(200);
   expect(await broker.redis.client.keys('{sluice}:room:*')).toEqual([]);
 });

@@ -114,7 +114,7 @@ test('what was billed: every call, and nothing else', async () => {
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });
 
-test('what happens to the next request: it is answered, and nobody stands in a line', async () => {
+test('what happens to the next request: it is answered, and the wait queues are empty', async () => {
   expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
   expect(await broker.redis.client.keys('{sluice}:line:*')).toEqual([]);
 });

@@ -59,7 +59,7 @@ test('what the provider saw: both calls of the frozen worker are over, and both 
   expect({ outcomes, calls }).toEqual({ outcomes: { completed: 3, aborted: 1, broken: 0 }, calls: 4 });
 });
 
-test('what was billed: what the provider served, also to the worker that nobody listened to', async () => {
+test('what was billed: what the provider served, also to the worker whose frames were refused', async () => {
   await booksClosed(broker, 30_000);
   const [lost, answered, ...more] = await ledgerRows(broker, idOf(called));
   expect([lost, answered, ...more]).toMatchObject([

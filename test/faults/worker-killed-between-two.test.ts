@@ -60,7 +60,7 @@ test('what the clients received: one whole answer each', () => {
   expect(JSON.parse(whole!.text).usage.completion_tokens).toBe(TOKENS);
 });
 
-test('what was billed: an estimate for both calls that nobody saw the end of, and the answer', {
+test('what was billed: an estimate for both calls whose end is unknown, and the answer', {
   timeout: REAP_LIMIT_MS,
 }, async () => {
   await booksClosed(broker, REAP_LIMIT_MS);

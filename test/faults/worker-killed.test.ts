@@ -113,7 +113,7 @@ test('how long the clients waited for another worker', () => {
   expect(takeoverMs).toBeLessThan(TAKEOVER_MS);
 });
 
-test('what was billed: one call where none had been made, an estimate for those that nobody saw the end of', {
+test('what was billed: one call where none had been made, an estimate for those whose end is unknown', {
   timeout: REAP_LIMIT_MS,
 }, async () => {
   await booksClosed(broker, REAP_LIMIT_MS);

@@ -37,7 +37,7 @@ test('what the client received: that its request was given up', async () => {
   expect(await requestRow(broker, given.headers['x-request-id']!)).toMatchObject({ outcome: 'worker_lost' });
 });
 
-test('what was billed: an estimate for each call that nobody saw the end of', { timeout: REAP_LIMIT_MS }, async () => {
+test('what was billed: an estimate for each call whose end is unknown', { timeout: REAP_LIMIT_MS }, async () => {
   await booksClosed(broker, REAP_LIMIT_MS);
   const rows = await ledgerRows(broker);
   expect(rows.map(({ attempt, state }) => `${attempt} ${state}`)).toEqual([
@@ -48,7 +48,7 @@ test('what was billed: an estimate for each call that nobody saw the end of', { 
   expect(rows.every(({ costPicoUsd }) => costPicoUsd > 0n)).toBe(true);
 });
 
-test('what happens to the next request: the last worker answers it, and nobody tries the other again', async () => {
+test('what happens to the next request: the last worker answers it, and the other is not tried again', async () => {
   expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
   expect(vendors.primary.stats().calls).toBe(VICTIMS + 1);
   expect(broker.workers.at(-1)!.child.exitCode).toBe(null);

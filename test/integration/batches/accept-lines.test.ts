@@ -58,7 +58,7 @@ test('lines are stored and enqueued once, but for those that have their result b
   expect(await producer.depth('a', 'batch')).toMatchObject({ waiting: LINES - 1 });
 });
 
-test('after an outage of Redis nothing is accepted that nobody waits for any longer', async () => {
+test('after an outage of Redis, nothing is accepted that is no longer waited for', async () => {
   const store = createRequestStore(redis, keyspace);
   let isWanted = true;
   const line = lineOf();

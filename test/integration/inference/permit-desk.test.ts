@@ -96,7 +96,7 @@ describe('stopped while the limiter is asked', () => {
     );
   }
 
-  test.each([1, 2])('for the %ith time: it stands in no room afterwards', async (atCall) => {
+  test.each([1, 2])('for the %ith time: it is in no wait queue afterwards', async (atCall) => {
     await takeOnly();
     const cancellation = new Cancellation();
     desk = stoppingDesk(cancellation, atCall);
@@ -105,7 +105,7 @@ describe('stopped while the limiter is asked', () => {
   });
 });
 
-test('one that waited for several credentials stands in the room of none of them once it has one', async () => {
+test('one that waited for several credentials is in no wait queue once it has one', async () => {
   const credentials = ['one', 'two', 'three'].map((name): Scope => ({ name, limits: { concurrency: 1 } }));
   const ask = (scopes: Scope[], of = request()) => ({ ...of, scopes });
   const held = await Promise.all(credentials.map((credential) => limiter.acquire(ask([credential]))));
@@ -139,7 +139,7 @@ describe('turns of keys', () => {
   const ask = (asked: PermitRequest, patienceMs = 60_000, cancellation = new Cancellation()) =>
     desk.acquire('a interactive', [asked], patienceMs, cancellation);
 
-  test('a key at a limit of its own is in nobody else’s way', async () => {
+  test('a key at its own limit delays no others', async () => {
     const limit: Scope = { name: 'key:limited', limits: { requestsPerMinute: 1 } };
     const wide: Scope = { name: 'deployment:wide', limits: { concurrency: 100 } };
     const cancellation = new Cancellation();
@@ -162,7 +162,7 @@ describe('turns of keys', () => {
     expect(await waiting).toEqual({ kind: 'stopped' });
   });
 
-  test('a key beyond its share of a window is in nobody else’s way', async () => {
+  test('a key beyond its share of a window delays no others', async () => {
     const window: Scope = { name: 'deployment:shared', limits: { requestsPerMinute: 300 } };
     const cancellation = new Cancellation();
     expect(await ask(ofKey('single', [window]))).toMatchObject({ kind: 'granted' });

@@ -68,7 +68,7 @@ async function start(isRefused: (requestId: string) => boolean): Promise<void> {
 // Symptom: one response that could not be written made all the messages beside it, up to 256, come again up to 20 times,
 // and held up everything behind them. Cause: the batch was acknowledged as a whole. Fix: only what is not done stays.
 describe('an outcome that cannot be followed', () => {
-  test('comes again alone, and holds up nobody', async () => {
+  test('is retried alone and delays no others', async () => {
     let isReady = false;
     for (const id of ['a', 'bad', 'c']) await add(id);
     await start((id) => id === 'bad' && !isReady);

@@ -87,7 +87,7 @@ describe('requests per minute', () => {
     expect(await grantedOf(3, () => request([scope]))).toBe(3);
   });
 
-  test('a window that lay idle for long starts anew', async () => {
+  test('a window that was idle for long starts over', async () => {
     const scope = perMinute(3);
     await grantedOf(3, () => request([scope]));
     await age(scope, 600_000);
@@ -191,7 +191,7 @@ describe('other kinds', () => {
 describe('concurrency', () => {
   const scope: Scope = { name: 'provider:a', limits: { concurrency: 2 } };
 
-  test('a place comes free when an attempt is settled, and whoever waits is told', async () => {
+  test('a place becomes free when an attempt is settled, and waiting requests are notified', async () => {
     const told = redis.client.duplicate();
     await told.ssubscribe(keyspace.freedChannel);
     const message = new Promise((resolve) => told.once('smessage', (_channel, name) => resolve(name)));
@@ -245,7 +245,7 @@ describe('several limits at once', () => {
 describe('order', () => {
   const scope: Scope = { name: 'provider:a', limits: { concurrency: 1 } };
 
-  test('whoever was accepted first comes first; nobody passes a waiting request', async () => {
+  test('requests go in the order of acceptance; none overtakes a waiting one', async () => {
     const running = await limiter.acquire(request([scope]));
     const [first, second] = [request([scope]), request([scope])];
     await limiter.acquire(second);
@@ -268,7 +268,7 @@ describe('order', () => {
     expect((await limiter.acquire(interactive)).kind).toBe('granted');
   });
 
-  test('who left the room, or has not been seen for long, holds nobody up', async () => {
+  test('a request that has left or was not seen for long delays no others', async () => {
     const running = await limiter.acquire(request([scope]));
     const [gone, dead, next] = [request([scope]), request([scope]), request([scope])];
     for (const waiting of [gone, dead, next]) await limiter.acquire(waiting);
@@ -378,7 +378,7 @@ describe('the batch lane', () => {
 describe('a provider’s word stops everybody', () => {
   const scope: Scope = { name: 'deployment:a/m', limits: {} };
 
-  test('nobody gets a permit before it is over; the longer of two blocks counts', async () => {
+  test('there is no permit before it is over; the longer of two blocks counts', async () => {
     await limiter.block(scope.name, 5_000);
     await limiter.block(scope.name, 1_000);
     const decision = await limiter.acquire(request([scope]));

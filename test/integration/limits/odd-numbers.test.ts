@@ -67,7 +67,7 @@ describe('a budget', () => {
     expect(await budget()).toMatchObject({ held: '10000' });
   });
 
-  test.each(ODD_AMOUNTS)('holds where "%s" stands in Redis for its sum', async (spent) => {
+  test.each(ODD_AMOUNTS)('holds if Redis has "%s" as its sum', async (spent) => {
     await redis.client.hset(ACCOUNT, { spent, held: '-0' });
     expect(await heldFor('any', 1n)).toBeNull();
   });
@@ -130,7 +130,7 @@ describe('an attempt', () => {
     expect(totals).toEqual(['0']);
   });
 
-  test.each(ODD)('that used %s tokens is closed, and stands in the books', async (usedTokens) => {
+  test.each(ODD)('that used %s tokens is closed and recorded', async (usedTokens) => {
     for (const isBatch of [false, true]) {
       await redis.client.del(keyspace.scope(DEPLOYMENT).window);
       const permit = await acquire(100, isBatch);

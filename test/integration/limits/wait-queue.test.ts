@@ -74,7 +74,7 @@ test('a permit takes its request out, a refusal does not', async () => {
   ]);
 });
 
-test('a second permit of the same request takes nobody else out', async () => {
+test('a second permit of the same request removes no other request', async () => {
   await queues.enter(entry(1));
   await queues.enter(entry(2));
   await limiter.acquire(permitOf(entry(1)));

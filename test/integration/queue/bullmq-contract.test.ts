@@ -184,7 +184,7 @@ describe('what only BullMQ’s scripts know', () => {
     await waitFor('the job', () => seen.length === 1);
   });
 
-  test('what a worker without a lock has becomes somebody else’s', async () => {
+  test('jobs of a worker without a lock go to another one', async () => {
     const seen: string[] = [];
     await addOurs();
     await redis.lmove(`${base()}wait`, `${base()}active`, 'RIGHT', 'LEFT');

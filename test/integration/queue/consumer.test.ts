@@ -288,7 +288,7 @@ describe('workers that die', () => {
     consumers = []; // its first job never ends
   });
 
-  test('a job that outlives too many of them is given up, and somebody hears of it', { timeout: 60_000 }, async () => {
+  test('a job that outlives too many of them is abandoned and reported', { timeout: 60_000 }, async () => {
     const abandoned: RequestJob[] = [];
     // Another worker may be at it still: then it is looked at again, and given up when that has ended.
     const onAbandoned = async (job: RequestJob): Promise<Disposition> => {

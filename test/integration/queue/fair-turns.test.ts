@@ -105,7 +105,7 @@ test('what is promoted as a whole takes turns, too', async () => {
 });
 
 describe('what leaves otherwise', () => {
-  test('a cancelled job is gone from everywhere, and its key holds nobody up', async () => {
+  test('a cancelled job is removed everywhere, and its key delays no others', async () => {
     await addMany('a', 30);
     await add('b0', turnOf('b'));
     for (let n = 1; n < 30; n += 1) {

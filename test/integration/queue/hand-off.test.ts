@@ -132,7 +132,7 @@ describe('a worker with room', () => {
   });
 });
 
-describe('nobody is given a job', () => {
+describe('no job is handed over', () => {
   test('while others wait: they come first', async () => {
     for (const id of ['req_a', 'req_b', 'req_c']) await give(id);
     await waitFor('all jobs', () => running.size === SLOTS);

@@ -88,7 +88,7 @@ function consume(process: ConsumerOptions['process']): QueueConsumer {
   return consumer;
 }
 
-describe('a lease that nobody renews', () => {
+describe('a lease that is not renewed', () => {
   test('becomes one job, which another worker gets as a second delivery', async () => {
     expect(await give('req_a')).toBe(WORKER);
     await pass(LEASE_MS);

@@ -126,7 +126,7 @@ describe('who owns a request', () => {
     expect(claimed.grant).toEqual({ attempt: 1, previous: '0-0', fenceSequence: 0 });
   });
 
-  test('while its worker is alive nobody else gets it', async () => {
+  test('while its worker is alive, no other worker gets it', async () => {
     const spec = await accept();
     await createWorkerLiveness(worker, keyspace).heartbeat('worker_a', [0]);
     await claim(spec, 'worker_a');
@@ -148,7 +148,7 @@ describe('who owns a request', () => {
     expect(await claim(spec, 'worker_b', 1)).toMatchObject({ grant: { attempt: 2 }, progress: { calls: 1 } });
   });
 
-  test('an attempt number that called nobody is used again', async () => {
+  test('an attempt number without a call is used again', async () => {
     const spec = await accept();
     await claim(spec);
     const change = { fromStep: 0, toStep: 0, progress: NO_PROGRESS, isAttemptUnused: true };

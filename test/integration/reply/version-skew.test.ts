@@ -73,7 +73,7 @@ test('an onlooker of an older version says so', async () => {
   await expect(store.read(requestId)).rejects.toThrow(NewerContractError);
 });
 
-test('members that nobody knows yet are carried along', async () => {
+test('unknown members are passed on', async () => {
   const { requestId } = await accept({ addedLater: { deeply: ['so'] } });
   const first = await store.claim(requestId, 0, 'worker_a', TTL_MS);
   if (first.kind !== 'claimed') throw new Error(first.kind);

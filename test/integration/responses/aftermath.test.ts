@@ -172,7 +172,7 @@ describe('the response of a request that has ended', () => {
     expect(log.join()).toContain('larger than 10 bytes');
   });
 
-  test('that failed is kept where nobody waited for it, and only there', async () => {
+  test('that failed is kept if no client waited for it, and only then', async () => {
     for (const isBackground of [true, false]) {
       const spec = responseSpec({ isBackground });
       const writer = await begin(spec);
@@ -195,7 +195,7 @@ describe('the response of a request that has ended', () => {
   });
 });
 
-describe('a request that nobody waited for', () => {
+describe('a request without a waiting client', () => {
   test.each([
     ['ok', 'request.completed'],
     ['upstream_server_error', 'request.failed'],

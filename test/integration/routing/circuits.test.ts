@@ -77,7 +77,7 @@ describe('a circuit that is closed', () => {
 describe('a circuit that is open', () => {
   beforeEach(() => fail(one, 3));
 
-  test('lets nobody through who has somewhere else to go', async () => {
+  test('lets no request through that has another deployment', async () => {
     expect(await mayCall(one)).toBe(false);
     expect(await mayCall(other)).toBe(false);
   });
@@ -184,7 +184,7 @@ describe('a circuit whose cooldown is over', () => {
     await cooledDown();
   });
 
-  test('stands in its place in plans again, and lets one call through at a time', async () => {
+  test('is at its place in plans again, and lets one call through at a time', async () => {
     await Promise.all([one.refresh(), other.refresh()]);
     expect(one.isOpen(ID)).toBe(false);
     const states = await Promise.all(

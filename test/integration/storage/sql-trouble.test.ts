@@ -90,7 +90,7 @@ describe.skipIf(postgres === null)('a connection that PostgreSQL ends', () => {
     await works();
   });
 
-  test('while nobody uses it is replaced', async () => {
+  test('while it is unused is replaced', async () => {
     await open(postgres!.url);
     await works();
     await terminateAll();

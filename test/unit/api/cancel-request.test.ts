@@ -59,7 +59,7 @@ const cancel = async (isAwaited: boolean) => {
   return done;
 };
 
-test('a request that nobody waits for is written down, then forgotten', async () => {
+test('a cancellation without a waiting client is recorded, then deleted', async () => {
   expect(await cancel(false)).toEqual(['books closed', 'forgotten']);
 });
 
@@ -68,6 +68,6 @@ test('it is written down in the end where Redis refuses at first', async () => {
   expect(await cancel(false)).toEqual(['books closed', 'forgotten']);
 });
 
-test('one that somebody asks for later stays in the queue for a worker to end', async () => {
+test('one that can be fetched later stays in the queue until a worker ends it', async () => {
   expect(await cancel(true)).toEqual(['advanced']);
 });

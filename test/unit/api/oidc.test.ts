@@ -266,7 +266,7 @@ describe('roles', () => {
     expect(of({}, { roles_claim: '__proto__.constructor' })).toBeNull();
   });
 
-  test('without any mapping nobody has a role', () => {
+  test('without a mapping, there are no roles', () => {
     expect(roleOf({ sub: 's', groups: ['owners'] }, settingsWith())).toBeNull();
   });
 

@@ -59,7 +59,7 @@ test('a file is read again; one that is away or empty keeps what was read', asyn
   expect(learned).toEqual(['first-secret-1', 'second-secret-2']);
 });
 
-test('a command has a bounded time, and what it printed is told to nobody', async () => {
+test('a command has a bounded time, and its output is not disclosed', async () => {
   const program = (script: string) => [process.execPath, '-e', script];
   const good = credentialOf({ command: program('console.log("printed-secret-1")') });
   await good.credential.renew();

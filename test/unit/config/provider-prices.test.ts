@@ -156,7 +156,7 @@ describe('who knows the cost of a call', () => {
     expect(costOfCall({ ...usage, reportedCost: 5n }, false, () => price)).toEqual({ cost: 5n, unpriced: [] });
   });
 
-  test('nobody: all of it is named', () => {
+  test('none: everything is listed', () => {
     expect(costOfCall(usage, false, () => null)).toEqual({ cost: 0n, unpriced: ['input', 'output', 'web_search'] });
   });
 });

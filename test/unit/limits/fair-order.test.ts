@@ -62,7 +62,7 @@ describe('turns', () => {
     expect(takeAll(order).map(({ name }) => name)).toEqual(['high', 'early', 'late', 'low']);
   });
 
-  test('who is put off is passed over, and nobody else', () => {
+  test('a postponed owner is skipped, and no other', () => {
     const order = new FairOrder<Asked>();
     add(order, asked('a', 'a'), asked('b', 'b'));
     expect(order.first((owner) => owner.startsWith('a'))!.name).toBe('b');

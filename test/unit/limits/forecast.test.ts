@@ -141,7 +141,7 @@ test('only the last seconds count', () => {
   expect(count / overMs).toBeCloseTo(0.001, 4);
 });
 
-test('a queue that was empty, a gap, or a count that began anew begin anew', () => {
+test('an empty queue, a gap, or a count that started over start over', () => {
   const rates = createServedRates();
   rates.look('l', 10, false, 0);
   rates.look('l', 20, true, 1_000);

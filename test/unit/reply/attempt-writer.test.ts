@@ -38,7 +38,7 @@ beforeEach(() => {
   );
 });
 
-test('what was gathered when the delivery is over is nobody’s: nothing waits for it', async () => {
+test('what was gathered when the delivery is over is discarded', async () => {
   writer.event(Buffer.alloc(1_000_000));
   expect(writer.isReady).toBe(false);
   const settled = writer.settled();

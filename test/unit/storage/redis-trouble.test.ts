@@ -69,7 +69,7 @@ describe('untilTaken', () => {
     await expect(untilTaken(act, { onError: () => undefined })).rejects.toThrow('a bug');
   });
 
-  test('ends when nobody needs it any more', async () => {
+  test('ends when it is no longer needed', async () => {
     const act = () => Promise.reject(oom);
     await expect(untilTaken(act, { onError: () => undefined, isOver: () => true })).rejects.toBe(oom);
   });

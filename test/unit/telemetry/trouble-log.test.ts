@@ -41,7 +41,7 @@ test('silence tells that it is over, and how long it was', () => {
   expect(lines).toHaveLength(2);
 });
 
-test('the stack of what nobody expects is told, once', () => {
+test('the stack of an unexpected error is logged once', () => {
   log.note(new TypeError('undefined is not a function'));
   log.note(new TypeError('undefined is not a function'));
   expect(lines).toHaveLength(1);

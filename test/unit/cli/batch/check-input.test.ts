@@ -85,7 +85,7 @@ describe('faults', () => {
   });
 });
 
-test('a model that is given stands in every line, and none is missed', async () => {
+test('a given model is set in every line', async () => {
   const sent: string[] = [];
   const path = fileOf(`${line({ body: { messages: [] } })}\n${line({ custom_id: 'b' })}\n`);
   const { faults } = await checkInput(path, { model: 'x' }, ({ body }) => void sent.push(String(body.model)));

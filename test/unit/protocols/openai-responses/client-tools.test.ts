@@ -122,7 +122,7 @@ describe('a group of tools', () => {
     expect(declared('openai-chat', sent)).toEqual(['mcp__files__read', 'mcp__files__grep']);
   });
 
-  test('stays as it is where a request is said anew to a provider of this protocol', () => {
+  test('stays unchanged if a request is encoded again for a provider of this protocol', () => {
     const tools = [FILES, { type: 'file_search', vector_store_ids: ['v'] }, { type: 'local_shell' }];
     const { sent, call } = prepare('openai-responses', { tools, temperature: 1 }, ['adapt']);
     expect(sent.tools).toEqual(tools);

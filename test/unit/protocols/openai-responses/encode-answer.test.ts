@@ -225,7 +225,7 @@ describe('parts', () => {
     expect(response.output).toMatchObject([{ content: [{ text: 'Hello', annotations }] }]);
   });
 
-  test('log probabilities stand in the deltas and in the finished text', () => {
+  test('log probabilities are in the deltas and in the finished text', () => {
     const logProbabilities = [{ token: 'é', logProbability: -1, alternatives: [{ token: 'e', logProbability: -2 }] }];
     const written = [
       { token: 'é', logprob: -1, bytes: [195, 169], top_logprobs: [{ token: 'e', logprob: -2, bytes: [101] }] },
@@ -244,7 +244,7 @@ describe('parts', () => {
     ]);
   });
 
-  test('other choices are nobody’s', () => {
+  test('other choices are dropped', () => {
     const { response } = encode([
       start,
       { kind: 'part-start', choice: 1, part: 0, start: { kind: 'text' } },
@@ -255,7 +255,7 @@ describe('parts', () => {
 });
 
 describe('signatures of other providers', () => {
-  test('on reasoning stand in the item itself, redacted or not', () => {
+  test('on reasoning are in the item itself, redacted or not', () => {
     const signature = { origin: 'anthropic-messages', value: 'x' } as const;
     const output = encodeWhole([
       { kind: 'reasoning', text: 'Hm', signature },
