@@ -76,8 +76,9 @@ writes the result as a Sluice configuration.
 | \`fallbacks\`, \`context_window_fallbacks\`, \`content_policy_fallbacks\`, \`default_fallbacks\` | \`fallbacks\`, \`on_context_length\`, \`on_content_filter\` |
 | \`routing_strategy\`, \`routing_groups\` | \`strategy\` |
 | \`input_cost_per_token\` and other prices per token: \`_above_200k_tokens\`, \`_flex\`, \`_batches\`, \`tiered_pricing\` | \`price\` with \`long_context\` and \`service_tiers\`; \`price_batch\` |
-| Portkey: \`fallback\`, \`loadbalance\`, \`single\` | tiers; weights within a tier; the first target alone |
-| \`conditional\` on \`params.model\` | models with these names; other conditions are not imported |
+| Portkey: \`fallback\`, \`loadbalance\`, \`single\` | tiers; weights within a tier, also of load balancers in load balancers (a target with weight 0 is skipped); the first target alone |
+| a target without \`override_params.model\` | all targets are deployments of the model \`*\`; otherwise the model has the name of the first target’s |
+| \`conditional\` on \`params.model\` | models with these names, the default as \`*\`; other conditions are not imported |
 | \`retry.attempts\`, \`request_timeout\`, \`override_params.model\` | \`retries.max\`, \`timeouts.total_ms\`, \`model\` of the deployment |
 | OpenRouter: a request or preset with \`models\`; \`provider.sort\` | fallbacks; the variants \`:floor\` and \`:nitro\` of the model |
 | the list of models | models with their prices |

@@ -40,6 +40,26 @@ export function wholeOf(value: unknown): number | undefined {
   return number === undefined ? undefined : Math.max(1, Math.round(number));
 }
 
+/** Whole numbers in the proportions of these, which are positive; those that are whole stay as they are. */
+export function wholeWeights(weights: readonly number[]): number[] {
+  if (weights.every(Number.isSafeInteger)) return [...weights];
+  const least = Math.min(...weights);
+  for (let factor = 1; factor <= MOST_PARTS; factor++) {
+    const exact = weights.map((weight) => (weight / least) * factor);
+    const whole = exact.map(Math.round);
+    const isWhole = whole.every((weight, index) => Math.abs(weight - exact[index]!) <= weight * ROUNDING);
+    if (isWhole && whole.every(Number.isSafeInteger)) return whole;
+  }
+  const largest = Math.max(...weights);
+  return weights.map((weight) => Math.max(1, Math.round((weight / largest) * LARGEST)));
+}
+
+/** Fractions with a larger denominator are rounded to a billionth of the largest weight. */
+const MOST_PARTS = 10_000;
+const LARGEST = 1_000_000_000;
+/** Of products and quotients of weights, relative. */
+const ROUNDING = 1e-12;
+
 export function millisecondsOf(seconds: unknown): number | undefined {
   const number = countOf(seconds);
   return number === undefined ? undefined : Math.max(1, Math.round(number * 1_000));

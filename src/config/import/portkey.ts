@@ -11,6 +11,7 @@ import {
   listOf,
   textOf,
   wholeOf,
+  wholeWeights,
 } from './imported.ts';
 import { type KnownProvider, knownProvider } from './known-providers.ts';
 
@@ -32,36 +33,38 @@ export function importPortkey(file: unknown): Imported {
   const note = (text: string) => void notes.add(text);
   const root = camelless(fieldsOf(fieldsOf(file).config ?? file));
   const models: Record<string, object> = {};
-  const add = (fields: Fields, only: string | null, place: string) => {
-    const targets = walk({ names, note, nextTier: 1 }, fields, {}, { tier: null, weight: 1, place });
-    for (const [name, deployments] of modelsOf(targets, only)) models[name] ??= { deployments };
+  const add = (fields: Fields, only: string | null) => {
+    const targets = walk({ names, note, nextTier: 1 }, fields, {}, { tier: null, weight: 1, place: 'config' });
+    if (targets.length === 0) return;
+    const name = only ?? nameOf(targets, note);
+    const deployments = wholeShares(targets).map((target) => ({ ...target, model: target.model ?? name }));
+    models[name] ??= { deployments };
   };
   const conditional = conditionsOf(root, note);
-  if (conditional === null) add(root, null, 'config');
-  for (const { model, target } of conditional ?? [])
-    add({ ...root, strategy: undefined, targets: [target] }, model, 'config');
+  if (conditional === null) add(root, null);
+  for (const { model, target } of conditional ?? []) add({ ...root, strategy: undefined, targets: [target] }, model);
   return { configuration: { providers: names.providers, models } as ConfigurationInput, notes: [...notes] };
 }
 
-/**
- * The models that these targets are: the first one's, and `*` where the client chooses.
- * @param only the one name that clients use for all of them
- */
-function modelsOf(targets: readonly Target[], only: string | null): [string, Target[]][] {
-  if (only !== null) return [[only, targets.map((target) => ({ ...target, model: target.model ?? only }))]];
-  const named = targets.filter(({ model }) => model !== null);
-  const any = targets.filter(({ model }) => model === null).map((target) => ({ ...target, model: '*' }));
-  const first = named[0]?.model;
-  const lists: [string, Target[]][] = [
-    [first ?? '', targets[0]?.model === first ? named : []],
-    ['*', any],
-  ];
-  return lists.filter(([, list]) => list.length > 0);
+/** The name that clients request: `*` if one of the targets takes it from them, else the model of the first target. */
+function nameOf(targets: readonly Target[], note: (text: string) => void): string {
+  const first = targets[0]?.model ?? '*';
+  if (targets.some(({ model }) => model === null)) return '*';
+  note(`config: the model is called "${first}"; Portkey accepts every name: call it "*" if clients request others`);
+  return first;
+}
+
+/** Weights within a tier are shares until here, so that they are rounded once. */
+function wholeShares(targets: readonly Target[]): Target[] {
+  return targets.map((target) => {
+    const tier = targets.filter((other) => other.tier === target.tier);
+    return { ...target, weight: wholeWeights(tier.map(({ weight }) => weight))[tier.indexOf(target)]! };
+  });
 }
 
 interface Condition {
-  /** Null: every other model. */
-  model: string | null;
+  /** `*`: every other model. */
+  model: string;
   target: unknown;
 }
 
@@ -79,9 +82,13 @@ function conditionsOf(root: Fields, note: (text: string) => void): Condition[] |
         `config.strategy.conditions[${index}]: not imported; only conditions on params.model ($eq, $in) are: give each model a name`,
       );
     }
+    if (find(then) === undefined)
+      note(`config.strategy.conditions[${index}].then: not imported; no target has this name`);
     return wanted.map((model) => ({ model, target: find(then) }));
   });
-  const all = otherwise === undefined ? named : [...named, { model: null, target: find(otherwise) }];
+  const all = otherwise === undefined ? named : [...named, { model: '*', target: find(otherwise) }];
+  if (otherwise !== undefined && find(otherwise) === undefined)
+    note('config.strategy.default: not imported; no target has this name');
   return all.filter(({ target }) => target !== undefined);
 }
 
@@ -112,6 +119,7 @@ interface Walker {
 interface Place {
   /** Null: a new tier. */
   tier: number | null;
+  /** The part of its tier that it and the targets below it have together. */
   weight: number;
   place: string;
 }
@@ -126,15 +134,27 @@ function walk(walker: Walker, fields: Fields, above: Inherited, { tier, weight, 
     return target === null ? [] : [{ ...target, tier: tier ?? walker.nextTier++, weight }];
   }
   const isShared = mode === 'loadbalance';
-  const shared = isShared ? (tier ?? walker.nextTier++) : tier;
+  const shared = tier ?? (isShared ? walker.nextTier++ : null);
   if (tier !== null && mode === 'fallback' && targets.length > 1) {
     walker.note(
-      `${place}: the fallbacks of one target of a load balancer become targets of the load balancer themselves`,
+      `${place}: the fallbacks of one target of a load balancer are fallbacks of all its targets, in later tiers`,
     );
   }
-  return chosen(walker, { mode, targets }, place).flatMap(([index, target]) => {
-    const share = isShared ? Math.max(1, Math.round((countOf(target.weight) ?? 1) * 100)) : weight;
-    return walk(walker, target, inherited, { tier: shared, weight: share, place: `${place}.targets[${index}]` });
+  const called = chosen(walker, { mode, targets }, place);
+  const weightOf = (target: Fields) => countOf(target.weight) ?? 1;
+  const sum = called.reduce((total, [, target]) => total + weightOf(target), 0);
+  return called.flatMap(([index, target], number) => {
+    const below = `${place}.targets[${index}]`;
+    if (isShared) {
+      const share = (weight * weightOf(target)) / sum;
+      return walk(walker, target, inherited, { tier: shared, weight: share, place: below });
+    }
+    const isFirst = number === 0;
+    return walk(walker, target, inherited, {
+      tier: isFirst ? tier : null,
+      weight: isFirst ? weight : 1,
+      place: below,
+    });
   });
 }
 
@@ -146,7 +166,11 @@ function chosen(
 ): (readonly [number, Fields])[] {
   const numbered = targets.map((target, index) => [index, target] as const);
   if (mode === 'fallback') return numbered;
-  if (mode === 'loadbalance') return numbered.filter(([, { weight }]) => weight !== 0);
+  if (mode === 'loadbalance') {
+    const isOff = ([, { weight }]: (typeof numbered)[number]) => weight === 0 || weight === '0';
+    for (const [index] of numbered.filter(isOff)) note(`${place}.targets[${index}]: skipped: its weight is 0`);
+    return numbered.filter((target) => !isOff(target));
+  }
   if (mode === 'conditional')
     note(`${place}: conditions below the first level are not imported; only its first target is`);
   else if (targets.length > 1) note(`${place}: mode single calls the first target only; the others are not imported`);

@@ -169,8 +169,8 @@ describe('Portkey', () => {
     });
     const { models, providers } = checked(imported);
     expect(models['gpt-4o']!.deployments).toMatchObject([
-      { provider: 'openai', tier: 1, weight: 70 },
-      { provider: 'openai-2', tier: 1, weight: 30 },
+      { provider: 'openai', tier: 1, weight: 7 },
+      { provider: 'openai-2', tier: 1, weight: 3 },
       { provider: 'anthropic', model: 'claude-sonnet-4-5', tier: 2 },
     ]);
     expect(providers.openai).toMatchObject({ api_key: 'sk-a', retries: { max: 3 } });
@@ -236,7 +236,7 @@ describe('Portkey', () => {
       ],
     });
     const { models, providers } = checked(imported);
-    expect(models['gpt-4o']!.deployments).toMatchObject([{ weight: 300 }, { weight: 100 }]);
+    expect(models['gpt-4o']!.deployments).toMatchObject([{ weight: 3 }, { weight: 1 }]);
     expect(Object.values(providers)).toMatchObject([
       { api_key: 'b', timeouts: { total_ms: 7_000 } },
       { api_key: 'c', timeouts: { total_ms: 5_000 } },
