@@ -203,6 +203,10 @@ local function turn_of(scope, other, noted)
   return start and math.max(noted, tonumber(start)) or noted
 end
 
+-- Only known where it matters: more than half of a shared window is used.
+local function is_ahead(scope) return scope.interval and scope.ahead > now + CREDIT_MS end
+
+-- Other owners need not wait for one that is ahead of its share, also not while it waits for its turn.
 local function check_turn(index, scope)
   if is_beside then return deny(index, POLL_MS, 'turn') end
   local turn = read_turn(scope)
@@ -216,7 +220,7 @@ local function check_turn(index, scope)
     else
       if other == member or noted > turn or noted == turn and other > member then return end
       local seen = redis.call('ZSCORE', scope.presence, other)
-      if seen and tonumber(seen) > now - PRESENCE_MS then return deny(index, POLL_MS, 'turn') end
+      if seen and tonumber(seen) > now - PRESENCE_MS then return deny(index, POLL_MS, 'turn', 0, is_ahead(scope) and 1 or 0) end
       redis.call('ZREM', scope.room, other)
       redis.call('ZREM', scope.presence, other)
     end

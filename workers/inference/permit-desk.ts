@@ -68,10 +68,19 @@ interface Waiter {
 /** Scopes by name. */
 type Rooms = Map<string, Scope>;
 
+interface PutOff {
+  /** Unix ms. */
+  untilMs: number;
+  /** The scope whose freed permits end it earlier. */
+  scope: string | null;
+  /** Only a message that names this member of the scope's room ends it earlier. */
+  member: string | null;
+}
+
 interface WaitQueue {
   waiters: FairOrder<Waiter>;
-  /** Owners of turns that are at their own limits: until when (unix ms), and the scope whose freed permits end that earlier. */
-  putOff: Map<string, { untilMs: number; scope: string | null }>;
+  /** Owners of turns that are at their own limits or ahead of their share. */
+  putOff: Map<string, PutOff>;
   /** The waiter that asks the limiter, or was the last to ask. */
   asking: Waiter | null;
   isServing: boolean;
@@ -159,7 +168,7 @@ export function createPermitDesk(
       dismissImpatient(queue, decision, isOwn ? owner : undefined);
       if (queue.waiters.size === 0) break;
       if (isOwn) {
-        putOff(queue, owner, decision);
+        putOff(queue, first, decision);
         continue;
       }
       queue.blockedScopes = lacks.map(({ name }) => name);
@@ -258,7 +267,7 @@ export function createPermitDesk(
     notifyFreed(message) {
       const [scopeName, member] = message.split('\n');
       for (const queue of queues.values()) {
-        if (bringBack(queue, scopeName!)) queue.wake?.();
+        if (bringBack(queue, scopeName!, member)) queue.wake?.();
         if (!queue.blockedScopes.includes(scopeName!)) continue;
         const first = queue.waiters.first((owner) => isPutOff(queue, owner));
         if (member === undefined || (first !== undefined && roomMember(first.ways[0]!) === member)) queue.wake?.();
@@ -274,10 +283,15 @@ function turnOf({ ways }: Waiter) {
   return turnOfTerms(ways[0]!);
 }
 
-/** A permit that another key gives back does not change an owner's share. */
-function putOff({ putOff }: WaitQueue, owner: string, { scope, waitMs, isOwn }: Denial): void {
+/**
+ * A permit that another key gives back does not change an owner's share. But the message that it is the waiter's turn ends the wait
+ * for that turn.
+ */
+function putOff({ putOff }: WaitQueue, waiter: Waiter, { scope, waitMs, isOwn, reason }: Denial): void {
   const untilMs = Date.now() + Math.min(waitMs, ASK_AT_LEAST_EVERY_MS);
-  putOff.set(owner, { untilMs, scope: isOwn ? null : scope.name });
+  const isTurn = reason === 'turn';
+  const member = isOwn && isTurn ? roomMember(waiter.ways[0]!) : null;
+  putOff.set(turnOf(waiter).owner, { untilMs, scope: isOwn && !isTurn ? null : scope.name, member });
 }
 
 function isPutOff({ putOff }: WaitQueue, owner: string): boolean {
@@ -293,11 +307,11 @@ function untilAnyReturns({ putOff }: WaitQueue): number {
   return Math.max(1, Math.min(ASK_AT_LEAST_EVERY_MS, soonest - Date.now()));
 }
 
-/** The scope has room again; returns whether any owner was waiting for it. */
-function bringBack({ putOff }: WaitQueue, scopeName: string): boolean {
+/** The scope has room again, for this member if one is named; returns whether any owner was waiting for it. */
+function bringBack({ putOff }: WaitQueue, scopeName: string, named: string | undefined): boolean {
   let found = false;
-  for (const [owner, { scope }] of putOff) {
-    if (scope === scopeName) found = putOff.delete(owner) || found;
+  for (const [owner, { scope, member }] of putOff) {
+    if (scope === scopeName && (member === null || member === named)) found = putOff.delete(owner) || found;
   }
   return found;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
-import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
+import { createLimiter, type Limiter, type Permit, type PermitRequest, roomMember } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -180,6 +180,81 @@ describe('turns of keys', () => {
     for (const request of [ofKey('single', [window]), ofKey('single', [window])]) {
       expect(await ask(request, 200)).toMatchObject({ kind: 'granted' });
     }
+    cancellation.abort(createFailure('request_cancelled', 'Gone.'));
+    expect(await waiting).toEqual({ kind: 'stopped' });
+  });
+
+  /** More than half of a window is used by a key that is ahead of its share. */
+  async function sharedWindow(name: string): Promise<Scope> {
+    const window: Scope = { name, limits: { requestsPerMinute: 300 } };
+    await limiter.acquire(ofKey('single', [window]));
+    let denied = false;
+    while (!denied) denied = (await limiter.acquire(ofKey('burst', [window]))).kind === 'denied';
+    await redis.client.del(keyspace.scope(name).room);
+    return window;
+  }
+
+  test('a burst that waits for its turn behind its requests in another process delays no others', async () => {
+    const window = await sharedWindow('deployment:shared');
+    const { window: hash, room } = keyspace.scope(window.name);
+    await redis.client.hset(hash, 'paced', Date.now() + 60_000);
+    const cancellation = new Cancellation();
+    let asks = 0;
+    // The other process asks as its request comes and again in the queue; then it is slow.
+    const slow: Limiter = {
+      ...limiter,
+      acquire: (asked) => (++asks > 2 ? new Promise(() => undefined) : limiter.acquire(asked)),
+    };
+    const asked: string[] = [];
+    const recording: Limiter = {
+      ...limiter,
+      acquire(request) {
+        asked.push(request.turn!.owner);
+        return limiter.acquire(request);
+      },
+    };
+    void createPermitDesk(slow, (error) => errors.push(error)).acquire(
+      'a interactive',
+      [ofKey('burst', [window])],
+      60_000,
+      cancellation,
+    );
+    await waitFor('the other process to wait', async () => asks === 2 && (await redis.client.zcard(room)) === 1);
+    // The pace no longer delays the next one: only its turn does.
+    await redis.client.hset(hash, 'paced', Date.now() - 1);
+    desk = createPermitDesk(recording, (error) => errors.push(error));
+    const waiting = ask(ofKey('burst', [window]), 60_000, cancellation);
+    await waitFor('the burst to wait in this process', () => asked.length >= 2);
+    const before = asked.length;
+    expect(await ask(ofKey('late', [window]), 500)).toMatchObject({ kind: 'granted' });
+    expect(asked.indexOf(ownerOf('late', 1)) - before).toBeLessThanOrEqual(1);
+    cancellation.abort(createFailure('request_cancelled', 'Gone.'));
+    expect(await waiting).toEqual({ kind: 'stopped' });
+  });
+
+  test('a key that waits for its turn asks as soon as it is its turn, not when another place is free', async () => {
+    const asked = ofKey('burst', [scope]);
+    let asks = 0;
+    const denying: Limiter = {
+      ...limiter,
+      acquire() {
+        asks += 1;
+        const denial = { waitMs: 60_000, spacingMs: 0, reason: 'turn', scope, ahead: 1, isOwn: true } as const;
+        return Promise.resolve({ kind: 'denied', ...denial });
+      },
+    };
+    desk = createPermitDesk(denying, (error) => errors.push(error));
+    const cancellation = new Cancellation();
+    const waiting = ask(asked, 120_000, cancellation);
+    const settled = () => new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    expect(asks).toBe(2);
+    desk.notifyFreed(scope.name);
+    await settled();
+    expect(asks).toBe(2);
+    desk.notifyFreed(`${scope.name}\n${roomMember(asked)}`);
+    await settled();
+    expect(asks).toBe(3);
     cancellation.abort(createFailure('request_cancelled', 'Gone.'));
     expect(await waiting).toEqual({ kind: 'stopped' });
   });
