@@ -21,6 +21,8 @@ export interface RequestEnding {
   waitedAt: RouteStep | null;
   /** Its last attempt, if it is not in the ledger yet: both are written in one step. */
   attempt?: LedgerEntry;
+  /** Its record is gone. Another worker may have ended it: then that outcome stands, and this one must leave no dead letter. */
+  isOrphan?: boolean;
 }
 
 type Append = (message: string) => Promise<void>;
@@ -47,7 +49,7 @@ export interface BookKeepers {
 
 export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: BookKeepers): Books {
   return {
-    async close({ spec, progress, failure, answeredBy, waitedAt, attempt }, append = ledger.append) {
+    async close({ spec, progress, failure, answeredBy, waitedAt, attempt, isOrphan = false }, append = ledger.append) {
       const request = requestOutcome(spec, {
         outcome: failure === null ? 'ok' : failure.code,
         answeredBy,
@@ -56,7 +58,7 @@ export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: Bo
         timeline: progress.timeline,
         finishedAtMs: Date.now(),
       });
-      const message = failure === null ? { request } : failureMessage(spec, request, failure);
+      const message = failure === null || isOrphan ? { request } : failureMessage(spec, request, failure);
       bodies?.leave(spec).catch(onError);
       if (waitedAt !== null) waitQueues.forget(spec, waitedAt).catch(onError);
       await Promise.all([

@@ -60,6 +60,8 @@ test.each([
     expect(BigInt(request.cost_pico_usd)).toBe(row!.costPicoUsd);
     const after = await budget();
     expect(after).toEqual({ spent: before.spent + row!.costPicoUsd, held: 0n });
+    // Without a record nobody knows whether another worker has answered it.
+    expect(await broker.database.selectFrom('dead_letters').select('code').execute()).toEqual([]);
   },
 );
 

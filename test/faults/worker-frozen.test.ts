@@ -76,6 +76,18 @@ test('what was billed: what the provider served, also to the worker whose frames
   expect(others).toEqual([]);
 });
 
+test('what operators see: both requests succeeded once, and none failed', async () => {
+  await booksClosed(broker, 30_000);
+  const outcomes = await broker.database.selectFrom('requests').select(['request_id', 'outcome']).execute();
+  expect(outcomes).toEqual(
+    expect.arrayContaining([
+      { request_id: idOf(called), outcome: 'ok' },
+      { request_id: idOf(streamed), outcome: 'ok' },
+    ]),
+  );
+  expect(await broker.database.selectFrom('dead_letters').select('code').execute()).toEqual([]);
+});
+
 test('what happens to the next requests: both workers answer them', async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, index) => ask(broker.url, { prompt: `[[sim first=200]] And then? ${index}` })),

@@ -119,7 +119,8 @@ export async function giveBack(context: InferenceContext, delivery: Delivery): P
 
 /**
  * The request is not this delivery's any more. If another one owns it, that one ends it. If its record is gone (its API process gave
- * it up and forgot it, or Redis lost it), nobody else would close its books.
+ * it up and forgot it, or Redis lost it), nobody else may close its books. Or another worker has: a record is also forgotten when its
+ * answer is delivered.
  */
 export async function lose(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   const { spec, step, progress, writer, cancellation } = delivery;
@@ -127,7 +128,9 @@ export async function lose(context: InferenceContext, delivery: Delivery): Promi
   if (!isGone) return LOST;
   const failure = cancellation.failure ?? createFailure('worker_lost', 'The request has no record any more.');
   const answeredBy = writer.hasAnswered ? step : null;
-  await insist(context, () => context.books.close({ spec, progress, failure, answeredBy, waitedAt: step }));
+  await insist(context, () =>
+    context.books.close({ spec, progress, failure, answeredBy, waitedAt: step, isOrphan: true }),
+  );
   return COMPLETE;
 }
 

@@ -82,6 +82,12 @@ test('a request that its client took back is no dead letter', async () => {
   expect(appended[0]).not.toHaveProperty('deadLetter');
 });
 
+test('a request without a record is no dead letter: another worker may have answered it', async () => {
+  await close({ failure: createFailure('worker_lost', 'Gone.'), answeredBy: null, isOrphan: true });
+  expect(appended).toMatchObject([{ request: { outcome: 'worker_lost', attempts: 2 } }]);
+  expect(appended[0]).not.toHaveProperty('deadLetter');
+});
+
 test('a line that cannot be left holds nothing up', async () => {
   keepers.waitQueues.forget = () => Promise.reject(new Error('away'));
   await close({ waitedAt: step });
