@@ -14,6 +14,7 @@ local function with_body_unused(reply)
   return reply
 end
 local is_known = redis.call('EXISTS', KEYS[1]) == 1
+-- A word of our own: ioredis sends a command again after TRYAGAIN, which would find nothing, because the body is removed here.
 -- A piece may have been refused (memory is full), or may have gone to another server (a failover, a slot that moves).
 local function is_whole()
   local bytes, piece = string.match(ARGV[4], '^(%d+) (%d+)$')
@@ -24,7 +25,7 @@ local function is_whole()
   return true
 end
 if is_apart and not is_known and not is_whole() then
-  return with_body_unused(redis.error_reply('TRYAGAIN the body of the request has not arrived whole'))
+  return with_body_unused(redis.error_reply('BODYLOST the body of the request has not arrived whole'))
 end
 if KEYS[3] then
   local known = redis.call('GET', KEYS[3])

@@ -6,13 +6,14 @@
  * the old server, and new ones to its successor.
  */
 const ELSEWHERE = ['READONLY', 'MASTERDOWN', 'LOADING', 'UNBLOCKED'] as const;
-/** Refusals that a reconnect does not change; they pass with time or need an operator. */
+/** Refusals that a reconnect does not change; they pass with time or need an operator. `BODYLOST`: src/reply/accept.lua. */
 const HERE = [
   'OOM',
   'NOREPLICAS',
   'MISCONF',
   'CLUSTERDOWN',
   'TRYAGAIN',
+  'BODYLOST',
   'BUSY',
   'NOAUTH',
   'WRONGPASS',

@@ -156,11 +156,18 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
 
 const NOT_READ = Buffer.alloc(0);
 
+/** The body was there at the claim. */
+async function withoutBody(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
+  // Cancelled and forgotten since.
+  if (await context.replyLog.isGone(delivery.spec.requestId)) return COMPLETE;
+  const message = 'The body of the request is no longer in Redis, so it cannot be sent to a provider.';
+  return endRequest(context, delivery, createFailure('worker_lost', message));
+}
+
 async function deliver(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   if (delivery.body === NOT_READ) {
     const body = await context.store.readBody(delivery.spec.requestId);
-    // It was there at the claim: cancelled and forgotten since.
-    if (body === null) return COMPLETE;
+    if (body === null) return withoutBody(context, delivery);
     delivery.body = body;
   }
   for (;;) {

@@ -150,7 +150,7 @@ test.each<[string, (key: string) => Promise<unknown>]>([
   const refused = await runCall(redis, store.acceptCall(spec, large, LIFE_MS, idempotency)).catch(
     (error: Error) => error,
   );
-  expect(refused).toMatchObject({ message: expect.stringContaining('TRYAGAIN') });
+  expect(refused).toMatchObject({ message: expect.stringContaining('BODYLOST') });
   expect(isRedisTrouble(refused as Error)).toBe(true);
   expect(await redis.dbsize()).toBe(0);
 });

@@ -22,6 +22,7 @@ describe('refusals', () => {
     ['MISCONF', false, 'MISCONF Errors writing to the AOF file: No space left on device'],
     ['CLUSTERDOWN', false, 'CLUSTERDOWN Hash slot not served'],
     ['TRYAGAIN', false, 'TRYAGAIN Multiple keys request during rehashing of slot'],
+    ['BODYLOST', false, 'BODYLOST the body of the request has not arrived whole'],
     ['BUSY', false, 'BUSY Redis is busy running a script.'],
   ])('%s is one; another server may do better: %s', (refusal, isAnothers, message) => {
     const error = replyError(message);
