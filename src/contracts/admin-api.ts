@@ -906,9 +906,12 @@ export interface components {
                 week?: number;
                 day?: number;
             };
-            /** @description The only budget, if there is exactly one period; null for no budget. */
+            /** @description The first of `budgets`, for clients that use a single one; null if there is none. */
             budget_usd: number | null;
-            /** @enum {string} */
+            /**
+             * @description Period of `budget_usd`; `total` if there is none.
+             * @enum {string}
+             */
             budget_period: "total" | "month" | "week" | "day";
             /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
@@ -945,9 +948,12 @@ export interface components {
                 week?: number;
                 day?: number;
             };
-            /** @description The only budget, if there is exactly one period; null for no budget. */
+            /** @description The first of `budgets`, for clients that use a single one; null if there is none. */
             budget_usd: number | null;
-            /** @enum {string} */
+            /**
+             * @description Period of `budget_usd`; `total` if there is none.
+             * @enum {string}
+             */
             budget_period: "total" | "month" | "week" | "day";
             /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
@@ -1274,9 +1280,12 @@ export interface components {
                 week?: number;
                 day?: number;
             };
-            /** @description The only budget, if there is exactly one period; null for no budget. */
+            /** @description The first of `budgets`, for clients that use a single one; null if there is none. */
             budget_usd: number | null;
-            /** @enum {string} */
+            /**
+             * @description Period of `budget_usd`; `total` if there is none.
+             * @enum {string}
+             */
             budget_period: "total" | "month" | "week" | "day";
             /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
@@ -1571,9 +1580,12 @@ export interface components {
                 week?: number;
                 day?: number;
             };
-            /** @description The only budget, if there is exactly one period; null for no budget. */
+            /** @description The first of `budgets`, for clients that use a single one; null if there is none. */
             budget_usd: number | null;
-            /** @enum {string} */
+            /**
+             * @description Period of `budget_usd`; `total` if there is none.
+             * @enum {string}
+             */
             budget_period: "total" | "month" | "week" | "day";
             /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
@@ -1612,9 +1624,12 @@ export interface components {
                 week?: number;
                 day?: number;
             };
-            /** @description The only budget, if there is exactly one period; null for no budget. */
+            /** @description The first of `budgets`, for clients that use a single one; null if there is none. */
             budget_usd: number | null;
-            /** @enum {string} */
+            /**
+             * @description Period of `budget_usd`; `total` if there is none.
+             * @enum {string}
+             */
             budget_period: "total" | "month" | "week" | "day";
             /** @description Allowed models, with `*` as a wildcard; null for all. */
             models: string[] | null;
@@ -1738,7 +1753,7 @@ export interface components {
              * @description UTC.
              */
             learned_at?: string;
-            /** @description Share of the rate window in use; null if nothing is counted. */
+            /** @description Amount in use in the current rate window, or calls in flight, in the unit of `value`; null if nothing is counted. */
             used: number | null;
         };
         LimitList: {

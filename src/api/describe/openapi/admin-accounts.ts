@@ -15,8 +15,11 @@ export const shownSettings = {
   budgets: z
     .object(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, z.number().optional()])))
     .describe('Spending limit per period, in US dollars.'),
-  budget_usd: z.number().nullable().describe('The only budget, if there is exactly one period; null for no budget.'),
-  budget_period: z.enum(BUDGET_PERIODS),
+  budget_usd: z
+    .number()
+    .nullable()
+    .describe('The first of `budgets`, for clients that use a single one; null if there is none.'),
+  budget_period: z.enum(BUDGET_PERIODS).describe('Period of `budget_usd`; `total` if there is none.'),
   models: z.array(z.string()).nullable().describe('Allowed models, with `*` as a wildcard; null for all.'),
   weight: z.number().describe('Share of a full wait queue, relative to others.'),
   batch_weight: z.number().describe('Share of the batch lane, relative to others.'),

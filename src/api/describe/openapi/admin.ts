@@ -133,7 +133,12 @@ const limit = named(
     source: z.enum(['configured', 'learned']),
     in_force: z.boolean(),
     learned_at: time.optional(),
-    used: z.number().nullable().describe('Share of the rate window in use; null if nothing is counted.'),
+    used: z
+      .number()
+      .nullable()
+      .describe(
+        'Amount in use in the current rate window, or calls in flight, in the unit of `value`; null if nothing is counted.',
+      ),
   }),
 );
 
