@@ -1,5 +1,6 @@
-// Finds budgets that have reached a threshold. Spending is read from the running sums in Redis; a budget without one was not used
-// in its period.
+// Finds the thresholds that budgets have reached. Spending is read from the running sums in Redis. A sum is missing if the budget was
+// not used in its period, but also if Redis has lost it or dropped it as idle: that no threshold is found does not mean that none
+// was reached.
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -8,29 +9,30 @@ import { accountPages } from './account-pages.ts';
 import { readStoredSettings } from './api-key.ts';
 import { type Budget, periodsOf } from './budgets.ts';
 
-export interface ReachedThreshold {
+export interface BudgetThreshold {
   budget: Budget;
   /** Name of the key, project or organisation. */
   name: string;
-  percent: number;
+  /** The highest that its spending has reached; null if none is known to be reached. */
+  percent: number | null;
   spent: bigint;
 }
 
 const HAS_BUDGETS = sql<boolean>`settings not like '%"budgets":{}%'`;
 
-/** For each budget, the highest threshold that its spending has reached. */
-export async function* reachedThresholds(
+/** Every budget in its current period. */
+export async function* budgetThresholds(
   { database, redis, keyspace }: { database: Database; redis: RedisClient; keyspace: Keyspace },
   percents: readonly number[],
   nowMs: number,
-): AsyncGenerator<ReachedThreshold> {
+): AsyncGenerator<BudgetThreshold> {
   const descending = [...percents].sort((a, b) => b - a);
   for await (const page of pagesOfBudgets(database, nowMs)) {
     const sums = await Promise.all(page.map(({ budget }) => redis.hget(keyspace.budget(budget.account), 'spent')));
     for (const [index, { budget, name }] of page.entries()) {
       const spent = BigInt(sums[index] ?? 0);
-      const percent = descending.find((one) => spent * 100n >= BigInt(budget.limit) * BigInt(one));
-      if (percent !== undefined && spent > 0n) yield { budget, name, percent, spent };
+      const percent = descending.find((one) => spent > 0n && spent * 100n >= BigInt(budget.limit) * BigInt(one));
+      yield { budget, name, percent: percent ?? null, spent };
     }
   }
 }

@@ -1,6 +1,6 @@
 // Checks budgets, spending and bills periodically, and raises alerts. One process of the fleet checks at a time, by a lock in
 // Redis; that each alert is sent once is guaranteed by the store (src/webhooks/alert-store.ts), not by this lock.
-import { type ReachedThreshold, reachedThresholds } from '#src/accounts/budget-thresholds.ts';
+import { type BudgetThreshold, budgetThresholds } from '#src/accounts/budget-thresholds.ts';
 import type { AlertSettings } from '#src/config/alert-schema.ts';
 import type { Runtime } from '#src/config/runtime.ts';
 import { formatUsd, parseUsd } from '#src/contracts/money.ts';
@@ -84,23 +84,30 @@ export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void
 
 type Raise = (alert: NewAlert) => Promise<void>;
 
-/** Of each budget one alert lasts, that of the highest threshold, until its period is over or the budget is changed. */
+/**
+ * Of each budget one alert lasts, that of the highest threshold, until its period is over or the budget is changed. A sum that is
+ * missing or lower than before does not end it: Redis may have lost it, and the threshold would be told again.
+ */
 async function watchBudgets(options: MoneyWatchOptions, store: AlertStore, now: number, raise: Raise): Promise<void> {
   const { budget_percent: percents } = options.runtime.configuration.alerts;
   const told = await toldBudgets(store);
   const close = async (subject: string, levels: readonly number[]) => {
     for (const level of levels) await store.resolve(`${subject}:${level}`, now, true);
   };
-  for await (const reached of reachedThresholds(options, percents, now)) {
-    const subject = subjectOf(reached);
+  for await (const { percent, ...one } of budgetThresholds(options, percents, now)) {
+    const subject = subjectOf(one);
     const levels = told.get(subject) ?? [];
+    if (percent === null) {
+      if (levels.some((level) => percents.includes(level))) told.delete(subject);
+      continue;
+    }
     told.delete(subject);
-    const highest = Math.max(reached.percent, ...levels);
+    const highest = Math.max(percent, ...levels);
     await close(
       subject,
       levels.filter((level) => level < highest),
     );
-    if (!levels.includes(highest)) await raise(budgetAlert(reached, now));
+    if (!levels.includes(highest)) await raise(budgetAlert({ ...one, percent }, now));
   }
   for (const [subject, levels] of told) await close(subject, levels);
 }
@@ -119,11 +126,11 @@ async function toldBudgets(store: AlertStore): Promise<Map<string, number[]>> {
 }
 
 /** With its limit: a budget that is changed has thresholds of its own. */
-function subjectOf({ budget: { account, limit } }: ReachedThreshold): string {
+function subjectOf({ budget: { account, limit } }: Pick<BudgetThreshold, 'budget'>): string {
   return `budget:${account}:${limit}`;
 }
 
-function budgetAlert(reached: ReachedThreshold, now: number): NewAlert {
+function budgetAlert(reached: BudgetThreshold & { percent: number }, now: number): NewAlert {
   const { budget, name, percent, spent } = reached;
   const { owner, period, since, limit } = budget;
   return {

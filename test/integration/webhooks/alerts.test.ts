@@ -126,6 +126,27 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await told()).toHaveLength(2);
   });
 
+  // Redis that was restarted empty, or that dropped the sum of an idle budget, closed the alert quietly, so that it was told
+  // again when the sum was read back from the ledger. Only the end of the period or a change of the budget ends it.
+  test('a sum that Redis has lost neither ends a budget’s alert nor tells it again', async () => {
+    const budgets = { total: parseUsd('10').toString() };
+    const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
+    await spend(`${key.id}:total`, '8');
+    await look();
+    await redis.client.flushall();
+    await look();
+    const current = () => createAlertStore(database).list({ limit: 10, state: 'current' }, Date.now());
+    expect(await current()).toHaveLength(1);
+    // Restored from an older snapshot, then from the ledger.
+    await spend(`${key.id}:total`, '1');
+    await look();
+    await spend(`${key.id}:total`, '8.5');
+    await look();
+    expect(await told()).toMatchObject([{ percent: 80, spent_usd: '8' }]);
+    await look({ alerts: { budget_percent: [] } });
+    expect(await current()).toEqual([]);
+  });
+
   test('unusual spending lasts for its hour, a bill until the next one is compared; a notice of an end is no alert', async () => {
     const store = createAlertStore(database);
     const now = Date.now();
