@@ -74,6 +74,21 @@ test('an alert is seen in the menu, leads to its cause, and is over when that is
   expect(await lasting.count()).toBe(0);
 });
 
+test('the page of alerts says how often they are checked, and whether they are off', async () => {
+  await page.route('**/admin/alerts?state=current*', (route) => route.fulfill({ json: { data: [], has_more: false } }));
+  const show = async (alerts: { enabled: boolean; check_ms: number }) => {
+    await page.unroute('**/admin/settings');
+    await page.route('**/admin/settings', (route) => route.fulfill({ json: { configuration: { alerts } } }));
+    await the.go('/alerts');
+  };
+  await show({ enabled: true, check_ms: 60_000 });
+  await page.getByText('are checked every minute.').waitFor();
+  await show({ enabled: true, check_ms: 90_000 });
+  await page.getByText('are checked every 1 min 30 s.').waitFor();
+  await show({ enabled: false, check_ms: 60_000 });
+  await page.getByText('Alerts are off').waitFor();
+});
+
 test('keys: made, shown once, revoked', async () => {
   await the.go('/keys');
   await page.getByRole('button', { name: 'New key …' }).click();

@@ -33,7 +33,12 @@ const REPORT_AGE_DAYS = 2;
 /** Errors are logged: the next check repeats the work. */
 export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<void> } {
   const { alerts } = options.runtime.configuration;
-  if (!alerts.enabled) return { stop: async () => undefined };
+  if (!alerts.enabled) {
+    const closing = closeAll(options.database).catch((error: unknown) =>
+      options.logger.warn({ err: error }, 'the alerts that are open could not be closed'),
+    );
+    return { stop: () => closing };
+  }
   const check = createMoneyCheck(options);
   let running: Promise<unknown> = Promise.resolve();
   let isBusy = false;
@@ -52,6 +57,18 @@ export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<v
       await running;
     },
   };
+}
+
+/** Nothing checks them any more: closed without a notice. The other types of alerts end by themselves. */
+const CHECKED = ['budget.threshold_reached', 'credits.low', 'account.expiring', 'provider.credential_refused'] as const;
+
+async function closeAll(database: Database): Promise<void> {
+  const store = createAlertStore(database);
+  const now = Date.now();
+  for (const type of CHECKED) {
+    for (const once of await store.open(type)) await store.resolve(once, now, true);
+  }
+  await store.prune(now);
 }
 
 async function inTurn({ redis, keyspace }: MoneyWatchOptions, { check_ms }: AlertSettings, check: () => Promise<void>) {

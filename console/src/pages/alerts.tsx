@@ -2,8 +2,8 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { CURRENT_ALERTS, useQuery } from '../api/query.ts';
-import type { Alert } from '../api/types.ts';
-import { ago, time, usd, words } from '../parts/format.ts';
+import type { Alert, Settings } from '../api/types.ts';
+import { ago, duration, time, usd, words } from '../parts/format.ts';
 import { Badge, type Choice, Empty, Loaded, Page, Panel, Select, type Tone } from '../parts/panel.tsx';
 import { Table } from '../parts/table.tsx';
 
@@ -65,10 +65,25 @@ export default function AlertsPage() {
 
 function AllWell() {
   return (
-    <Empty>
-      Nothing needs attention. Budgets, prepaid balances, expiries, refused credentials and unusual spending are checked
-      every minute. To receive alerts elsewhere, add a receiver in <a href="/console/webhooks">Webhooks</a>.
-    </Empty>
+    <Loaded of={useQuery<Settings>('/settings')}>
+      {({ configuration }) => {
+        const { enabled, check_ms: checkMs } = configuration.alerts as { enabled: boolean; check_ms: number };
+        if (!enabled) {
+          return (
+            <Empty>
+              Alerts are off: nothing is checked. To turn them on, set <code>alerts.enabled</code> to <code>true</code>.
+            </Empty>
+          );
+        }
+        return (
+          <Empty>
+            Nothing needs attention. Budgets, prepaid balances, expiries, refused credentials and unusual spending are
+            checked every {checkMs === 60_000 ? 'minute' : duration(checkMs)}. To receive alerts elsewhere, add a
+            receiver in <a href="/console/webhooks">Webhooks</a>.
+          </Empty>
+        );
+      }}
+    </Loaded>
   );
 }
 

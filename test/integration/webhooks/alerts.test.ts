@@ -97,6 +97,24 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await told()).toMatchObject([{ percent: 80 }]);
   });
 
+  // With alerts off, open alerts stayed current for ever, because nothing checked them.
+  test('where alerts are off, those that are open end without a notice when a process starts', async () => {
+    const store = createAlertStore(database);
+    const types = [
+      'budget.threshold_reached',
+      'credits.low',
+      'account.expiring',
+      'provider.credential_refused',
+    ] as const;
+    for (const type of types) await store.raise({ type, once: `${type}|1`, payload: {} });
+    await store.raise({ type: 'reconciliation.differs', once: 'bill', payload: {} });
+    await store.raise({ type: 'spend.anomaly', once: 'spend', payload: {}, expiresAtMs: 1_000 });
+    await startMoneyWatch(optionsOf({ alerts: { enabled: false } })).stop();
+    const current = await store.list({ limit: 10, state: 'current' }, Date.now());
+    expect(current.map(({ type }) => type)).toEqual(['reconciliation.differs']);
+    expect((await told()).map(({ type }) => type).sort()).toEqual([...types, 'reconciliation.differs'].sort());
+  });
+
   test('of a budget the highest threshold lasts, until the budget is changed or its period is over', async () => {
     const store = createAlertStore(database);
     const states = async (state: 'current' | 'over', nowMs = Date.now()) =>
