@@ -3,6 +3,9 @@ import { useEffect, useState } from 'preact/hooks';
 import { type ApiError, findOtherSignIn, type OtherSignIn, signIn } from './api/client.ts';
 import { Text, Trouble } from './parts/panel.tsx';
 
+/** What the server says of any key that it does not know. */
+const NO_KEY = 'An admin key is required.';
+
 export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
   const [key, setKey] = useState('');
   const [other, setOther] = useState<OtherSignIn | null>(null);
@@ -14,7 +17,7 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
     event.preventDefault();
     setError(null);
     signIn(key.trim()).then(onSignedIn, (problem: ApiError) =>
-      setError(problem.status === 401 ? new Error('This is not a valid admin key.') : problem),
+      setError(problem.message === NO_KEY ? new Error('This is not a valid admin key.') : problem),
     );
   };
   return (

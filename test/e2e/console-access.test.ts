@@ -69,6 +69,24 @@ test('its files are held to a strict policy; hashed ones may be kept for ever', 
     expect((await fetch(broker.url + path)).status, path).toBe(404);
 });
 
+// The form said of every 401 that the key is not valid, also where the admin API is off and no key would be.
+test('a refused sign-in says why: the key is not valid, or what else the server says', async () => {
+  const fresh = await the.browser.newContext();
+  const form = await fresh.newPage();
+  await form.goto(`${broker.url}/console/`);
+  const trouble = async () => {
+    await form.getByLabel('Admin key').fill('no-such-key');
+    await form.getByRole('button', { name: 'Sign in' }).click();
+    return form.getByRole('alert').textContent();
+  };
+  expect(await trouble()).toBe('This is not a valid admin key.');
+  const message = 'The admin API is off: start Sluice with SLUICE_ADMIN_KEY set.';
+  await form.route('**/admin/session', (route) => route.fulfill({ status: 401, json: { error: { message } } }));
+  await form.reload();
+  expect(await trouble()).toBe(message);
+  await fresh.close();
+});
+
 /** Every page, and one request that failed for good. */
 const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/accounts', '/keys', '/dead-letters', '/webhooks'];
 PAGES.push('/playground', '/simulator', '/operators', '/audit', '/settings');
