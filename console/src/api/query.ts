@@ -16,8 +16,8 @@ export const queries = new QueryClient({
 queries.mount();
 
 interface Options<T> {
-  /** Refresh interval while the page is visible. A function must be a constant; it returns false when the data is final. */
-  everyMs?: number | ((data: T | undefined) => number | false);
+  /** Refresh interval while the page is visible. A function must be a constant; it returns false when the result is final. */
+  everyMs?: number | ((data: T | undefined, error: Error | null) => number | false);
   isOff?: boolean;
 }
 
@@ -31,7 +31,8 @@ export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = 
         queryKey: [path, query],
         queryFn: () => get<T>(path, query),
         enabled: !isOff,
-        refetchInterval: typeof everyMs === 'function' ? ({ state }) => everyMs(state.data) : (everyMs ?? false),
+        refetchInterval:
+          typeof everyMs === 'function' ? ({ state }) => everyMs(state.data, state.error) : (everyMs ?? false),
       }),
     [name, everyMs, isOff],
   );

@@ -1,6 +1,6 @@
 // Where the parts of a request's life stand in its waterfall.
-import { expect, test } from 'vitest';
-import { isFinal } from '../../../console/src/api/request.ts';
+import { expect, test, vi } from 'vitest';
+import { isFinal, untilFinal } from '../../../console/src/api/request.ts';
 import type { Attempt, RequestDetail, TimelinePart } from '../../../console/src/api/types.ts';
 import { growthOf, layOut } from '../../../console/src/waterfall/layout.ts';
 
@@ -95,6 +95,24 @@ test('a request is read again until its last attempt is in the books', () => {
   expect(isFinal(ended({ attempts: [] }), START)).toBe(false);
   // An entry that the ledger has refused never comes.
   expect(isFinal(ended({ attempts: [] }), START + 300_000)).toBe(true);
+});
+
+// Both were asked for once a second for as long as the page was open.
+test('a request that does not exist is not asked for again; one whose row was refused, less often and not for ever', () => {
+  expect(untilFinal(undefined, null)).toBe(1_000);
+  const refusal = (status: number) => Object.assign(new Error('refused'), { status });
+  expect(untilFinal(undefined, refusal(503))).toBe(1_000);
+  expect(untilFinal(undefined, refusal(404))).toBe(false);
+  vi.useFakeTimers({ now: START, toFake: ['Date'] });
+  const refused = { ...request([QUEUE, CALL], [attempt()]), status: 'completed', finished_at: null } as RequestDetail;
+  const intervalAt = (ms: number) => {
+    vi.setSystemTime(START + ms);
+    return untilFinal(refused, null);
+  };
+  expect([0, 4_000, 6_000, 119_000, 121_000].map(intervalAt)).toEqual([1_000, 1_000, 5_000, 5_000, false]);
+  const running = { ...refused, status: 'running' } as RequestDetail;
+  expect([0, 200_000].map((ms) => vi.setSystemTime(START + ms) && untilFinal(running, null))).toEqual([1_000, 1_000]);
+  vi.useRealTimers();
 });
 
 test('a failed request is read again until its dead letter can be there', () => {
