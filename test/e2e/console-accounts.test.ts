@@ -216,3 +216,27 @@ test('an organisation, its project and their keys: made, changed, paid in, charg
   await rowOf('acme').waitFor({ state: 'detached' });
   await waitFor('the end of its keys', async () => (await asked()).status === 401);
 });
+
+// The table showed a hundred rows; further ones were fetched, but hidden behind "Show more".
+test('older entries of the audit log are shown as soon as they are fetched', async () => {
+  const entry = {
+    at: new Date().toISOString(),
+    actor: 'owner',
+    role: 'owner',
+    method: 'POST',
+    path: '/admin/keys',
+    status: 201,
+  };
+  await page.route('**/admin/audit?*', (route) => {
+    const from = Number(new URL(route.request().url()).searchParams.get('before') ?? 0);
+    const rest = { request: null, before: null, after: null };
+    const data = Array.from({ length: 50 }, (_, index) => ({ id: `audit_${from + index}`, ...entry, ...rest }));
+    return route.fulfill({ json: { data, has_more: true, next: String(from + 50) } });
+  });
+  await the.go('/audit');
+  const rows = page.getByRole('region', { name: 'Audit log' }).locator('tbody tr');
+  for (const count of [50, 100, 150]) {
+    await waitFor(`${count} rows`, async () => (await rows.count()) === count);
+    await page.getByRole('button', { name: 'Older' }).click();
+  }
+});

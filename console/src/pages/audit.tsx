@@ -53,6 +53,7 @@ function Entries({ first, filter }: { first: AuditPage<AuditEntry>; filter: Reco
         label="Audit log"
         heads={['When', 'Who', 'What', 'Outcome', 'Change']}
         empty="No change matches these filters."
+        isPaged
       >
         {entries.map((entry) => (
           <Row key={entry.id} of={entry} />

@@ -11,6 +11,8 @@ interface TableProps {
   heads?: readonly Head[];
   /** Shown in place of an empty table. */
   empty?: string;
+  /** For a caller that fetches rows on request: what was fetched is shown at once. */
+  isPaged?: boolean;
   /** Its rows. */
   children: readonly ComponentChildren[];
 }
@@ -19,8 +21,8 @@ interface TableProps {
  * A short table; scrolls horizontally if it is wide, also by keyboard. On a small screen each row is a card, in which every value
  * stands behind the title of its column (`--head-1` …), so that actions are never out of sight.
  */
-export function Table({ label, heads = [], empty, children }: TableProps) {
-  const [shown, setShown] = useState(ROWS_AT_ONCE);
+export function Table({ label, heads = [], empty, isPaged = false, children }: TableProps) {
+  const [shown, setShown] = useState(isPaged ? Number.POSITIVE_INFINITY : ROWS_AT_ONCE);
   if (children.length === 0 && empty !== undefined) return <Empty>{empty}</Empty>;
   const titles = heads.map((head, index) => [
     `--head-${index + 1}`,
