@@ -69,7 +69,7 @@ writes the result as a Sluice configuration.
 
 | other gateway | Sluice |
 |---|---|
-| LiteLLM: several entries with one \`model_name\` | deployments of one model; \`order\` is the tier, \`weight\` (else \`rpm\`, else \`tpm\`) the weight |
+| LiteLLM: several entries with one \`model_name\` | deployments of one model; \`order\` is the tier, \`weight\` (else \`rpm\`, else \`tpm\`) the weight, with \`simple-shuffle\` only. One with weight 0 is skipped beside others; one without the measure that others have is in a tier below theirs |
 | \`rpm\`, \`tpm\`, \`itpm\`, \`otpm\`, \`rpd\`, \`tpd\`, \`max_parallel_requests\` | \`limits\` of the deployment |
 | \`timeout\`, \`stream_timeout\`, \`num_retries\`, \`retry_after\` | \`timeouts.total_ms\`, \`first_token_ms\`, \`retries.max\`, \`retries.base_ms\` |
 | \`allowed_fails\` (in a minute), \`cooldown_time\` | \`circuit.failures\` (one more), \`window_ms\`; \`cooldown_ms\`, \`max_cooldown_ms\` |

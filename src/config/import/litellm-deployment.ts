@@ -33,6 +33,9 @@ export interface Deployment extends Prices {
   provider: string;
   model: string;
   id?: string;
+  /** In LiteLLM's file, for notes. */
+  place: string;
+  /** 0: the deployment is switched off. */
   weight?: number;
   tier?: number;
   limits?: object;
@@ -71,7 +74,7 @@ function readDeployment(reading: Reading, entry: Fields, index: number): Deploym
   noteUnknown(reading, { entry, params, info }, place);
   if (called === '*') reading.note('model "*" only covers OpenAI’s models: add "anthropic/*" and the like', place);
   const details = detailsOf({ entry, info, params: { ...reading.defaults, ...params } });
-  return [{ modelName, provider, model, ...details }];
+  return [{ modelName, place, provider, model, ...details }];
 }
 
 /** Splits `openai/gpt-4o`. Without a prefix, guesses the provider as LiteLLM does: by the model's name, or by its address. */
@@ -189,7 +192,7 @@ interface Described {
   params: Fields;
 }
 
-function detailsOf({ entry, info, params }: Described): Omit<Deployment, 'modelName' | 'provider' | 'model'> {
+function detailsOf({ entry, info, params }: Described): Omit<Deployment, 'modelName' | 'place' | 'provider' | 'model'> {
   const limits = compact({
     rpm: wholeOf(params.rpm ?? entry.rpm),
     tpm: wholeOf(params.tpm ?? entry.tpm),
@@ -201,7 +204,7 @@ function detailsOf({ entry, info, params }: Described): Omit<Deployment, 'modelN
   });
   return compact({
     id: typeof info.id === 'number' ? String(info.id) : textOf(info.id),
-    weight: countOf(params.weight),
+    weight: numberOf(params.weight) === 0 ? 0 : countOf(params.weight),
     tier: wholeOf(params.order),
     limits: Object.keys(limits).length === 0 ? undefined : limits,
     first_token_ms: millisecondsOf(params.stream_timeout),

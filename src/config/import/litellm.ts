@@ -13,6 +13,7 @@ import {
   type Imported,
   listOf,
   textOf,
+  wholeWeights,
 } from './imported.ts';
 import { type Deployment, type Reading, readDeployments } from './litellm-deployment.ts';
 import { reasonOfSetting } from './litellm-settings.ts';
@@ -92,7 +93,7 @@ function openReading(file: Fields, environment: Environment): Reading {
       ),
     isSet,
     note,
-    notes: () => [...notes].map(([what, places]) => `${shorten(places)}: ${what}`),
+    notes: () => [...notes].map(([what, places]) => `${shorten([...new Set(places)])}: ${what}`),
     credential: (name) => fieldsOf(credentials.find((one) => one.credential_name === name)?.credential_values),
     defaults: {},
   };
@@ -147,14 +148,16 @@ function modelsOf(deployments: readonly Deployment[], router: Fields, reading: R
   const general = strategyOf(router.routing_strategy, reading, 'router_settings.routing_strategy');
   const models: Models = {};
   const contents = new Map<string, string>();
-  for (const { modelName, weight, ...settings } of deployments) {
+  const placeOf = new Map<object, string>();
+  for (const { modelName, place, weight, ...settings } of deployments) {
     const id = uniqueId(settings, contents);
     const deployment = { ...settings, ...(id === null ? {} : { id }), ...(weight === undefined ? {} : { weight }) };
     const strategy = strategies.has(modelName) ? strategies.get(modelName) : general;
     models[modelName] ??= { deployments: [], ...(strategy === undefined ? {} : { strategy }) };
     models[modelName].deployments.push(deployment);
+    placeOf.set(deployment, place);
   }
-  for (const model of Object.values(models)) scaleWeights(model.strategy === undefined, model.deployments);
+  for (const model of Object.values(models)) weigh(model, placeOf, reading);
   return models;
 }
 
@@ -169,7 +172,7 @@ function strategiesOf({ routing_groups: groups }: Fields, reading: Reading): Map
 }
 
 /** Null if the default id (provider/model) is free. */
-function uniqueId(settings: Omit<Deployment, 'modelName' | 'weight'>, contents: Map<string, string>): string | null {
+function uniqueId(settings: Omit<Deployment, 'modelName' | 'place' | 'weight'>, contents: Map<string, string>): string | null {
   const { tier: _, id: wanted, ...content } = settings;
   const own = JSON.stringify(content);
   const plain = wanted ?? `${settings.provider}/${settings.model}`;
@@ -179,25 +182,60 @@ function uniqueId(settings: Omit<Deployment, 'modelName' | 'weight'>, contents: 
   return id === plain && wanted === undefined ? null : id;
 }
 
-/**
- * Sluice requires whole weights. LiteLLM's simple-shuffle takes `weight`, or `rpm` where no deployment of an `order` has
- * a weight, or `tpm` where none has `rpm` either.
- */
-function scaleWeights(isShuffled: boolean, all: Models[string]['deployments']): void {
-  for (const tier of new Set(all.map((deployment) => deployment.tier))) {
-    const deployments = all.filter((deployment) => deployment.tier === tier);
-    const measures = [
-      deployments.map(({ weight }) => weight ?? 0),
-      ...(isShuffled ? [deployments.map(({ limits }) => limits?.rpm ?? 0)] : []),
-      ...(isShuffled ? [deployments.map(({ limits }) => limits?.tpm ?? 0)] : []),
-    ];
-    const weights = measures.find((measure) => measure.some((weight) => weight > 0)) ?? [];
-    const factor = weights.every(Number.isInteger) ? 1 : 100;
-    for (const [index, deployment] of deployments.entries()) {
-      if (new Set(weights).size < 2) delete deployment.weight;
-      else deployment.weight = Math.max(1, Math.round(weights[index]! * factor));
-    }
+type Weighed = Models[string]['deployments'][number];
+
+/** What simple-shuffle takes for weights: the first that some deployment of an `order` has. */
+const MEASURES: readonly (readonly [name: string, of: (deployment: Weighed) => number])[] = [
+  ['weight', ({ weight }) => weight ?? 0],
+  ['rpm', ({ limits }) => limits?.rpm ?? 0],
+  ['tpm', ({ limits }) => limits?.tpm ?? 0],
+];
+
+type NoteAll = (what: string, deployments: readonly Weighed[]) => void;
+
+function weigh(model: Models[string], placeOf: ReadonlyMap<object, string>, { note }: Reading): void {
+  const noteAll: NoteAll = (what, list) => {
+    for (const one of list) note(what, placeOf.get(one)!);
+  };
+  const all = model.deployments;
+  if (model.strategy !== undefined) {
+    const weighted = all.filter(({ weight }) => weight !== undefined);
+    noteAll('weight is not imported: only simple-shuffle uses it', weighted);
+    for (const one of weighted) delete one.weight;
+    return;
   }
+  const orderOf = new Map(all.map((one) => [one, one.tier ?? 1]));
+  const orders = [...new Set(orderOf.values())].sort((a, b) => a - b);
+  let added = 0;
+  model.deployments = orders.flatMap((order) => {
+    const { picked, others } = weighOrder(
+      all.filter((one) => orderOf.get(one) === order),
+      noteAll,
+    );
+    if (added > 0) for (const one of picked) one.tier = order + added;
+    if (others.length > 0) added++;
+    for (const one of others) one.tier = order + added;
+    return [...picked, ...others];
+  });
+}
+
+/**
+ * simple-shuffle never picks a deployment without the measure that others of its order have while one of these is
+ * available: it gets a tier below theirs. One whose weight is 0 is left out.
+ */
+function weighOrder(deployments: readonly Weighed[], noteAll: NoteAll) {
+  const [name, of] = MEASURES.find(([, measure]) => deployments.some((one) => measure(one) > 0)) ?? ['', () => 1];
+  const off = deployments.filter(({ weight }) => weight === 0);
+  const kept = name === 'weight' ? deployments.filter((one) => !off.includes(one)) : deployments;
+  const picked = kept.filter((one) => of(one) > 0);
+  const others = kept.filter((one) => of(one) <= 0);
+  if (name === 'weight') noteAll('skipped: its weight is 0', off);
+  else noteAll('weight 0 is not imported: no deployment of its order has another weight', off);
+  noteAll(`it has no ${name}, unlike others of its model: it gets a tier below theirs`, others);
+  const weights = wholeWeights(picked.map(of));
+  for (const one of kept) delete one.weight;
+  if (new Set(weights).size > 1) for (const [index, one] of picked.entries()) one.weight = weights[index]!;
+  return { picked, others };
 }
 
 function addAliases(models: Models, { model_group_alias: aliases }: Fields, { note }: Reading): [string, string][] {

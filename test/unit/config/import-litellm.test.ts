@@ -116,6 +116,49 @@ describe('litellm_params', () => {
     expect(weights('least-busy')).toEqual([1, 1]);
   });
 
+  // Symptom: deployments that LiteLLM never picks got traffic. Cause: a weight of 0, or none beside others, became 1.
+  // Fix: simple_shuffle takes 0 for a measure that is missing; such a deployment is skipped or gets a later tier.
+  describe('deployments that LiteLLM does not pick', () => {
+    const shuffled = (entries: object[], router_settings = {}) => {
+      const { models, notes } = importing({
+        model_list: entries.map((params, index) => ({
+          model_name: 'm',
+          litellm_params: { model: `openai/${'abcd'[index]}`, ...params },
+        })),
+        router_settings,
+      });
+      return { plan: models.m!.deployments.map(({ model, tier, weight }) => `${model} ${tier} ×${weight}`), notes };
+    };
+    const LOWER = (name: string) => `: it has no ${name}, unlike others of its model: it gets a tier below theirs`;
+
+    test.each([
+      ['weight 0', [{ weight: 0 }, { weight: 3 }, { weight: 1 }], ['b 1 ×3', 'c 1 ×1'], '[0]: skipped: its weight is 0'],
+      ['no weight', [{}, { weight: 0.9 }, { weight: 0.1 }], ['b 1 ×9', 'c 1 ×1', 'a 2 ×1'], `[0]${LOWER('weight')}`],
+      ['no rpm', [{ rpm: 1_000 }, {}], ['a 1 ×1', 'b 2 ×1'], `[1]${LOWER('rpm')}`],
+      ['no tpm', [{ tpm: 1_000 }, {}, { tpm: 2_000 }], ['a 1 ×1000', 'c 1 ×2000', 'b 2 ×1'], `[1]${LOWER('tpm')}`],
+      [
+        'later orders stay behind it',
+        [{ weight: 1 }, {}, { order: 2, rpm: 5 }, { order: 2 }],
+        ['a 1 ×1', 'b 2 ×1', 'c 3 ×1', 'd 4 ×1'],
+        `[1]${LOWER('weight')}`,
+      ],
+      ['order 1 is the default', [{ weight: 2 }, { order: 1, weight: 3 }], ['a 1 ×2', 'b 1 ×3'], ''],
+      ['small weights keep their proportions', [{ weight: 0.001 }, { weight: 0.004 }], ['a 1 ×1', 'b 1 ×4'], ''],
+      ['only weights of 0', [{ weight: 0 }, {}], ['a 1 ×1', 'b 1 ×1'], '[0]: weight 0 is not imported'],
+    ])('%s', (_name, entries, plan, noted) => {
+      const { plan: imported, notes } = shuffled(entries);
+      expect(imported).toEqual(plan);
+      if (noted === '') expect(notes).toBe('');
+      else expect(notes).toContain(`model_list${noted}`);
+    });
+
+    test('strategies without weights do not take them for others', () => {
+      const { plan, notes } = shuffled([{ weight: 0 }, { weight: 3 }], { routing_strategy: 'least-busy' });
+      expect(plan).toEqual(['a 1 ×1', 'b 1 ×1']);
+      expect(notes).toContain('weight is not imported: only simple-shuffle uses it');
+    });
+  });
+
   test('a wildcard keeps what is around its star', () => {
     const entry = (name: string, model: string) => ({ model_name: name, litellm_params: { model } });
     const { models, notes } = importing({
