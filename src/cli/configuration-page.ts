@@ -75,7 +75,7 @@ writes the result as a Sluice configuration.
 | \`allowed_fails\` (in a minute), \`cooldown_time\` | \`circuit.failures\` (one more), \`window_ms\`; \`cooldown_ms\`, \`max_cooldown_ms\` |
 | \`fallbacks\`, \`context_window_fallbacks\`, \`content_policy_fallbacks\`, \`default_fallbacks\` | \`fallbacks\`, \`on_context_length\`, \`on_content_filter\` |
 | \`routing_strategy\`, \`routing_groups\` | \`strategy\` |
-| \`input_cost_per_token\` and other prices per token: \`_above_200k_tokens\`, \`_flex\`, \`_batches\`, \`tiered_pricing\` | \`price\` with \`long_context\` and \`service_tiers\`; \`price_batch\` |
+| \`input_cost_per_token\` and other prices per token: \`_above_200k_tokens\`, \`_flex\`, \`_batches\`, \`tiered_pricing\` | \`price\` with \`long_context\` and \`service_tiers\`; \`price_batch\`; none of them unless both input and output have a price (embeddings: input) |
 | Portkey: \`fallback\`, \`loadbalance\`, \`single\` | tiers; weights within a tier, also of load balancers in load balancers (a target with weight 0 is skipped); the first target alone |
 | a target without \`override_params.model\` | all targets are deployments of the model \`*\`; otherwise the model has the name of the first target’s |
 | \`conditional\` on \`params.model\` | models with these names, the default as \`*\`; other conditions are not imported |

@@ -11,7 +11,7 @@ import {
   wholeOf,
 } from './imported.ts';
 import { type KnownProvider, knownProvider } from './known-providers.ts';
-import { isPriceName, type Prices, pricesOf } from './litellm-prices.ts';
+import { faultyPrices, isPriceName, type Prices, pricesOf } from './litellm-prices.ts';
 import { reasonOfFact, reasonOfParameter } from './litellm-settings.ts';
 
 export interface Reading {
@@ -228,7 +228,12 @@ function noteUnknown({ note }: Reading, { entry, params, info }: Described, plac
   }
   for (const name of Object.keys(entry).filter((one) => !OF_ENTRY.has(one)))
     note('not imported; no such setting', `${place}.${name}`);
-  if (info.base_model === undefined || pricesOf({ ...info, ...params }).price !== undefined) return;
+  const facts = { ...info, ...params };
+  for (const name of faultyPrices(facts)) note('not imported; it is not a price in USD', `${place}: ${name}`);
+  if (pricesOf(facts).price !== undefined) return;
+  if (Object.keys(facts).some(isPriceName))
+    note('prices are not imported: both input_cost_per_token and output_cost_per_token are needed', place);
+  if (info.base_model === undefined) return;
   // LiteLLM uses it to price deployments on Azure, whose names do not show the model.
   note(
     'base_model is not imported: set a price on the deployment, unless its name is the name of the model',

@@ -42,7 +42,7 @@ export interface Prices {
   price_batch?: Price;
 }
 
-/** Empty if the entry has no price of tokens. */
+/** Empty if the entry has no price of tokens, or only one of input and output: the other one would be free. */
 export function pricesOf(fields: Fields): Prices {
   const bySuffix = new Map<string, Partial<Rates>>();
   for (const [name, value] of Object.entries(fields)) {
@@ -52,22 +52,42 @@ export function pricesOf(fields: Fields): Prices {
     bySuffix.set(parts.suffix, { ...bySuffix.get(parts.suffix), [parts.rate]: usd });
   }
   const tiers = tiersOf(fields);
-  const own = bySuffix.get('') ?? tiers[0]?.rates;
-  if (own === undefined) return {};
-  const base: Rates = { input: 0, output: 0, ...own };
+  const free = fields.mode === 'embedding' || fields.mode === 'rerank' ? { output: 0 } : {};
+  const own = { ...free, ...tiers.find(({ above }) => above === 0)?.rates, ...bySuffix.get('') };
+  const { input, output } = own;
+  if (input === undefined || output === undefined) return {};
+  const base: Rates = { ...own, input, output };
   const batches = bySuffix.get('batches');
-  const long = [...longOf(bySuffix), ...tiers.slice(1)].sort((a, b) => a.above - b.above);
+  const long = cumulated(base, [...longOf(bySuffix), ...tiers.filter(({ above }) => above > 0)]);
   return compact({
     price: compact({
       ...base,
-      long_context:
-        long.length === 0
-          ? undefined
-          : long.map(({ above, rates }) => ({ ...base, ...rates, above_input_tokens: above })),
+      long_context: long.length === 0 ? undefined : long,
       service_tiers: serviceTiersOf(bySuffix, base),
     }) as Price,
     price_batch: batches === undefined ? undefined : { ...base, ...batches },
   });
+}
+
+/** The names of prices that are not one: negative, not a number, or a reference to the environment within a list. */
+export function faultyPrices(fields: Fields): string[] {
+  const isFaulty = ([name, value]: [string, unknown]) => partsOf(name) !== undefined && perMillion(value) === undefined;
+  const inTiers = listOf(fields.tiered_pricing).some((entry) => Object.entries(fieldsOf(entry)).some(isFaulty));
+  const names = Object.entries(fields)
+    .filter(isFaulty)
+    .map(([name]) => name);
+  return inTiers ? [...names, 'tiered_pricing'] : names;
+}
+
+/** Each tier has the prices of the tier below where it has none of its own. */
+function cumulated(base: Rates, tiers: readonly Tier[]) {
+  let below = base;
+  return [...tiers]
+    .sort((a, b) => a.above - b.above)
+    .map(({ above, rates }) => {
+      below = { ...below, ...rates };
+      return { ...below, above_input_tokens: above };
+    });
 }
 
 interface Tier {

@@ -172,7 +172,10 @@ function strategiesOf({ routing_groups: groups }: Fields, reading: Reading): Map
 }
 
 /** Null if the default id (provider/model) is free. */
-function uniqueId(settings: Omit<Deployment, 'modelName' | 'place' | 'weight'>, contents: Map<string, string>): string | null {
+function uniqueId(
+  settings: Omit<Deployment, 'modelName' | 'place' | 'weight'>,
+  contents: Map<string, string>,
+): string | null {
   const { tier: _, id: wanted, ...content } = settings;
   const own = JSON.stringify(content);
   const plain = wanted ?? `${settings.provider}/${settings.model}`;

@@ -89,6 +89,46 @@ describe('litellm_params', () => {
     expect(price).toMatchObject({ input: 1, output: 2 });
   });
 
+  // Symptom: requests were nearly free. Cause: a missing price of input or output became 0. Fix: no price, with a note.
+  test.each([
+    ['only cached input', { cache_read_input_token_cost: 1e-7 }],
+    ['only output', { output_cost_per_token: 2e-6 }],
+    ['only a service tier', { input_cost_per_token_flex: 1e-6, output_cost_per_token_flex: 1e-6 }],
+    ['a variable that is not set', { input_cost_per_token: 1e-6, output_cost_per_token: 'os.environ/PRICE' }],
+    ['a price that is none', { input_cost_per_token: 1e-6, output_cost_per_token: 'x' }],
+    ['tiers that do not begin at 0', { tiered_pricing: [{ range: [9, 99], input_cost_per_token: 1e-6 }] }],
+  ])('no price is imported with %s', (_name, params) => {
+    const { models, notes } = importing(one(params), { OPENAI_API_KEY: 'k' });
+    expect(models.m!.deployments[0]!.price).toBeUndefined();
+    expect(notes).toContain('model_list[0]: prices are not imported: both input_cost_per_token and');
+  });
+
+  test('prices that are none are named', () => {
+    const tiered_pricing = [{ range: [9, 99], input_cost_per_token: 'os.environ/X' }];
+    const { notes } = importing(one({ input_cost_per_token: 1, output_cost_per_token: -1, tiered_pricing }));
+    expect(notes).toContain(
+      'model_list[0]: output_cost_per_token, model_list[0]: tiered_pricing: not imported; it is not a price in USD',
+    );
+  });
+
+  test('embeddings only have a price of input', () => {
+    const { price } = deploymentOf({ input_cost_per_token: 1e-6 }, { model_info: { mode: 'embedding' } });
+    expect(price).toMatchObject({ input: 1, output: 0 });
+  });
+
+  // Symptom: above 256k the price of output was that of short prompts. Cause: each tier began with the base.
+  test('a tier of long prompts has the prices of the tier below where it has none', () => {
+    const { price } = deploymentOf({
+      ...{ input_cost_per_token: 1e-6, output_cost_per_token: 2e-6 },
+      input_cost_per_token_above_256k_tokens: 5e-6,
+      ...{ input_cost_per_token_above_128k_tokens: 3e-6, output_cost_per_token_above_128k_tokens: 4e-6 },
+    });
+    expect(price!.long_context).toEqual([
+      { above_input_tokens: 128_000, input: 3, output: 4 },
+      { above_input_tokens: 256_000, input: 5, output: 4 },
+    ]);
+  });
+
   test('several organizations are several deployments', () => {
     const { models, providers } = importing(one({ organization: ['org-1', 'org-2'] }));
     expect(models.m!.deployments.map(({ provider }) => providers[provider]!.headers['openai-organization'])).toEqual([
@@ -132,7 +172,12 @@ describe('litellm_params', () => {
     const LOWER = (name: string) => `: it has no ${name}, unlike others of its model: it gets a tier below theirs`;
 
     test.each([
-      ['weight 0', [{ weight: 0 }, { weight: 3 }, { weight: 1 }], ['b 1 ×3', 'c 1 ×1'], '[0]: skipped: its weight is 0'],
+      [
+        'weight 0',
+        [{ weight: 0 }, { weight: 3 }, { weight: 1 }],
+        ['b 1 ×3', 'c 1 ×1'],
+        '[0]: skipped: its weight is 0',
+      ],
       ['no weight', [{}, { weight: 0.9 }, { weight: 0.1 }], ['b 1 ×9', 'c 1 ×1', 'a 2 ×1'], `[0]${LOWER('weight')}`],
       ['no rpm', [{ rpm: 1_000 }, {}], ['a 1 ×1', 'b 2 ×1'], `[1]${LOWER('rpm')}`],
       ['no tpm', [{ tpm: 1_000 }, {}, { tpm: 2_000 }], ['a 1 ×1000', 'c 1 ×2000', 'b 2 ×1'], `[1]${LOWER('tpm')}`],
