@@ -1,4 +1,4 @@
-// Files, batches and their runs, on SQLite and on PostgreSQL: leases, states and events are only as good as the SQL.
+// Files, batches and their runs, on SQLite and on PostgreSQL: leases, states and events depend on SQL.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BatchStore, createBatchStore } from '#src/batches/batch-store.ts';
 import { createFileStore, type FileStore, type StoredFile } from '#src/batches/file-store.ts';

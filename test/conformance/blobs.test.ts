@@ -1,4 +1,4 @@
-// One suite for both blob stores: whatever files and batches rely on, they find on a disk and in object storage.
+// One suite for both blob stores: files and batches work the same on a disk and in object storage.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// One suite for both SQL engines. Symptom: a new SLUICE_API_KEY left the one before valid.
+// One suite for both SQL engines. Symptom: after a new SLUICE_API_KEY, the former one stayed valid.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { hashSecret, hintOf } from '#src/accounts/api-key.ts';
 import { CONFIGURED_KEY_NAME, checkKeyName, createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';

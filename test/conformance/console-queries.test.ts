@@ -1,4 +1,4 @@
-// What the console reads from SQL holds on both engines: the search for requests, the figures of the last hour, outcomes.
+// The console's SQL queries work on both engines: the search for requests, the figures of the last hour, outcomes.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import { type Figures, noFigures } from '#src/ledger/figures.ts';

@@ -1,4 +1,4 @@
-// One suite for both SQL engines: whatever the stores promise, they promise it on SQLite and on PostgreSQL.
+// One suite for both SQL engines: the guarantees of the stores hold on SQLite and on PostgreSQL.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccountStore } from '#src/accounts/account-store.ts';

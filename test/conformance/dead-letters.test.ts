@@ -1,4 +1,4 @@
-// One suite for both SQL engines: a dead letter is kept once, with its body to the byte, found by what is known of it.
+// One suite for both SQL engines: a dead letter is stored once, with its exact body, and can be found by its properties.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DeadLetter, StoredBody } from '#src/dead-letters/dead-letter.ts';
 import { createDeadLetterStore, type DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';

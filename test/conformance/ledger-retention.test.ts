@@ -1,5 +1,5 @@
-// What is past its time goes, on both engines, and only that: reports by day, statements and budgets say the same afterwards, what is
-// unsettled stays and can still be settled. On PostgreSQL months are partitions, also of a table that had rows before.
+// Expired rows are removed on both engines, and only those: reports by day, statements and budgets stay the same, and unsettled
+// rows stay and can still be settled. On PostgreSQL, months are partitions, also for a table that had rows before.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createBudgetReader } from '#src/accounts/budgets.ts';

@@ -1,5 +1,5 @@
-// The roll-ups of the ledger say what its rows say, on both engines, whoever wrote, changed or deleted them and in whatever order the
-// jobs ran; and rows that were there before the roll-ups are reported before, while and after they are summed.
+// The roll-ups of the ledger match its rows on both engines, for all writers, changes and deletions and any order of the jobs;
+// rows from before the roll-ups are in reports before, while and after they are summed.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRandom, nextFraction } from '#simulator/engine/answers/random.ts';

@@ -1,4 +1,4 @@
-// What the stores of responses and conversations promise, on SQLite and on PostgreSQL.
+// The guarantees of the stores of responses and conversations, on SQLite and on PostgreSQL.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { appendEvent } from '#src/batches/event-outbox.ts';
 import { appendItems, type ConversationStore, createConversationStore } from '#src/responses/conversations.ts';

@@ -1,4 +1,4 @@
-// One suite for both SQL engines: events that were committed reach their receivers at least once, others never.
+// One suite for both SQL engines: committed events reach their receivers at least once, others never.
 import OpenAI from 'openai';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';

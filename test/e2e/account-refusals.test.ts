@@ -1,5 +1,5 @@
-// What clients are told when their account is refused: every reason, at every level, in every protocol. Statuses and types are
-// those of docs/reference; `retry-after` is there where waiting helps, and only there.
+// The errors that clients get if their account is refused: every reason, at every level, in every protocol. Statuses and types
+// are those of docs/reference; `retry-after` is present only if waiting helps.
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { admin } from '#test/support/admin.ts';

@@ -1,4 +1,5 @@
-// What agents need over many turns: conversations made short by any model, and turns that go where their prompt cache is.
+// Features that agents need over many turns: conversations compacted by any model, and turns that go to the deployment with
+// their prompt cache.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';

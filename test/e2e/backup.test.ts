@@ -1,5 +1,5 @@
-// A fleet is lost and rebuilt from its backup: Redis' append-only file or a snapshot of it, and a dump of PostgreSQL. What was
-// queued when the copy was made is answered by the new fleet, and its books add up.
+// A fleet is lost and restored from its backup: Redis' append-only file or a snapshot, and a dump of PostgreSQL. The new fleet
+// answers requests that were queued at the time of the backup, and its ledger is consistent.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// `sluice batch` against Sluice itself: plain prompts in, answers in their order out, failed lines again.
+// `sluice batch` with Sluice: plain prompts as input, answers in their order, and a retry of failed lines.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

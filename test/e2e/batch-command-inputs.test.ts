@@ -1,4 +1,4 @@
-// What `sluice batch submit` makes of its input: batch lines as they are, plain prompts, and what it says of bad ones.
+// How `sluice batch submit` handles its input: unchanged batch lines, plain prompts, and error messages for invalid ones.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// `sluice batch` against a server that has only what OpenAI's Batch API has.
+// `sluice batch` with a server that has only OpenAI's Batch API.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// Deadlines, fairness and money of batches: who gets how much of the provider, and what becomes of what was too late.
+// Deadlines, fairness and costs of batches: how the provider is shared, and what happens to late lines.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseUsd } from '#src/contracts/money.ts';
 import { chatLines, ended, results, sdk, submit } from '#test/support/batches.ts';

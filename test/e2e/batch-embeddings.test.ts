@@ -1,4 +1,4 @@
-// A batch of embeddings: the lines' vectors come back with their ids, the tokens are counted and paid for.
+// A batch of embeddings: the vectors of the lines are returned with their ids, and the tokens are counted and billed.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, results, sdk, upload } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

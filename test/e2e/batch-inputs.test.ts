@@ -1,4 +1,4 @@
-// Files that are no batch: each is told what is wrong with it and where, and nothing of it runs.
+// Files that are not valid batches: each gets errors with line numbers, and nothing of it runs.
 
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';

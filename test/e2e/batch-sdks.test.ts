@@ -1,5 +1,5 @@
-// A batch by the official SDKs that the other tests do not use: Node's generation before, and Python's. Python is skipped
-// where there is none with the package `openai` (SLUICE_TEST_PYTHON names one; /tmp/sluice-python is looked into).
+// A batch with official SDKs that the other tests do not use: Node's previous generation, and Python's. Python is skipped if
+// there is none with the package `openai` (SLUICE_TEST_PYTHON names one; /tmp/sluice-python is tried).
 import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

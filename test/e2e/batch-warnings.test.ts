@@ -1,4 +1,4 @@
-// A batch that will miss its window says so as soon as anybody can tell: in its object, and by one event.
+// A batch that will exceed its window reports this as soon as it can be known: in its object, and by one event.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

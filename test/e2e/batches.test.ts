@@ -1,4 +1,4 @@
-// The Files and the Batch API by the official SDK, from upload to download, against processes as deployed.
+// The Files and Batch APIs with the official SDK, from upload to download, with processes as deployed.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLine, chatLines, ended, results, sdk, submit, upload } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

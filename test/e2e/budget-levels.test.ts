@@ -1,5 +1,5 @@
-// 200 parallel requests on a budget for 30, at each level that has one, through three processes that are an API and a worker: the budget is
-// not exceeded, and nothing stays reserved.
+// 200 parallel requests on a budget for 30, at each level with a budget, through three combined processes: the budget is not
+// exceeded, and no reservation remains.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatUsd, parseUsd } from '#src/contracts/money.ts';
 import { admin } from '#test/support/admin.ts';

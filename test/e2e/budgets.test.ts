@@ -1,5 +1,5 @@
-// Accounts: budgets count every answer and hold under load, reservations do not stay; organisations, projects and keys, credits,
-// rotation, and who may change all that.
+// Accounts: budgets count every response and hold under load, and reservations are released; organisations, projects and keys,
+// credits, rotation, and the roles that may change all this.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatUsd, parseUsd } from '#src/contracts/money.ts';
 import { admin } from '#test/support/admin.ts';
@@ -151,7 +151,7 @@ test('200 parallel requests on a budget for 30 spend the budget at most, and use
   expect(BigInt(spent!)).toBe(await sumOf('key_id', id));
   // An estimate is never below the cost here: nothing goes beyond the budget.
   expect(BigInt(spent!)).toBeLessThanOrEqual(limit);
-  // What was reserved beyond the cost comes free again: whoever asks then is served, until it is used up.
+  // Reserved amounts beyond the cost become free again: later requests are served until the budget is used up.
   let last: number | null = 200;
   for (let more = 0; more < 40 && last === 200; more++) last = (await ask(broker.url, { key, body: CHEAP })).status;
   expect(last).toBe(402);

@@ -1,5 +1,5 @@
-// An API and a worker in one process, as `sluice start` runs them on a small machine: what goes between them in memory is as durable
-// as what goes over Redis, and such a process is one of many.
+// An API and a worker in one process, as `sluice start` runs them on a small machine: what passes between them in memory is as
+// durable as what passes through Redis, and several such processes work together.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask, openAnswer } from '#test/support/client.ts';

@@ -1,4 +1,4 @@
-// The configuration file changes while two processes follow it: the audit log has what came of it, once, without secrets.
+// The configuration file changes while two processes follow it: the audit log records the result once, without secrets.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Who gets into the console and what its page may do: files and their policy, sessions, roles, text that must not run, an API
-// that goes away and comes back.
+// Access to the console and the permissions of its page: files and their policy, sessions, roles, text that must not run, an
+// API that becomes unavailable and returns.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// The console for those who see, hear or move otherwise: axe on every page and dialog, keys alone, small screens.
+// Accessibility of the console: axe on every page and dialog, keyboard only, small screens.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';

@@ -1,4 +1,4 @@
-// Keys, projects, organisations, budgets and operators in the console: who may what, and who spends what.
+// Keys, projects, organisations, budgets and operators in the console: permissions and spending.
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { beforeEach, expect, test } from 'vitest';
@@ -195,7 +195,7 @@ test('an organisation, its project and their keys: made, changed, paid in, charg
   await dialog.getByRole('button', { name: 'Close' }).click();
   await waitFor('the balance', async () => (await asked()).status === 200);
 
-  // What somebody else changes meanwhile stays: only what differs is sent.
+  // Changes that others make in the meantime stay: only differences are sent.
   await rowOf('search project').getByRole('button', { name: 'Edit …' }).click();
   const { json } = await admin<{ data: { id: string; name: string }[] }>(broker, 'GET', '/accounts');
   const { id } = json.data.find(({ name }) => name === 'search')!;

@@ -1,4 +1,4 @@
-// The console of a large installation: 200 providers, 500 models. Every page can be searched, and none makes a frame late.
+// The console of a large installation: 200 providers, 500 models. Every page can be searched, and none delays a frame.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DEFAULT_KEY_SETTINGS } from '#src/accounts/api-key.ts';

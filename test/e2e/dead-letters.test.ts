@@ -1,4 +1,4 @@
-// Requests that failed for good: kept once, with a sealed body, and replayed, also against another model.
+// Requests that failed permanently: stored once, with an encrypted body, and replayed, also with another model.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';

@@ -1,4 +1,4 @@
-// Downloads that break off go on: ranges of files, also across the pieces that two processes wrote of one result file.
+// Interrupted downloads are resumed: ranges of files, also across the pieces that two processes wrote of one result file.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sdk, upload } from '#test/support/batches.ts';

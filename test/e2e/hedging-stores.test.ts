@@ -1,5 +1,5 @@
-// Hedging where limits, records and books are on different servers: a Redis Cluster, whose nodes own the limits and the requests
-// apart, and PostgreSQL; each with several credentials of the second provider.
+// Hedging with limits, records and ledger on different servers: a Redis Cluster with limits and requests on different nodes,
+// and PostgreSQL; each with several credentials of the second provider.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';

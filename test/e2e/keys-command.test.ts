@@ -1,4 +1,4 @@
-// `sluice keys`: what it writes down of a key.
+// `sluice keys`: the stored data of a key.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Providers whose limits are not configured: after its first answer one is never asked for more than it allows in a
-// minute, another soon not for more calls at once; operators see what was learned.
+// Providers without configured limits: after its first response, a provider gets no more requests than it allows in a minute;
+// another one soon gets no more concurrent calls than it allows; operators see what was learned.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { admin, readMetrics } from '#test/support/admin.ts';

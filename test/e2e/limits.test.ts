@@ -1,5 +1,5 @@
-// Limits hold exactly over a fleet: four worker processes, one provider whose strict sliding window allows no more than
-// its limit in any sixty seconds and answers 429 to whatever is too much.
+// Limits are exact over a fleet: four worker processes, and a provider with a strict sliding window that allows no more than
+// its limit in any sixty seconds and otherwise responds with 429.
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
@@ -42,7 +42,7 @@ async function send(): Promise<number> {
     body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] }),
   });
   const text = await body.text();
-  // What went wrong is what somebody who reads the failure wants to know.
+  // The failure shows what went wrong.
   if (statusCode !== 200) refusals.push(text);
   return statusCode;
 }

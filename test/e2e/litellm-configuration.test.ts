@@ -1,4 +1,4 @@
-// `sluice start` on a config.yaml of LiteLLM, in the shape of its documentation; then the file changes while it runs.
+// `sluice start` with a config.yaml of LiteLLM, in the format of its documentation; then the file changes while it runs.
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The short form of `npm run bench:memory`: traffic of every kind, failures among it, leaves no key behind in Redis.
+// The short form of `npm run bench:memory`: traffic of every kind, including failures, leaves no key in Redis.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '#test/support/wait.ts';
 import { countKeys, growth } from '../../bench/chaos/check-redis.ts';

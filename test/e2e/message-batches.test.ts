@@ -1,4 +1,4 @@
-// Anthropic's Message Batches by the official SDK, and batches of every other endpoint, in front of a chat provider.
+// Anthropic's Message Batches with the official SDK, and batches of every other endpoint, with a chat provider.
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, results, sdk, upload } from '#test/support/batches.ts';

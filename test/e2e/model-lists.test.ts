@@ -1,4 +1,4 @@
-// Models behind wildcards: the providers' own lists under the public names, with what agents want to know.
+// Models matched by wildcards: the providers' own lists under the public names, with the properties that agents need.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';

@@ -1,5 +1,5 @@
-// The books: 400 mixed requests (1,000 in `npm run test:long`) against providers that fail in every way, then the ledger held
-// against the providers' own bills, attempt by attempt, to the picodollar.
+// The ledger: 400 mixed requests (1,000 in `npm run test:long`) with providers that fail in every way, then a comparison of the
+// ledger with the providers' bills, attempt by attempt, to the picodollar.
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BillEntry } from '#simulator/engine/records/bill.ts';

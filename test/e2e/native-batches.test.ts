@@ -1,4 +1,4 @@
-// Lines through their providers' own batches: every line once, at half the price, in the client's own protocol.
+// Lines through their providers' own batch APIs: every line once, at half the price, in the client's protocol.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { chatLine, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';

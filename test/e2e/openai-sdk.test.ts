@@ -1,4 +1,4 @@
-// The official OpenAI SDK as client, in both generations, against processes as deployed.
+// The official OpenAI SDK as client, in both generations, with processes as deployed.
 import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

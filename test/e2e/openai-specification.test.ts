@@ -1,4 +1,4 @@
-// What the Files and the Batch API answer, held against OpenAI's own specification. Skipped where the machine has none.
+// Responses of the Files and Batch APIs, validated with OpenAI's specification. Skipped if the machine does not have it.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatLines, ended, sdk, submit, upload } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

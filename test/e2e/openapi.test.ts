@@ -1,4 +1,4 @@
-// The description of the API is true: what is sent and answered fits the schemas of /openapi.json, operation by operation.
+// The OpenAPI document is correct: requests and responses fit the schemas of /openapi.json, operation by operation.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_OPERATIONS } from '#src/api/describe/openapi/admin.ts';

@@ -1,5 +1,5 @@
-// Ten times what a provider's concurrency allows, with a deadline: who is admitted is answered in time, who is not is told
-// at once when to come back, and forecasts are right. (A limit per minute: overload-rate.test.ts.)
+// Ten times as many requests as a provider's concurrency allows, with a deadline: admitted requests are answered in time,
+// refused ones immediately get a retry-after, and forecasts are correct. (A limit per minute: overload-rate.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
@@ -67,7 +67,7 @@ test('who is admitted is answered in time; forecasts are right', { timeout: 60_0
   expect(admitted.length).toBeLessThan((PER_SECOND * (DEADLINE_MS + OFFERED_MS)) / 1_000);
   expect(refused.every(({ status, retryAfterMs }) => status === 503 && retryAfterMs !== null)).toBe(true);
   const waits = refused.map(({ retryAfterMs }) => retryAfterMs!);
-  // Nobody is sent away who could have been answered, and nobody is told less than the truth.
+  // No request is refused that could have been answered, and forecasts are correct.
   expect(Math.min(...waits)).toBeGreaterThan(DEADLINE_MS * 0.75);
   expect(Math.max(...waits)).toBeLessThan(DEADLINE_MS * 1.6 * slowness);
   expect(shareWithin(errors, 0.5 * slowness)).toBeGreaterThan(0.7);

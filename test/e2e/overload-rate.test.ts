@@ -1,5 +1,5 @@
-// Ten times what a provider's requests per minute allow, with a deadline: who is admitted is answered in time, who is not
-// is told at once when a place is free, and forecasts are right. (Concurrency: overload-concurrency.test.ts.)
+// Ten times as many requests per minute as a provider allows, with a deadline: admitted requests are answered in time, refused
+// ones immediately get a retry-after, and forecasts are correct. (Concurrency: overload-concurrency.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,5 +1,5 @@
-// The npm package, as an operator gets it: packed, installed into an empty folder without optional dependencies, and run. Where
-// .ci/try-package has done the first two (SLUICE_TEST_PACKAGE), they are not done again.
+// The npm package as operators get it: packed, installed into an empty folder without optional dependencies, and run. If
+// .ci/try-package has done the first two steps (SLUICE_TEST_PACKAGE), they are skipped.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,

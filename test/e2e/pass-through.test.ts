@@ -1,4 +1,4 @@
-// Raw bytes: what a pass-through stream is, compared with the provider's own answer to the same request.
+// Raw bytes of a pass-through stream, compared with the provider's own response to the same request.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

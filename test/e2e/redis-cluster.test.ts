@@ -1,4 +1,4 @@
-// The broker over a Redis Cluster of three nodes: every script touches one slot, replies come by sharded pub/sub.
+// The broker with a Redis Cluster of three nodes: every script uses one slot, replies use sharded pub/sub.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';

@@ -1,5 +1,4 @@
-// What the memory of the Responses API promises beside the ordinary course: whose a response is, what a provider gets to see,
-// what becomes of failures, races and crashes.
+// Stored responses in unusual situations: ownership of a response, what a provider gets to see, failures, races and crashes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

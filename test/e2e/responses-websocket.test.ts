@@ -1,4 +1,4 @@
-// The Responses API over WebSockets: by OpenAI's SDK and by hand, on providers of every protocol.
+// The Responses API over WebSockets: with OpenAI's SDK and without, with providers of every protocol.
 import OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// The Responses API with memory, by the official SDKs, on providers of every protocol.
+// The Responses API with stored state, with the official SDKs and providers of every protocol.
 import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

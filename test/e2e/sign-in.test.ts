@@ -1,5 +1,5 @@
-// People sign in to the console at a provider of OpenID Connect, in a real browser and at a real provider: who they are, what
-// they may do, how it ends, and what is refused on the way.
+// Sign-in to the console through an OpenID Connect provider, with a real browser and a real provider: identity, roles,
+// sign-out, and what is refused.
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { admin } from '#test/support/admin.ts';

@@ -1,5 +1,5 @@
-// Strategies of models and of requests, over real processes: the fast provider gets the streams, the cheap one the request that
-// asks for it, and what is too dear is not asked at all.
+// Strategies of models and requests, with real processes: the fast provider gets the streams, the cheap one the request that
+// asks for it, and a provider that is too expensive is not called.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';

@@ -1,5 +1,5 @@
-// A thousand clients, or one that repeats itself a thousand times: one idempotency key, two API instances. One call, one
-// charge, and the same bytes for everyone.
+// A thousand clients, or one that repeats its request a thousand times: one idempotency key, two API instances. One call, one
+// charge, and the same bytes for every client.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';

@@ -1,6 +1,6 @@
-// Traces as a collector gets them, over real processes: the way of a request through retries and a fallback, a worker that dies,
-// lines of a batch; and that nothing of the prompt is in them. `npm run otel` puts OpenTelemetry's own collector in between
-// (SLUICE_OTELCOL): then its reading of what is sent is what is looked at.
+// Traces as a collector receives them, with real processes: a request with retries and a fallback, a worker that dies, lines of
+// a batch; no trace contains the prompt. `npm run otel` puts OpenTelemetry's own collector in between (SLUICE_OTELCOL); its
+// output is then checked.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

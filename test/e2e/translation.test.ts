@@ -1,5 +1,5 @@
-// What a client is told where its request is said in another protocol: `x-sluice-dropped` for what was left out, a 400 for
-// what cannot be.
+// What a client gets if its request is translated: `x-sluice-dropped` for fields that were left out, a 400 for fields that
+// cannot be translated.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';

@@ -1,5 +1,5 @@
-// An API process dies by SIGKILL with answers under way. Its clients lose their connections and know it; what was
-// accepted is finished and written down all the same; the other API process takes whatever comes next.
+// An API process is killed (SIGKILL) while responses are in flight. Its clients notice the lost connections; accepted requests
+// are still completed and recorded; the other API process handles new requests.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

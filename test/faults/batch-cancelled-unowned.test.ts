@@ -1,6 +1,6 @@
-// Symptom: the process that ran a batch was killed, the batch was cancelled before another process had taken it over, and
-// a line that was at its second try ran on at the provider, for nothing. Cause: the new owner looked for first tries only.
-// Fix: it looks for the last one.
+// Symptom: the process that ran a batch was killed, the batch was cancelled before another process had taken it over, and the
+// second try of a line continued at the provider. Cause: the new owner only looked for first tries. Fix: it looks for the last
+// try.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLine, ended, endLeases, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

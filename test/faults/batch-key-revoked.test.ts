@@ -1,5 +1,5 @@
-// Symptom: a key is revoked while a large batch of it runs. What runs is stopped, the rest is written down as not run;
-// nobody pays for lines after that, and other keys' batches go on.
+// Symptom: a key is revoked while a large batch of it is running. Running lines are stopped, the others are recorded as not
+// run; no later lines are billed, and batches of other keys continue.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Batch } from '#src/batches/batch.ts';
 import { createBatchStore } from '#src/batches/batch-store.ts';

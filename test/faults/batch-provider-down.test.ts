@@ -1,6 +1,6 @@
-// Symptom: in the middle of a large batch three workers are killed, one after the other, and the provider is down for
-// some seconds. Lines of the dead workers are taken up by the living, lines that found the provider down wait for it.
-// SLUICE_TEST_BATCH_LINES=100000 makes it longer.
+// Symptom: during a large batch, three workers are killed one after the other, and the provider is down for some seconds. Lines
+// of dead workers are taken over; lines that cannot reach the provider wait for it. SLUICE_TEST_BATCH_LINES=100000 runs a
+// longer test.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

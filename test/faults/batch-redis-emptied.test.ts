@@ -1,6 +1,6 @@
-// Symptom: Redis loses what it had in the middle of a batch: everything (a flush, a disk that is gone), or the last
-// second of it (a crash before its fsync), which may be a request's job without the request, or the other way round.
-// The input and the results are not in Redis: lines that were lost are found and run again.
+// Symptom: Redis loses its data during a batch: all of it (a flush, a lost disk), or the last second (a crash before fsync),
+// for example a job without its request or a request without its job. Input and results are not in Redis: lost lines are found
+// and run again.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';

@@ -1,5 +1,5 @@
-// Symptom: the process that runs a batch is killed in the middle, again and again, beside three workers. Another process
-// goes on where it was: the same lines have the same request ids, so what was begun is found and not begun again.
+// Symptom: the process that runs a batch is killed repeatedly, with three workers running. Another process continues at the
+// same position: lines have the same request ids, so running requests are found and not started again.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, endLeases, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,8 +1,8 @@
-// A worker dies after the last frame of an answer and before the books have its outcome. Its client has everything; the
-// job comes to another worker, which finds the request over and closes the books.
+// A worker dies after the last frame of a response and before the ledger has its outcome. The client has everything; the job
+// goes to another worker, which finds that the request has ended and closes its ledger entry.
 //
-// Symptom: requests in chaos runs that were broken to their client and `ok` in the books. Cause: the outcome was written
-// first, and a death before the last frame made another worker go on with the request. Fix: the last frame goes first.
+// Symptom: in chaos runs, requests were broken for their client but `ok` in the ledger. Cause: the outcome was written first,
+// and after a death before the last frame another worker continued the request. Fix: the last frame is written first.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';

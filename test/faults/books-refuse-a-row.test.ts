@@ -1,5 +1,5 @@
-// Symptom: one request stopped the books of everybody, for ever, while /readyz said ready. Cause: SQL refused its row, and the
-// writer tried the same transaction again. Fix: what SQL refuses is set aside alone; an operator looks at it and replays it.
+// Symptom: one request stopped all ledger writes forever, while /readyz reported ready. Cause: SQL refused its row, and the
+// writer repeated the same transaction. Fix: a refused message is set aside alone; an operator can inspect and replay it.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
-// A provider's stream breaks after words have gone to the client: cut at token 40 of 60, silent, garbage, an error event.
-// The next provider says the same, goes on with a text of the model's own, refuses to, or says something else. Whatever
-// protocol the client speaks, it gets the whole answer or is told that it is broken; every attempt is billed.
+// A provider's stream breaks after text was sent to the client: cut at token 40 of 60, silent, invalid data, an error event.
+// The next provider repeats the text, continues it, refuses to, or answers differently. In every client protocol, the client
+// gets the whole answer or an error event; every attempt is billed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
@@ -122,7 +122,7 @@ function play(the: Case): Promise<Answer> {
   return ask(broker.url, { path: spoken.path(model, true), body, headers: { 'x-sluice-deadline-ms': '20000' } });
 }
 
-/** Its own words, as the provider says them to somebody whom it does not fail. */
+/** The text of the provider’s answer without a fault. */
 async function spokenBy(simulator: Simulator, the: Case): Promise<string> {
   const { text } = await ask(simulator.url, { model: modelOf(the), prompt: promptOf(the), stream: true });
   return readSpokenStream('openai-chat', text).text;

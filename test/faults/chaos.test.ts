@@ -1,5 +1,5 @@
-// The short form of `npm run chaos`: processes of each tier, and one that is both, die at random under mixed load while attempts
-// race, and Redis dies too. What is checked, and how: bench/chaos/.
+// The short form of `npm run chaos`: processes of each tier, and a combined one, are killed at random under mixed load with
+// hedging, and Redis is killed too. bench/chaos/ has the checks.
 import { expect, test } from 'vitest';
 import { runChaos } from '../../bench/chaos/run-chaos.ts';
 

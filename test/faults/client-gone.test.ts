@@ -1,8 +1,8 @@
-// A client goes away: in the middle of its stream, while a whole answer is made for it, while its request waits for its
-// turn. The provider's call is closed in under a second, or never made; what it may bill for a call that was made is booked.
+// A client disconnects: during its stream, during an unstreamed call, or while its request is waiting. The provider's call is
+// closed within a second, or never made; what it may bill for a call that was made is recorded.
 //
-// Symptom: unstreamed calls that their clients left were settled at nothing. Cause: without a stream there was no estimate.
-// Fix: whatever ends a call that was sent, its prompt is booked as an estimate.
+// Symptom: unstreamed calls whose clients had left were settled with cost 0. Cause: without a stream there was no estimate.
+// Fix: whenever a sent call is ended, its prompt is recorded as an estimate.
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

@@ -1,6 +1,6 @@
 // Symptom: a provider refuses one of several keys (revoked, without quota, limited), and all of its traffic fails or waits.
-// Cause: the provider was one circuit and one set of waits, whatever key was refused.
-// Fix: each credential has limits, waits and a circuit of its own; the request that was refused is asked with the next one.
+// Cause: the provider had one circuit and one set of waits for all keys. Fix: each credential has its own limits, waits and
+// circuit; the refused request is sent with the next one.
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Requests fail while the processes that keep their dead letters are killed, and while SQL cannot be reached: each letter
-// is kept once, with its body. A request that no worker ever took is one of them.
+// Requests fail while the processes that store their dead letters are killed, and while SQL is not available: each dead letter
+// is stored once, with its body, including one of a request that no worker ever took.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deadLetters } from '#src/config/server-schema.ts';
 import { createBodySeal } from '#src/dead-letters/dead-letter.ts';

@@ -1,5 +1,5 @@
-// A request's deadline passes: in line for a place at the provider, in a queue without a worker, during the call, in the
-// middle of the stream. The client hears of it, the provider is not kept busy, and only what was served is billed.
+// The deadline of a request passes: while it waits for a limit of the provider, in a queue without a worker, during the call,
+// during the stream. The client gets an error, the provider's call is closed, and only what was served is billed.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

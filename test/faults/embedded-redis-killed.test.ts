@@ -1,5 +1,5 @@
-// Symptom: after `kill -9` of the Redis that `sluice start` brings along everything was 503 until a person came; the logs had
-// hundreds of lines with stacks. Cause: it was the one child that nobody started again. Fix: it is, on its own files.
+// Symptom: after `kill -9` of the Redis that `sluice start` runs, all requests got 503 until someone intervened, and the logs
+// had hundreds of stacks. Cause: it was the only child process that was not restarted. Fix: it is restarted on its own files.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
-// Symptom: a provider that said STOP and then an error, in bare JSON at the end of its bytes, was taken at its first word:
-// Gemini's clients were told of a whole answer. And a stream that had its finish was broken by half an event behind it.
-// Cause: what stood in the last bytes without an empty line was not read once every answer had finished.
-// Fix: a whole JSON text there is read, half of one is not. The end of a stream is its terminal event: behind that nothing counts.
+// Symptom: if a provider sent STOP and then an error as bare JSON at the end of its bytes, Gemini's clients got a complete
+// answer. And a finished stream was broken by half an event after it. Cause: the last bytes without an empty line were not read
+// once every choice had finished. Fix: a whole JSON text there is read, a partial one is not. The terminal event is the end of
+// a stream; nothing after it counts.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,9 +1,9 @@
-// Symptom: a provider that was silent was asked three times while another waited (91 s), a stall ended in a failure, a refusal
-// by filter went to another provider, a wait of two seconds was never waited, and a provider that was well again got no traffic.
-// Cause: retries came before the next step whatever had happened; the plan knew one way only; cooldowns grew to a minute.
-// Fix: src/routing/advance.ts, walk.ts; docs/routing.md says what is chosen.
+// Symptom: a silent provider was tried three times while another one waited (91 s), a stall ended in a failure, a refusal by a
+// filter was sent to another provider, a wait of two seconds was never waited for, and a recovered provider got no traffic.
+// Cause: retries always came before the next step; the plan had only one path; cooldowns grew to a minute. Fix:
+// src/routing/advance.ts, walk.ts; docs/routing.md describes the rules.
 //
-// The scenarios of a failover benchmark: what the client gets, how many calls of whom it costs, and how long it may take.
+// The scenarios of a failover benchmark: what the client gets, how many calls each provider gets, and how long it may take.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
@@ -208,7 +208,7 @@ function configure() {
   });
   const providers = configuration.providers!;
   const models = configuration.models!;
-  // The limits that nobody has configured.
+  // The default limits.
   providers.usual = provider(vendors.primary, { retries });
   for (const protocol of OTHER_PROTOCOLS) {
     const { url } = vendors.primary;

@@ -1,7 +1,7 @@
-// Symptom: after two seconds of trouble with Redis some requests stood still, for longer the more workers there were (one worker
-// 10 s, six up to 73 s). Cause: a worker whose command was refused dropped the request and stayed its owner; whoever was
-// given it next saw an owner that is alive, and put it off until chance gave it to that very worker. Fix: a refused worker gives
-// the request back as soon as Redis takes it, and an owner that is alive is asked whether it works on it.
+// Symptom: after two seconds of trouble with Redis, some requests stood still, longer with more workers (one worker 10 s, six
+// up to 73 s). Cause: a worker whose command was refused dropped the request and stayed its owner; the next worker saw a living
+// owner and postponed the request until that owner happened to get it. Fix: a refused worker returns the request as soon as
+// Redis accepts it, and a living owner is asked whether it is working on the request.
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readEnvironment } from '#src/config/environment.ts';
@@ -30,7 +30,7 @@ let fleet: Inference[] = [];
 beforeAll(async () => {
   vendors = await startProviders({ tokens: 12, firstTokenMs: 400 });
   const configuration = providerConfiguration(vendors, { limits: { concurrency: CONCURRENCY }, slots: 10 });
-  // A process of its own writes the ledger, and works for a provider that nobody asks.
+  // A separate process writes the ledger; it works for a provider that gets no requests.
   broker = await startBroker({ configuration, workerArgs: ['--provider', 'secondary'] });
   fleet = await Promise.all(Array.from({ length: WORKERS }, startWorker));
 }, 60_000);

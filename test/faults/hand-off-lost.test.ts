@@ -1,7 +1,7 @@
-// Symptom that is guarded against: a request is handed to a worker that never gets the message (its process stands still just then,
-// its connection is half dead), and nobody else knows of it. Cause: the step that accepts a request gives it away by a message,
-// and messages are not kept. Held by: nobody renews its lease, so it becomes a job, which the next look brings
-// to another worker; and a worker that is seen to stand still is given nothing.
+// Guarded symptom: a request is handed to a worker that never gets the message (its process is frozen, its connection half
+// dead), and no other process knows of it. Cause: the step that accepts a request hands it over by a message, and messages are
+// not stored. Guarantee: its lease is not renewed, so it becomes a job for another worker; and a worker that is known to be
+// frozen gets no requests.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';

@@ -1,5 +1,6 @@
-// `hold_back_tokens`: the first tokens of a stream wait for more. A provider that fails before there are so many is
-// replaced unseen, by another answer if need be; a short answer comes whole; what fails later is gone on with.
+// `hold_back_tokens`: the first tokens of a stream are held back until there are enough. A provider that fails before that is
+// replaced unnoticed, even by a different answer; a short answer is sent as a whole; after a later failure the answer is
+// continued.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';

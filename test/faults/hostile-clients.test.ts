@@ -1,6 +1,6 @@
-// Symptom: one malformed upload ended the API process and every stream in it; names of megabytes were remembered, bodies of
-// `[{},{},…]` held the event loop for seconds, and 300 MiB were read of a client without a key. Cause: what a client sends
-// was used before it was bounded. Fix: src/api/guard, json-bounds.ts, request-names.ts, body-quota.ts.
+// Symptom: one malformed upload ended the API process with all its streams; names of megabytes were kept, bodies of `[{},{},…]`
+// blocked the event loop for seconds, and 300 MiB were read from a client without a key. Cause: clients' data was used before
+// it was bounded. Fix: src/api/guard, json-bounds.ts, request-names.ts, body-quota.ts.
 import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// An API process dies after it has written a request and before it has queued it: a record that nobody works on. Its
-// client has heard nothing; when it comes back with its key, the request is queued again.
+// An API process dies after it has written a request and before it has queued it: a record without a worker. Its client has no
+// response; when it returns with its idempotency key, the request is queued again.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';

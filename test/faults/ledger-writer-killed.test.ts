@@ -1,6 +1,7 @@
-// Symptom: after a process that writes the ledger was killed, an amount was missing or counted twice. Cause: what it had read was not
-// acknowledged, or was written and came again. Fix: a row is inserted once, its sums and budgets with it; others take over what was
-// left. The short form of `npm run books-proof`: what the client received and what was billed are held against all books.
+// Symptom: after a process that writes the ledger was killed, an amount was missing or counted twice. Cause: messages that it
+// had read were not acknowledged, or were written and delivered again. Fix: a row is inserted once, together with its sums and
+// budgets; other processes take over the remaining messages. The short form of `npm run books-proof`: responses and bills are
+// compared with all ledgers.
 import { afterAll, expect, test } from 'vitest';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { proveBooks } from '../../bench/books/prove.ts';

@@ -1,5 +1,5 @@
-// The only provider of a model is down for some seconds. Its circuit opens; requests that come meanwhile wait for it and do
-// not fail; it is asked about once a second, and when it is well again everybody is answered.
+// The only provider of a model is down for some seconds. Its circuit opens; new requests wait and do not fail; it is probed
+// about once a second, and after its recovery all of them are answered.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask, openAnswer } from '#test/support/client.ts';

@@ -1,5 +1,5 @@
-// One event of a stream is not JSON, and the provider goes on as if nothing had been. Nobody can tell what is missing: the
-// provider is not listened to any longer. Another one goes on with the answer, or the client is told that it is broken.
+// One event of a stream is not JSON, and the provider continues as if nothing had happened. It is not known what is missing, so
+// the provider's stream is abandoned. Another provider continues the answer, or the client gets an error event.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

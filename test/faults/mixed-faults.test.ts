@@ -1,5 +1,5 @@
-// The short form of `npm run chaos -- --mixed`: nobody is killed, and everything around the processes goes wrong in turn. In the
-// end ledger, budget and the providers' bills are equal, nothing is stuck, and every process is the one that was started.
+// The short form of `npm run chaos -- --mixed`: no process is killed, and everything around the processes fails in turn. In the
+// end ledger, budget and the providers' bills are equal, nothing is stuck, and no process was restarted.
 import { expect, test } from 'vitest';
 import { runChaos } from '../../bench/chaos/run-chaos.ts';
 

@@ -1,7 +1,7 @@
-// Symptom: of a provider's several credentials only the first one carries lines of batches: its account's queue is full while the others
-// are idle, and when it is refused or taken away, the lines at the provider are lost to us.
-// Cause: the provider's batch API was called with its first key, always.
-// Fix: a chunk is made with the credential that has the least to do, and stays with it (`native_chunks.credential`).
+// Symptom: with several credentials of a provider, only the first one was used for batches: its account's queue was full while
+// the others were idle, and when it was refused or removed, the lines at the provider were lost. Cause: the provider's batch
+// API was always called with the first key. Fix: a chunk is created with the least loaded credential and stays with it
+// (`native_chunks.credential`).
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

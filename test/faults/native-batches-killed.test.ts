@@ -1,5 +1,5 @@
-// Symptom: the process that runs batches is killed while providers have their lines, once as they work on them and once as
-// results come in. Another process finds the providers' batches by what stands in SQL, and goes on with them.
+// Symptom: the process that runs batches is killed while providers have its lines, once while they are processed and once while
+// results arrive. Another process finds the providers' batches in SQL and continues with them.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, endLeases, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,6 +1,6 @@
-// Symptom: a provider sits on its batches while the deadline comes nearer. One lets go of them when it is told to cancel,
-// one does not say anything for a long time. Their lines are pulled back in time and run as ordinary calls; what the
-// silent one wants for the lines it had is an estimate in the books until it says it.
+// Symptom: a provider does not finish its batches before the deadline. One provider cancels them on request, another does not
+// respond for a long time. Their lines are withdrawn in time and run as ordinary calls; the cost at the silent provider is an
+// estimate in the ledger until it reports.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

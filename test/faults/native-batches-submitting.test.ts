@@ -1,5 +1,5 @@
-// Symptom: the process that runs a batch is killed while it hands lines over to a provider that is down. Nobody knows
-// whether the provider has them: a new owner looks there first, and sends them when they are not there.
+// Symptom: the process that runs a batch is killed while it submits lines to a provider that is down. It is not known whether
+// the provider has them: a new owner looks there first, and submits them if they are not there.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSimulator } from '#simulator/simulator.ts';
 import { ended, endLeases, results, sdk, submit } from '#test/support/batches.ts';

@@ -1,5 +1,5 @@
-// Limits are full, and stay so for longer than the client will wait: it is told at once, with the time after which
-// coming back makes sense. Whoever has the time waits and is answered.
+// Limits are used up for longer than the client will wait: it is refused immediately, with the time after which a retry makes
+// sense. Requests with enough time wait and are answered.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { admin } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,5 +1,5 @@
-// A streamed request waits for so long that a proxy would cut its connection. Comment lines keep it open; the status is
-// out then, so that a failure can only be said by an event.
+// A streamed request waits for so long that a proxy would close its connection. Comment lines keep it open; the status has been
+// sent by then, so a failure can only be an event.
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

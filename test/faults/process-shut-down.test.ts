@@ -1,5 +1,5 @@
-// SIGTERM, as in every deployment of a new version: to a worker and to an API process with answers under way. What can be
-// finished in the time of grace is finished; the rest is finished elsewhere, streams behind their last word.
+// SIGTERM, as in every deployment of a new version, to a worker and to an API process with responses in flight. Whatever can
+// finish within the grace period does; the rest is finished elsewhere, streams after the last text sent.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

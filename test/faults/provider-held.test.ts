@@ -1,5 +1,5 @@
-// An operator holds a provider in the middle of traffic: nobody asks it, what runs goes on, what waits waits or is answered
-// by somebody else. Released, it is asked again at once and never above its limit.
+// An operator puts a provider on hold during traffic: it gets no new calls, running calls continue, and waiting requests wait
+// or use another provider. After its release it is used immediately, and never above its limit.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { admin, readMetrics, readReadiness } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
@@ -9,7 +9,7 @@ import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#te
 import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** Of the broker and of the provider itself, which refuses whoever is too many. */
+/** The limit of the broker and of the provider itself, which refuses calls above it. */
 const CONCURRENCY = 10;
 const WAITING = 150;
 /** A hold is in every process's picture after half a second. */

@@ -1,7 +1,7 @@
-// Symptom: an answer whose last event had come was still open: a client that closed there was booked as cancelled and its
-// response lost, and a provider that kept its connection open held the client for 30 s and then failed a whole answer.
-// Cause: the end of the connection counted, not the terminal event. Fix: once that is relayed the request is over.
-// And: answers that come compressed, broken UTF-8, ids and reconnection times of the provider's own.
+// Symptom: an answer whose last event had arrived was still open: if its client closed then, the request was recorded as
+// cancelled and its response lost, and a provider that kept its connection open held the client for 30 s and then failed a
+// complete answer. Cause: the end of the connection counted, not the terminal event. Fix: the request has ended once that event
+// is relayed. Also: compressed answers, invalid UTF-8, the provider's own ids and reconnection times.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';

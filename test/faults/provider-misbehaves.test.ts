@@ -1,6 +1,6 @@
-// Every fault of the simulator, streamed and not: at a model that has only this provider, at one that has a second, and
-// when the fault is gone at the retry. Before the first byte a fault is repaired behind the client's back or said with a
-// status; after it a stream is gone on with (broken-stream.test.ts), or ends in an explicit error event.
+// Every fault of the simulator, streamed and not: for a model with only this provider, for one with a second provider, and for
+// a fault that is gone at the retry. Before the first byte, a fault is repaired unnoticed or becomes a status; after it, the
+// stream is continued (broken-stream.test.ts) or ends with an error event.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAULT_NAMES, type FaultName } from '#simulator/engine/faults/fault-table.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
@@ -63,12 +63,12 @@ const retried = (status: number, code: string): Expectation => ({
 const left = (status: number, code: string): Expectation => ({ ...retried(status, code), calls: 1 });
 /** A wait was long enough: left at once for the second provider; asked again only where there is none. */
 const timedOut = (code: string): Expectation => ({ ...retried(504, code), pairedCalls: 1 });
-/** The request is at fault: nobody else is asked. */
+/** The request is at fault: no other provider is tried. */
 const refused = (status: number, code: string): Expectation => {
   const sees: Sees = { kind: 'failure', status, code };
   return { alone: sees, paired: sees, calls: 1 };
 };
-/** Words have gone to the client: asked again, then gone on with by the second provider; or the stream says it is broken. */
+/** Text was sent to the client: tried again, then continued by the second provider; or the stream ends with an error. */
 const broken = (code: string): Expectation => ({
   alone: { kind: 'broken stream', tokens: BREAK, code },
   paired: answer('the provider'),

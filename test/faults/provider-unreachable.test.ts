@@ -1,5 +1,5 @@
-// Nobody listens where the provider should be; later it is back. Refused connections cost nothing and are left for the
-// next provider; the one that is back is found without a restart.
+// Nothing listens at the provider's address; later it is back. Refused connections cost nothing, and the next provider is used;
+// the recovered provider is found without a restart.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

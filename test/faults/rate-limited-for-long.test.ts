@@ -1,5 +1,5 @@
-// A provider says 429 and how long to wait. Its word holds for every worker: nobody asks before the time is over, not even
-// for a request that has just come. Whoever has no time to wait is told, or answered by somebody else.
+// A provider responds with 429 and a wait, which all workers obey: no call is made before it is over, not even for a new
+// request. Requests without enough time are refused, or answered by another provider.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';

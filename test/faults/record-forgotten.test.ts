@@ -1,9 +1,9 @@
-// The record of a request disappears while a worker is calling a provider for it: its API process has given the request up and
-// freed its memory, and the message that cancels it was late.
+// The record of a request disappears while a worker is calling a provider for it: its API process has given up the request and
+// freed its memory, and the cancellation message was late.
 //
-// Symptom: after 100,000 requests on a machine that was too busy, requests and budgets were one attempt short of the attempts in the
-// ledger. Cause: the worker found that it had lost the request and left the books to the next delivery, which found no record and
-// did nothing. Fix: a worker that has lost a request to nobody closes its books.
+// Symptom: after 100,000 requests on an overloaded machine, requests and budgets were one attempt short of the attempts in the
+// ledger. Cause: the worker noticed that it had lost the request and left its ledger entry to the next delivery, which found no
+// record and did nothing. Fix: a worker that has lost a request without a new owner closes its ledger entry.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

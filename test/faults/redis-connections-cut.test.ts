@@ -1,5 +1,5 @@
-// The connections to Redis break, one kind at a time and all at once, while fifty streams run. Pub/sub loses messages
-// each time; the log gives them back. No client notices.
+// The connections to Redis break, one kind at a time and all together, during fifty streams. Pub/sub loses messages each time;
+// they are read from the log. No client notices.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readMetrics } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

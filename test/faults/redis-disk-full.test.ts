@@ -1,5 +1,5 @@
-// The disk under Redis' append-only file takes no further byte: Redis refuses every write (MISCONF). What streams waits and goes
-// on; what is new is refused in time, with the reason in /readyz; once there is room everything works without a restart.
+// The disk of Redis' append-only file is full: Redis refuses every write (MISCONF). Streams wait and continue later; new
+// requests are refused in time, with the reason in /readyz; when there is space again, everything works without a restart.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

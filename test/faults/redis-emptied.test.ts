@@ -1,6 +1,5 @@
-// Redis has lost everything: it was killed and had no append-only file, or somebody has sent FLUSHALL. What was accepted cannot
-// be kept then; but nobody is left without an answer, budgets are read from the books again, and the broker works on without
-// a restart.
+// Redis has lost everything: it was killed without an append-only file, or FLUSHALL was called. Accepted requests are lost, but
+// every client gets a response, budgets are read from the ledger again, and the broker continues without a restart.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
@@ -79,7 +78,7 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
   });
 
   // Symptom: after Redis had lost its data, nothing was written to the ledger until the worker was started again.
-  // Cause: the writer's consumer group was gone with the stream. Fix: a reader that misses its group makes it anew.
+  // Cause: the writer's consumer group was gone with the stream. Fix: a reader that misses its group creates it again.
   test('what was billed: what the provider served', async () => {
     await booksClosed(broker);
     expectBilled(await ledgerRows(broker));

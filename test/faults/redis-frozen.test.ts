@@ -1,5 +1,5 @@
-// Redis stops answering for ten seconds (SIGSTOP: a stuck disk, a long fork, a machine without memory) and goes on.
-// Running streams wait and lose nothing; what is new is refused in time to be sent elsewhere; nothing needs a restart.
+// Redis stops for ten seconds (SIGSTOP: a stuck disk, a long fork, a machine without memory) and continues. Running streams
+// wait and lose nothing; new requests are refused in time to be sent elsewhere; nothing needs a restart.
 import { setTimeout as lasting } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

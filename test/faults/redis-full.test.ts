@@ -1,5 +1,5 @@
-// Redis has no memory left and refuses every write. What streams waits for room and goes on; what is new is refused in
-// time; once there is room everything works without a restart.
+// Redis has no memory left and refuses every write. Streams wait and continue later; new requests are refused in time; when
+// there is memory again, everything works without a restart.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

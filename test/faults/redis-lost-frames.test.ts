@@ -1,5 +1,5 @@
-// Redis comes back from a failover without its last entries: frames that an API process had not received yet are neither
-// announced again nor in the log. The answer has a hole, and must not pass for a whole one.
+// Redis returns from a failover without its last entries: frames that an API process had not received yet are neither announced
+// again nor in the log. The response has a gap and must not look complete.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

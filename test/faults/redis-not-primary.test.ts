@@ -1,7 +1,7 @@
-// Symptom: after a failover behind one address (a managed Redis, a proxy, a Kubernetes service) everything is answered 503 until
-// Sluice is restarted. Cause: the old connections lead to the demoted primary, which answers and takes no writes; nothing made
-// them come anew. Fix: whoever is told so leaves the server, and takes the connections along that only listen; a write every
-// second finds out where nothing else does, and tells /readyz.
+// Symptom: after a failover behind one address (a managed Redis, a proxy, a Kubernetes service), all requests got 503 until
+// Sluice was restarted. Cause: the old connections led to the demoted primary, which responds but accepts no writes, and
+// nothing reopened them. Fix: a connection that gets such an error is reopened, and with it those that only listen; a write
+// every second detects it otherwise, and /readyz reports it.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

@@ -1,5 +1,5 @@
-// Redis is killed and comes back with its append-only file. Whatever was under way ends in an answer or says why it does
-// not; workers and API take up their work again by themselves.
+// Redis is killed and returns with its append-only file. Every request in flight ends with a response or an error; workers and
+// API continue automatically.
 import { setTimeout as lasting } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

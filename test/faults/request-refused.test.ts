@@ -1,5 +1,5 @@
-// Requests that are refused before anything is queued: each with its status, its code, and a message that says what to
-// do. Nothing is billed, no provider hears of them, and the connection goes on.
+// Requests that are refused before anything is queued: each with its status, its code, and a message that says what to do.
+// Nothing is billed, no provider is called, and the connection stays open.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask, type Wanted } from '#test/support/client.ts';
@@ -152,7 +152,7 @@ test.each([
   expect(answer.status).toBe(405);
   expect(answer.headers.get('allow')).toBe(allowed);
   expect(answer.headers.get('x-request-id')).toMatch(/^req_/);
-  // In the shape of whoever's address it is.
+  // In the format of the protocol of the path.
   expect(read((await answer.json()) as never)).toBe(path.endsWith('messages') ? 'error' : 'method_not_allowed');
 });
 

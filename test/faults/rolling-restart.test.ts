@@ -1,7 +1,7 @@
-// A new version is rolled out under a hundred live streams (200 in `npm run test:long`): replacements first, then SIGTERM to
-// every API and worker process in turn. One API process is not given the time that its streams need (an orchestrator that kills
-// early): their clients go on elsewhere by their keys. Nobody is told of any of it. Then an autoscaler that cannot make up its
-// mind: workers come and go without pause under load.
+// A new version is rolled out during a hundred streams (200 in `npm run test:long`): replacements first, then SIGTERM to every
+// API and worker process in turn. One API process gets less time than its streams need (an orchestrator that kills early): its
+// clients continue elsewhere with their keys. No client gets an error. Then an oscillating autoscaler: workers are added and
+// removed continuously under load.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker, type TestProcess } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';

@@ -1,6 +1,6 @@
-// Symptom: a provider's error that quotes the key it was sent reached the tenant, Redis and SQL. Cause: only keys with a
-// known prefix were taken out of messages. Fix: what a provider was sent in secret leaves all bytes it sends back.
-// And: what is for operators (administration, metrics) has a listener of its own.
+// Symptom: a provider's error that quoted its key reached the tenant, Redis and SQL. Cause: only keys with a known prefix were
+// removed from messages. Fix: secrets that were sent to a provider are removed from all bytes that it sends back. Also:
+// administration and metrics have a separate listener.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

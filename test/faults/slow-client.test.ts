@@ -1,5 +1,5 @@
-// Clients that stop reading, and then read slowly. The provider is not held up by them, the API does not buffer for them
-// (their frames wait in the log), and in the end they have everything in order.
+// Clients that stop reading and then read slowly. They do not delay the provider, the API does not buffer for them (their
+// frames wait in the log), and in the end they have everything in order.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readMetrics } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,5 +1,5 @@
-// A provider that is slow to begin, at a model that hedges: the next one is asked beside it, one of them answers, the other call
-// is ended. What did the client receive (one whole answer, of one provider), what was billed (both calls, to the picodollar),
+// A provider is slow to begin, and the model hedges: the next provider is called too, one of them answers, the other call is
+// ended. What did the client receive (one whole answer from one provider), what was billed (both calls, to the picodollar),
 // what happens to the next request?
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -21,7 +21,7 @@ import { waitFor } from '#test/support/wait.ts';
 
 const TOKENS = 12;
 const AFTER_MS = 300;
-/** Longer than any test waits: whoever is so slow has lost. */
+/** Longer than any test waits: an attempt that is this slow has lost. */
 const NEVER = 'slow:60000';
 /** Answers before the first race: as many second attempts may be made. */
 const WARM_UP = 60;

@@ -1,4 +1,4 @@
-// PostgreSQL dies and comes back. Answers go on; what they cost waits in Redis and is written down to the last entry.
+// PostgreSQL dies and returns. Requests are still answered; their costs wait in Redis and are all written.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';

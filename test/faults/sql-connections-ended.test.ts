@@ -1,5 +1,5 @@
-// Symptom: a worker process ended, with status 0, when PostgreSQL ended its connections (pg_terminate_backend, a restart, a
-// proxy's limit). Cause: nobody listened to a connection in use. Fix: src/storage/database.ts listens to every one.
+// Symptom: a worker process exited with status 0 when PostgreSQL closed its connections (pg_terminate_backend, a restart, a
+// proxy's limit). Cause: connections in use had no error listener. Fix: src/storage/database.ts adds one to every connection.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,6 +1,6 @@
-// The disk under SQLite takes no further byte. Answers go on, their entries wait in Redis and are written when there is room.
-// Symptom: the log said "cannot rollback - no transaction is active". Cause: SQLite ends a transaction by itself when its disk
-// is full, and the error of the rollback after it hid the true one. Fix: src/storage/database.ts.
+// The disk of SQLite is full. Requests are still answered; their entries wait in Redis and are written when there is space.
+// Symptom: the log said "cannot rollback - no transaction is active". Cause: SQLite ends a transaction when its disk is full,
+// and the error of the rollback after that hid the real one. Fix: src/storage/database.ts.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';

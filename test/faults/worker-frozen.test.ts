@@ -1,6 +1,5 @@
-// A worker stands still (SIGSTOP: a paused container, a machine that swaps) until others have taken its requests over,
-// and then goes on as if nothing had been. What it still says is refused; what it still pays for is closed at once and
-// written down.
+// A worker is frozen (SIGSTOP: a paused container, a machine that swaps) until others have taken over its requests, and then
+// continues as if nothing had happened. Its frames are refused; its running calls are closed immediately and recorded.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

@@ -1,5 +1,5 @@
-// A worker dies by SIGKILL while it calls two providers for each of two requests, one streamed: nobody has begun to answer. Both
-// finish on another worker; what was open at the death is in the books twice, estimated, and the answer once.
+// A worker is killed (SIGKILL) while it calls two providers for each of two requests, one of them streamed, before any response
+// has begun. Both requests finish on another worker; the ledger has both open attempts as estimates, and the answer once.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

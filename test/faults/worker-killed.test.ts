@@ -1,5 +1,5 @@
-// A worker dies by SIGKILL with three requests in its hands: one still waits for its turn, one has been sent to the
-// provider, one streams. All three finish on another worker as if nothing had been; the third goes on behind its last word.
+// A worker is killed (SIGKILL) with three requests: one is still waiting, one was sent to the provider, one is streaming. All
+// three finish on another worker; the third continues after the last text sent.
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

@@ -1,5 +1,5 @@
-// A request that kills every worker that touches it (a bug that a certain answer sets off, memory that it needs). It is
-// given up after three of them, its client hears of it, and the workers live on with the requests of others.
+// A request kills every worker that runs it (a bug triggered by a certain response, or memory). It is abandoned after three of
+// them, its client gets an error, and the workers continue with other requests.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';

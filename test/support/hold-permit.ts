@@ -1,4 +1,4 @@
-// Keeps a deployment full, as a call of a worker elsewhere would: whoever wants a permit of it waits.
+// Keeps a deployment full, like a call of another worker: requests that need a permit of it wait.
 import { createLimiter, PERMIT_LEASE_MS } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import type { TestBroker } from './broker.ts';

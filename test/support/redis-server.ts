@@ -97,7 +97,7 @@ async function launchLocal(
 
 const REDIS_IMAGE = 'redis:7-alpine';
 
-/** Its data lies in the test's directory, so that it survives the container as it survives the process. */
+/** Its data is in the test's directory, so that it survives the container as it survives the process. */
 async function launchContainer(port: number, directory: string, options: TestRedisOptions): Promise<ServerProcess> {
   // A heavy module that nearly no run needs.
   const { GenericContainer } = await import('testcontainers');

@@ -1,5 +1,5 @@
-// How far property tests explore: anew at every run, repeatable by the seed that is printed with a failure. And how much of
-// something other tests have.
+// How far property tests explore: differently in every run, repeatable with the seed that is printed with a failure. Also the
+// sizes of other tests.
 //   FUZZ_SEED=123 FUZZ_RUNS=20000 npx vitest run test/fuzz     (npm run fuzz, npm run test:long: the long forms)
 
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -1,5 +1,5 @@
-// Providers cache what a prompt begins with, byte for byte. A conversation that grows by a turn is the same bytes and then more,
-// whoever its client is and whoever answers: tools and system message as they were, the turns so far in the same place.
+// Providers cache the beginning of a prompt, byte for byte. When a conversation grows by a turn, its new bytes begin with the
+// old ones, for every client and provider: tools and system message unchanged, earlier turns in the same place.
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { prepare } from './prepared-call.ts';

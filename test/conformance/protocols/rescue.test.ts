@@ -1,5 +1,5 @@
-// A stream that broke off under a client's eyes and was gone on with: wherever it broke, whichever providers began and
-// finished it, the client has one answer, the same that one provider alone would have given.
+// A broken stream that is continued: wherever it broke, and whichever providers began and finished it, the client has one
+// answer, the same as from a single provider.
 import { describe, expect, test } from 'vitest';
 import { TranslatedStream } from '#src/protocols/translate/translate-answer.ts';
 import { SseSplitter, splitEvents } from '#src/protocols/wire/sse-splitter.ts';

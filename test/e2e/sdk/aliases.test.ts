@@ -1,5 +1,5 @@
-// A public name hides which model answers, and a fallback changes it: what one model takes and the next refuses must not
-// end the request where both speak the client's protocol and nothing is translated.
+// A public name hides the model that answers, and a fallback changes it: a parameter that one model accepts and the next
+// refuses must not fail the request if both speak the client's protocol and nothing is translated.
 import type Anthropic from '@anthropic-ai/sdk';
 import Anthropic0 from 'anthropic0';
 import { afterEach, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// Anthropic's Files API beside OpenAI's, over the same files; and the addresses that clients of others use.
+// Anthropic's Files API in addition to OpenAI's, for the same files; and the paths that other clients use.
 import Anthropic, { toFile } from '@anthropic-ai/sdk';
 import Anthropic0 from 'anthropic0';
 import OpenAI from 'openai';

@@ -1,5 +1,5 @@
-// A plan that crosses protocols: an OpenAI model, then Claude, then Gemini. Whoever answers, the client's SDK reads its own
-// protocol, and a conversation goes on with whoever is there.
+// A plan across protocols: an OpenAI model, then Claude, then Gemini. Whichever provider answers, the client's SDK reads its
+// own protocol, and the conversation continues with the next one.
 import { afterEach, describe, expect, test } from 'vitest';
 import { expectCalls } from '#test/support/sdk/describe-tools.ts';
 import { CASCADE, MODES, type ProviderName, useProviders } from '#test/support/sdk/providers.ts';

@@ -1,5 +1,5 @@
-// A conversation that one model began, with thoughts and calls, handed to every other: what the first has signed is of no
-// use to the second, and must not be refused by it either. The simulator checks every signature that it is sent.
+// A conversation that one model began, with thoughts and calls, continued by every other: the signatures of the first are
+// useless to the second, which must not refuse them either. The simulator verifies every signature.
 import { describe, expect, test } from 'vitest';
 import { expectCalls } from '#test/support/sdk/describe-tools.ts';
 import { MODES, PROVIDER_MODELS, thinking, useProviders } from '#test/support/sdk/providers.ts';

@@ -1,5 +1,5 @@
-// Gemini's protocol without its SDK: the JSON array that a stream is without `alt=sse`, the places where a key may stand,
-// token counts, and the cost, which the SDK does not show.
+// Gemini's protocol without its SDK: the JSON array of a stream without `alt=sse`, the possible places of a key, token counts,
+// and the cost, which the SDK does not show.
 import { describe, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
 import { PROVIDER_MODELS, useProviders } from '#test/support/sdk/providers.ts';

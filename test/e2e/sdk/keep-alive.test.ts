@@ -1,5 +1,5 @@
-// What keeps a waiting stream open, before its first event and between events, means nothing to any official SDK. Those
-// for Python run where there is an interpreter that has them (SLUICE_TEST_PYTHON names one):
+// Official SDKs ignore the keep-alives of a waiting stream, before its first event and between events. Those for Python run if
+// there is an interpreter with them (SLUICE_TEST_PYTHON names one):
 // uv pip install openai==3.3.1 anthropic==2.14.0 google-genai==3.6.1
 import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

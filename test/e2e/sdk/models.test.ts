@@ -1,4 +1,4 @@
-// `GET models` as each provider's SDK reads it, in that provider's shape and pages.
+// `GET models` as each provider's SDK reads it, in that provider's format and with its pages.
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import Anthropic0 from 'anthropic0';

@@ -1,4 +1,4 @@
-// What processes left that died at the wrong moment is removed; what anybody needs stays.
+// Files left behind by processes that died at the wrong moment are removed; files that are still needed stay.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Symptom: a container's health check was content with a worker that did nothing, or could not reach it at all. Cause:
-// /healthz answered 200 whatever happened, on loopback only. Fix: it fails when the process's work has stood still for a
-// minute, and listens where it is told to.
+// Symptom: a container's health check was satisfied with a worker that did nothing, or could not reach it at all. Cause:
+// /healthz always returned 200, on loopback only. Fix: it fails if the work of the process has stood still for a minute, and
+// listens on a configurable address.
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type HealthServer, readHealthAddress, SILENT_MS, startHealthServer } from '#workers/support/health-server.ts';

@@ -1,4 +1,4 @@
-// A provider's list of models is asked for with whichever of its credentials may see it.
+// A provider's list of models is fetched with any credential that may read it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { createCatalogue } from '#src/config/catalogue.ts';

@@ -1,6 +1,6 @@
-// Symptom: after a burst that was turned away, requests that came later waited up to three seconds for a permit that was
-// free. Cause: everyone who asked the limiter stood in its room, and only the first in line left it. Fix: whoever has
-// asked leaves when it goes.
+// Symptom: after a refused burst, later requests waited up to three seconds for a permit that was free. Cause: every request
+// that had asked the limiter was in its wait queue, and only the first one left it. Fix: a request that has asked leaves when
+// it goes.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Scope } from '#src/contracts/scope.ts';

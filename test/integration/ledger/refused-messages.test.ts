@@ -1,6 +1,6 @@
-// Symptom: one row that PostgreSQL refuses (a provider's 1e30 tokens) stopped every later entry of everybody, over restarts; on
-// SQLite one of 1e308 made every report fail. Cause: a transaction of up to 256 messages was tried again as a whole, for ever.
-// Fix: a refused message is found by halves and set aside with its reason; figures that cannot be are refused on both engines.
+// Symptom: one row that PostgreSQL refuses (a provider's 1e30 tokens) stopped all later entries, even over restarts; on SQLite,
+// one of 1e308 made every report fail. Cause: a transaction of up to 256 messages was always repeated as a whole. Fix: a
+// refused message is found by bisection and set aside with its reason; impossible figures are refused on both engines.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Symptom: a request that was answered 503 held its budget for ten minutes; where its client came back to it with its key, what
-// it cost was never booked. Cause: a hold was given back once, whether Redis took that or not, and its charge found no hold.
-// Fix: it is given back as soon as Redis takes it, and leaves a mark by which a charge is booked after all.
+// Symptom: a request that got 503 kept its reservation for ten minutes; if its client returned with its idempotency key, its
+// cost was never charged. Cause: a reservation was returned once, whether Redis accepted it or not, and the charge found no
+// reservation. Fix: it is returned as soon as Redis accepts it, and leaves a mark with which a charge is still made.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import { type Budgets, createBudgets } from '#src/accounts/budgets.ts';

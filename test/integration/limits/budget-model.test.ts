@@ -1,6 +1,5 @@
-// Budgets against a model of a few lines: whatever is reserved, settled and given back at once or one after the other, for a key and
-// for the project above it. What is reserved never goes beyond a budget; what is spent goes beyond it at most by what requests
-// have cost beyond their estimates.
+// Budgets compared with a small model: reservations, settlements and returns, concurrently or in sequence, for a key and its
+// project. Reservations never exceed a budget; spending exceeds it at most by the cost of requests beyond their estimates.
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Account, type ApiKey, DEFAULT_KEY_SETTINGS } from '#src/accounts/api-key.ts';

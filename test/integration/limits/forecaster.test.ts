@@ -1,4 +1,4 @@
-// What a forecast asks is what a permit will be asked of: provider, credential, deployment, model, key, project, organisation.
+// A forecast considers the same scopes as a permit: provider, credential, deployment, model, key, project, organisation.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { type ConfigurationInput, configurationSchema } from '#src/config/schema.ts';

@@ -1,7 +1,7 @@
-// The short form of `npm run limits-proof`: the limiter's own scripts, what workers make of answers, and a provider that limits
-// exactly, by a clock of its own: minutes pass in a second, and no noise of the machine is in them. Each scenario has a minute
-// to learn; then at least 95 % of the binding limit are used, at most 1 % of the calls refused, and none comes before the wait
-// that a refusal has asked for is over.
+// The short form of `npm run limits-proof`: the limiter's own scripts, the workers' handling of responses, and a provider with
+// exact limits and a simulated clock, so minutes pass in a second and without noise of the machine. Each scenario has a minute
+// to learn; after that at least 95 % of the binding limit are used, at most 1 % of the calls are refused, and none is made
+// before a requested wait is over.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
@@ -41,7 +41,7 @@ const keyspace = createKeyspace('test');
 const BEGIN_MS = 1_800_000_000_000;
 const WORKERS = 3;
 const CLIENTS = 50;
-/** What a worker reserves for an answer whose length nobody has bounded. */
+/** What a worker reserves for an answer without max_tokens. */
 const RESERVED_OUTPUT = 400;
 let redis: TestRedis;
 let subscriptions: RedisClient[];

@@ -1,4 +1,4 @@
-// What one process is told by a provider holds for all, from what the provider has counted on.
+// A limit that a provider announces to one process applies to all, starting from the provider's own count.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Scope } from '#src/contracts/scope.ts';
 import { createLearnedLimits, type LearnedLimits } from '#src/limits/learned-limits.ts';

@@ -1,4 +1,4 @@
-// The scripts against a model of a few lines: whatever is asked, settled and let pass, in any order, both say the same.
+// The scripts compared with a small model: for any order of permits, settlements and waits, both give the same result.
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Amounts, LIMIT_KINDS, type Limits, RATE_KINDS, type RateKind } from '#src/contracts/limit-kinds.ts';

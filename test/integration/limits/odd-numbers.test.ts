@@ -1,6 +1,6 @@
-// Symptom: a budget of 1 USD let 20 requests of 0.50 USD through, and attempts were missing from the books. Cause: a script
-// that had taken a reservation or closed an attempt then failed over a number that Redis takes for none (-0, 0.5, 1e+21):
-// what a script has done before it fails stays done. Fix: scripts compute before they write, and write whole numbers only.
+// Symptom: a budget of 1 USD admitted 20 requests of 0.50 USD, and attempts were missing in the ledger. Cause: a script that
+// had already written a reservation or closed an attempt then failed because of a number that Redis does not accept (-0, 0.5,
+// 1e+21), and its writes remained. Fix: scripts compute before they write, and write whole numbers only.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import { type Budgets, createBudgets } from '#src/accounts/budgets.ts';

@@ -1,4 +1,4 @@
-// What calls of a model really take is learned, told to other processes and kept.
+// The usual size of a model's calls is learned, shared with other processes and stored.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLimiter } from '#src/limits/limiter.ts';
 import { createTokenEstimates } from '#src/limits/token-estimates.ts';

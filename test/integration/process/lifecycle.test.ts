@@ -1,5 +1,5 @@
-// Symptom: a worker that ended over an uncaught exception was not started again. Cause: it had shut down in order, and left
-// with status 0, which says to a supervisor that all is done. Fix: an end that nobody asked for is never 0.
+// Symptom: a worker that ended because of an uncaught exception was not restarted. Cause: it had shut down in order and exited
+// with status 0, which tells a supervisor that everything is done. Fix: an unrequested end never has status 0.
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 

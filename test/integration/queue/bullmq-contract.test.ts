@@ -1,4 +1,5 @@
-// What src/queue/bullmq-layout.ts relies on, held against the installed BullMQ: jobs made by one are the other's too.
+// The internals of BullMQ on which src/queue/bullmq-layout.ts relies, checked with the installed version: each can use the jobs
+// of the other.
 import { type ConnectionOptions, Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jobId, type RequestJob } from '#src/contracts/job.ts';
@@ -45,7 +46,7 @@ function consume(seen: string[]): QueueConsumer {
   return consumer;
 }
 
-/** Of a queue with one job: how it lies in Redis, without times and what only BullMQ's own loop reads. */
+/** The layout in Redis of a queue with one job, without times and data that only BullMQ's own loop reads. */
 async function layout() {
   const { timestamp, ...job } = await redis.hgetall(`${base()}${jobId(JOB)}`);
   expect(Number(timestamp)).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-// Keys take turns in the queue of a provider, whatever way their jobs come into it and leave it.
+// Keys take turns in the queue of a provider, however their jobs enter and leave it.
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ownerOf, type Priority, type Turn, turnOrder } from '#src/contracts/turn.ts';

@@ -1,4 +1,5 @@
-// Jobs that are given to a worker as they are made: who gets them, who does not, and how the room of a worker is counted.
+// Requests that are handed to a worker when they are accepted: which worker gets them, which does not, and how its free slots
+// are counted.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RequestJob } from '#src/contracts/job.ts';
 import type { OfferTerms } from '#src/queue/bullmq-layout.ts';
@@ -144,7 +145,7 @@ describe('no job is handed over', () => {
   test('by an API of another release: workers are listed by their way of taking requests', async () => {
     await redis.rename(freeList(), freeList().replace(/\.\d+$/, ''));
     expect(await offer('req_a')).toBeNull();
-    // It is taken out of its queue, as ever.
+    // It is removed from its queue, as usual.
     await producer.enqueue(provider, 'interactive', { requestId: 'req_a', step: 0 });
     await waitFor('the job', () => running.has('req_a'));
   });

@@ -1,4 +1,4 @@
-// Requests that a worker has without a job: who has them is said by a lease, and one that runs out becomes one job.
+// Requests that a worker has without a job: a lease names their worker, and an expired lease becomes one job.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jobId, type RequestJob } from '#src/contracts/job.ts';
 import { turnOrder } from '#src/contracts/turn.ts';

@@ -1,5 +1,5 @@
-// Symptom: an API process answered 503 for ever after Redis had been away. Cause: a queue asks Redis for its version when
-// it is first used, and keeps the error if that fails. Fix: it does not ask.
+// Symptom: an API process always responded with 503 after an outage of Redis. Cause: a queue asks Redis for its version at its
+// first use, and keeps the error if that fails. Fix: it does not ask.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';

@@ -1,5 +1,5 @@
-// Processes of two versions over one Redis, as during every rollout. What an older one does not know it carries along;
-// what it cannot read it leaves alone, loudly.
+// Processes of two versions with one Redis, as during every rollout. The older one passes on what it does not know, and leaves
+// alone, with a log message, what it cannot read.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRequestId } from '#src/contracts/ids.ts';
 import {

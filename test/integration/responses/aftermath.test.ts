@@ -1,5 +1,5 @@
-// What follows from the outcome of a request whose response is kept, over a real Redis and a real SQLite: exactly once,
-// whatever is repeated, and in whatever order frames and books arrive.
+// The consequences of a request's outcome if its response is stored, with a real Redis and a real SQLite: exactly once, despite
+// repetitions, and in any order of frames and ledger entries.
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';

@@ -1,4 +1,4 @@
-// The circuit of one deployment as two workers share it (src/routing/circuits.ts has its states).
+// The circuit of one deployment, shared by two workers (src/routing/circuits.ts describes its states).
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type CircuitSettings, type Circuits, createCircuits } from '#src/routing/circuits.ts';
@@ -201,7 +201,7 @@ describe('a circuit whose cooldown is over', () => {
   });
 
   // Symptom: 30 s of 502 after a probe that ended without a verdict (the client left, its request was bad). Cause: only
-  // success and failure ended the probe's turn. Fix: whoever learned nothing gives the turn back.
+  // success and failure ended the probe's turn. Fix: a call without a result gives the turn back.
   test('lets the next call be the probe, when one ended without telling anything', async () => {
     expect(await mayCall(one)).toBe(true);
     expect(await mayCall(other)).toBe(false);

@@ -1,5 +1,5 @@
-// Symptom: for half a second after a circuit had opened, every other worker went on calling the provider. Cause: workers polled.
-// Fix: openings, closings and holds are announced; the poll repairs (src/routing/rotation.ts).
+// Symptom: for half a second after a circuit had opened, the other workers still called the provider. Cause: workers polled.
+// Fix: openings, closings and holds are announced; polling is the safety net (src/routing/rotation.ts).
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { followRotation, ROTATION_REPAIR_MS, type Rotation } from '#src/routing/rotation.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';

@@ -1,4 +1,4 @@
-// What one process says of deployments is known to the plans of another, soon and without waiting.
+// Signals about deployments from one process are soon known to the planning of another, which never waits for them.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Candidate, createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';

@@ -1,4 +1,4 @@
-// How long the API tier waits for Redis: for as long as it says nothing, counted in time in which the process itself ran.
+// How long the API tier waits for Redis: only time without any response counts, measured while the process itself was running.
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { limitSilence, withinOwnTime } from '#src/storage/own-time.ts';

@@ -1,6 +1,6 @@
-// Symptom: a worker process ended, with status 0, when PostgreSQL ended its connections; with a full disk the log said "cannot
-// rollback - no transaction is active". Cause: nobody listened to a connection in use; the error of a rollback that had nothing
-// left to roll back hid the one that had made it. Fix: src/storage/database.ts, and a listener on every connection.
+// Symptom: a worker process exited with status 0 when PostgreSQL closed its connections; with a full disk, the log said "cannot
+// rollback - no transaction is active". Cause: connections in use had no error listener; the error of a rollback with nothing
+// to roll back hid the original one. Fix: src/storage/database.ts, and a listener on every connection.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

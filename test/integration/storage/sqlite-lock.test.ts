@@ -1,6 +1,6 @@
-// Symptom: a worker process stood still for five seconds, then "database is locked". Cause: it has several connections to
-// one SQLite file (ledger, batches, webhooks), and SQLite waits for a lock by blocking the thread that the lock's owner
-// needs to go on. Fix: src/storage/database.ts waits without blocking.
+// Symptom: a worker process stood still for five seconds, then "database is locked". Cause: it has several connections to one
+// SQLite file (ledger, batches, webhooks), and SQLite waits for a lock by blocking the thread that the owner of the lock needs.
+// Fix: src/storage/database.ts waits without blocking.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Symptom: a report over ten million entries of an SQLite ledger held all requests of the API process up for up to 1.8 s. Cause:
-// node:sqlite runs in the thread that calls it. Fix: reports run in a thread of their own.
+// Symptom: a report over ten million entries of an SQLite ledger blocked all requests of the API process for up to 1.8 s.
+// Cause: node:sqlite runs in the calling thread. Fix: reports run in a separate thread.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What an operator sees of the whole installation: read from what limiter, wait queues, circuits and budgets have left in Redis.
+// The state of the whole installation for operators, read from the data of limiter, wait queues, circuits and budgets in Redis.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createBudgetStandings } from '#src/accounts/budget-standings.ts';
 import { createBudgetReader, createBudgets } from '#src/accounts/budgets.ts';

@@ -101,7 +101,7 @@ describeOnEach(ENGINES, ({ url }) => {
       { account: id, balance_usd: '9', payment_usd: '10', below_usd: 9.5, percent: null },
     ]);
     expect(await events()).toEqual(['credits.low ']);
-    // Switched off, the balance is as low as before: nobody is told that it is over.
+    // If alerts are switched off, the balance is still low, so no alert is resolved.
     await look({ credit_percent: [], credit_usd: [] });
     expect(await events()).toEqual(['credits.low ']);
   });

@@ -1,5 +1,5 @@
-// Symptom: one event that could not become deliveries kept a hundred others, and all behind them, from ever being delivered.
-// Cause: they are one transaction, tried again as a whole. Fix: groups become smaller until it stands alone, and is left out.
+// Symptom: one event that could not become deliveries blocked a hundred others, and all later ones, forever. Cause: they were
+// one transaction that was repeated as a whole. Fix: groups are divided until the event is alone, and it is skipped.
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Database, openDatabase } from '#src/storage/database.ts';

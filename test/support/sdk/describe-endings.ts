@@ -1,4 +1,4 @@
-// How what goes wrong looks to an SDK, and what becomes of an answer that nobody waits for.
+// How failures look to an SDK, and what happens to an answer that is no longer waited for.
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '#test/support/wait.ts';
 import { MODES, type Mode, PROVIDER_MODELS, type Providers } from './providers.ts';

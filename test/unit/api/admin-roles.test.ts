@@ -79,7 +79,7 @@ const TABLE: Readonly<Record<AdminRole, readonly string[]>> = {
   ],
 };
 
-/** Of whoever has a session, or wants one. */
+/** Calls of anyone with a session, or without one yet. */
 const OPEN = ['GET /admin/session', 'POST /admin/session', 'DELETE /admin/session', 'GET /admin/sign-in'];
 
 const keyOf = (role: AdminRole) => ({

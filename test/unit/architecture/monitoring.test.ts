@@ -31,7 +31,7 @@ const FOREIGN = /^(process_|nodejs_|up$)/;
 const ADDED_LABELS = ['instance', 'job', 'le'];
 const labelsOf = new Map<string, readonly string[]>(Object.values(METRICS).map(({ name, labels }) => [name, labels]));
 
-/** What is wrong with an expression: metrics that nobody has, labels that they do not have. */
+/** Errors in an expression: unknown metrics and labels. */
 function faultsOf(expr: string): string[] {
   const used = [...expr.matchAll(/\b((?:sluice|process|nodejs)_\w+)(?:\{([^}]*)\})?/g)];
   const known = new Set<string>(ADDED_LABELS);

@@ -1,4 +1,4 @@
-// The logs of `sluice start` are bounded, whoever holds them open.
+// The logs of `sluice start` are bounded, even while other processes have them open.
 import {
   appendFileSync,
   closeSync,

@@ -1,4 +1,4 @@
-// What cures a provider's refusal, and what a request looks like when it is said anew.
+// What resolves a provider's refusal, and the form of a request that is sent again.
 import { describe, expect, test } from 'vitest';
 import { type Cure, isFailure } from '#src/contracts/failure.ts';
 import { cureFor, isCurable, type ProviderDialect, prepareCall } from '#src/protocols/call/prepare-call.ts';

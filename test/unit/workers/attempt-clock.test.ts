@@ -1,4 +1,4 @@
-// How long a provider may be silent where nobody has configured it, and where somebody has; and what is kept of how its answer grew.
+// How long a provider may be silent, by default and as configured; and the recorded growth of its answer.
 import { describe, expect, test, vi } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';
