@@ -1,4 +1,4 @@
-// The providers' own batches, by their official SDKs: what they are told of, what is answered, what it costs.
+// The providers' batch APIs with their official SDKs: states, answers and costs.
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI, { toFile } from 'openai';

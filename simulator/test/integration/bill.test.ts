@@ -1,4 +1,4 @@
-// The bill: what was served, to the token, however the call ended.
+// The bill: what was served, to the token, for every way in which a call can end.
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Usage } from '../../../src/contracts/usage.ts';

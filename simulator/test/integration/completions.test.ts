@@ -1,4 +1,4 @@
-// The old completions, streamed and not.
+// Legacy completions, streamed and not.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '../../src/simulator.ts';
 import { eventsOf } from './chat-events.ts';

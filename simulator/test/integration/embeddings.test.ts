@@ -1,4 +1,4 @@
-// OpenAI's embeddings: vectors, bounds, bill, and every fault that has a meaning there.
+// OpenAI's embeddings: vectors, bounds, bill, and every fault that applies to them.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FAULT_NAMES, type FaultName } from '../../src/engine/faults/fault-table.ts';
 import { type Simulator, startSimulator } from '../../src/simulator.ts';

@@ -1,4 +1,4 @@
-// Every fault, once streamed and once not: what the client receives, what is billed, and that the next call is well.
+// Every fault, once streamed and once not: what the client receives, what is billed, and that the next call works.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FAULT_NAMES, type FaultName } from '../../src/engine/faults/fault-table.ts';
 import { type Simulator, startSimulator } from '../../src/simulator.ts';

@@ -1,5 +1,5 @@
-// The official SDK, in both versions that Sluice supports, takes the simulator for OpenAI: Responses and embeddings. Its
-// stream helper checks every event against those before it.
+// The official SDK, in both versions that Sluice supports, works with the simulator as with OpenAI: Responses and embeddings.
+// Its stream helper validates every event against the events before it.
 import OpenAI7 from 'openai';
 import OpenAI6 from 'openai6';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// The official SDK, in both versions that Sluice supports, takes the simulator for OpenAI.
+// The official SDK, in both versions that Sluice supports, works with the simulator as with OpenAI.
 import OpenAI7 from 'openai';
 import OpenAI6 from 'openai6';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

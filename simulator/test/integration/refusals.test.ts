@@ -1,4 +1,4 @@
-// What the simulator refuses without being told to, in OpenAI's words.
+// Requests that the simulator refuses by itself, with OpenAI's messages.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SimulatorOptions } from '../../src/options.ts';
 import { type Simulator, startSimulator } from '../../src/simulator.ts';

@@ -1,4 +1,4 @@
-// A script is played the same in every protocol, streamed and not, and its words are all that is said.
+// A script works the same in every protocol, streamed and not, and determines the whole answer.
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI, type Part } from '@google/genai';
 import OpenAI from 'openai';

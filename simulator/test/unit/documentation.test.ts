@@ -1,4 +1,4 @@
-// docs/simulator.md says what there is, no more and no less.
+// docs/simulator.md is complete and correct: its tables have exactly what the code has.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CONTROL_ACTIONS } from '../../src/control/answer-control.ts';

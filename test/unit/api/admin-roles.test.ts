@@ -1,5 +1,5 @@
-// What each role may do in the administration, address by address: every route of it stands in this table, and every role is
-// refused where the table says so and nowhere else.
+// The permissions of each role in the admin API: the table has every route, and a role is refused exactly where the table says
+// so.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_ROLES, type AdminRole } from '#src/accounts/admin-key-store.ts';
 import { createApp } from '#src/api/app.ts';

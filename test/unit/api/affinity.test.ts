@@ -1,4 +1,4 @@
-// Lots of a conversation: the same for its turns, free for what cannot be told from others.
+// The random draw of a conversation: the same for all of its turns, and free for requests that cannot be recognised.
 import { describe, expect, test } from 'vitest';
 import { type AffinityInput, lotsOf, prefixHash } from '#src/api/admit/affinity.ts';
 

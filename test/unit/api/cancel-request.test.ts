@@ -1,6 +1,6 @@
-// Symptom: a request whose client left while Redis was away for a moment stood in no book, and its budget stayed reserved
-// until its deadline. Cause: its record was removed in the same moment as its books were closed, so a refused write could
-// not be repeated. Fix: the books first.
+// Symptom: a request whose client left during a short outage of Redis was in no ledger, and its budget stayed reserved until
+// its deadline. Cause: its record was removed at the same time as its ledger entry was closed, so a refused write could not be
+// repeated. Fix: the ledger entry is closed first.
 import { beforeEach, expect, test, vi } from 'vitest';
 import { type Canceller, cancelRequest } from '#src/api/relay/cancel-request.ts';
 import { NO_PROGRESS, type RequestSpec } from '#src/contracts/request-record.ts';

@@ -1,6 +1,7 @@
-// Symptom: of 100,000 requests on a machine that was too busy, one was in no books, and its budget held its reservation for ever after.
-// Cause: the hand-over had timed out but was carried out; when it was withdrawn, the request had called a provider and waited for its
-// next call, and its record was removed. Fix: only a request without a call is removed; another is ended by the worker that takes it.
+// Symptom: of 100,000 requests on an overloaded machine, one was in no ledger, and its budget kept its reservation forever.
+// Cause: the hand-over had timed out but was executed; when it was withdrawn, the request had called a provider and was waiting
+// for its next call, and its record was removed. Fix: only a request without a call is removed; otherwise the worker that takes
+// it ends it.
 import { expect, test } from 'vitest';
 import { type Dispatcher, dispatch } from '#src/api/admit/dispatch.ts';
 import { NO_PROGRESS, type RequestSpec } from '#src/contracts/request-record.ts';

@@ -1,5 +1,5 @@
-// The client of a provider of OpenID Connect: which of its answers are believed, and what role an identity has. The provider is
-// a stand-in that signs whatever a test wants.
+// The OpenID Connect client: which responses are trusted, and the role of an identity. The provider is a fake that signs
+// whatever a test needs.
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';

@@ -1,5 +1,5 @@
-// Where a path is OpenAI's, whatever OpenAI documents of its requests is taken: every member, every parameter, with every kind of
-// value. What differs on purpose stands in docs/api.md, and nowhere else. Skipped where the machine has no specification.
+// For OpenAI's paths, every documented member and parameter of requests is accepted, with every kind of value. docs/api.md
+// lists all intended differences. Skipped if the machine does not have the specification.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hasOpenaiSchemas, loadOpenaiDocument, type OpenaiDocument } from '#test/support/openai-schemas.ts';

@@ -1,5 +1,5 @@
-// The description of the API is whole: legal OpenAPI, an entry for every route, no entry for none, and the types that are made
-// of it are those that are committed. That it is true is test/e2e/openapi.test.ts's.
+// The OpenAPI document is complete: valid OpenAPI, an entry for every route and no others, and up-to-date generated types.
+// test/e2e/openapi.test.ts checks that it is correct.
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { beforeAll, describe, expect, test } from 'vitest';

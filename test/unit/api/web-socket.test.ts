@@ -1,4 +1,4 @@
-// A WebSocket's age, its dead ends and what it remembers; its turns are in test/e2e/responses-websocket.test.ts.
+// A WebSocket's age, its limits and its memory; test/e2e/responses-websocket.test.ts has its turns.
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';

@@ -1,4 +1,4 @@
-// The examples of docs/adding-a-provider.md are configurations, and Azure's two addresses come to what Azure documents.
+// The examples in docs/adding-a-provider.md are valid configurations, and Azure's two URLs are those that Azure documents.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';

@@ -1,4 +1,4 @@
-// Generated files say what the code says: `npm run generate` after a change.
+// Generated files match the code: run `npm run generate` after a change.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { configurationPage } from '#src/cli/configuration-page.ts';

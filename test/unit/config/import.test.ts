@@ -1,4 +1,4 @@
-// Files of other gateways, in the shape of their documentation.
+// Configurations of other gateways, in the format of their documentation.
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { checkReferences } from '#src/config/check-references.ts';

@@ -1,4 +1,4 @@
-// The providers' own figures: what their pricing pages say for a call, and what the books say. USD, read 2026-11.
+// Prices from the providers' own pages, compared with the computed costs of a call. USD, read 2026-11.
 import { describe, expect, test } from 'vitest';
 import { costOfCall } from '#src/accounts/request-cost.ts';
 import { configuredPrice, packagedPrice, priceFor } from '#src/config/prices.ts';

@@ -1,4 +1,4 @@
-// What each strategy makes of the same five deployments: a table of what is known, and the order that follows from it.
+// The order that each strategy derives from the same five deployments and their signals.
 import { describe, expect, test } from 'vitest';
 import type { Candidate } from '#src/config/catalogue.ts';
 import { STRATEGY_NAMES, type StrategyName } from '#src/contracts/route-plan.ts';
