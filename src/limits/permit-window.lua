@@ -73,6 +73,7 @@ local LEAVING_SLICES = 5
 -- Shares: for each key, until when it has used its share in advance, at most a minute.
 -- What is divided into shares: less than the limit, because starts below QUIET_PART are not charged.
 local SHARED_PART = 0.85
+local MOST_PASSED = 20 -- bounds the waiting requests that one within its share reads before it starts
 local MOST_AHEAD_MS = 60000
 local MOST_SHARES = 1000
 local SAMPLE = 20 -- the weights of so many keys stand for all
@@ -103,6 +104,11 @@ end
 
 local function weight_of(owner) return tonumber(string.match(owner, '%*(%S+)$')) or 1 end
 
+local function ahead_of(scope, owner) return tonumber(redis.call('ZSCORE', scope.shares, owner)) or 0 end
+
+-- Only known where it matters: more than half of a shared window is used.
+local function is_ahead(scope, now) return scope.interval and scope.ahead > now + CREDIT_MS end
+
 -- The weights of all keys that use the window, computed once a second.
 local function weights_in(scope, now)
   if now - scope.weighed < 1000 then return scope.weights end
@@ -122,7 +128,7 @@ local function charge_share(scope, owner, now)
   local weight = weight_of(owner)
   -- There is at least one other key.
   local parts = math.max(weights_in(scope, now), weight + 1) / weight
-  local ahead = math.max(scope.ahead or tonumber(redis.call('ZSCORE', scope.shares, owner)) or 0, now)
+  local ahead = math.max(scope.ahead or ahead_of(scope, owner), now)
   redis.call('ZADD', scope.shares, math.ceil(math.min(ahead + interval * parts, now + MOST_AHEAD_MS)), owner)
   redis.call('PEXPIRE', scope.shares, 2 * MOST_AHEAD_MS)
 end

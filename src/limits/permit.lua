@@ -90,7 +90,7 @@ end
 
 -- Reads all fields of a window in one command.
 local function read_state(scope)
-  local fields = {'blocked', 'claimed', 'full', 'owner', 'shared', 'paced', 'weights', 'weighed'}
+  local fields = {'blocked', 'claimed', 'full', 'owner', 'shared', 'paced', 'weights', 'weighed', 'busy'}
   for _, kind in ipairs(scope.kinds) do
     local n = #fields
     fields[n + 1], fields[n + 2], fields[n + 3] = '+' .. kind.field, 'h' .. kind.field, kind.field .. kind.slice
@@ -99,8 +99,8 @@ local function read_state(scope)
   local state = redis.call('HMGET', scope.window, unpack(fields))
   scope.blocked, scope.claimed, scope.full = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
   scope.last_owner, scope.shared, scope.paced = state[4], tonumber(state[5]) or 0, tonumber(state[6]) or 0
-  scope.weights, scope.weighed = tonumber(state[7]) or 0, tonumber(state[8]) or 0
-  local n = 8
+  scope.weights, scope.weighed, scope.busy = tonumber(state[7]) or 0, tonumber(state[8]) or 0, tonumber(state[9]) or 0
+  local n = 9
   for _, kind in ipairs(scope.kinds) do
     kind.sum, kind.head, kind.count = tonumber(state[n + 1]) or 0, tonumber(state[n + 2]), tonumber(state[n + 3])
     if kind.is_spread then kind.due = tonumber(state[n + 4]) or 0 end
@@ -161,19 +161,17 @@ local function read_turn(scope)
   return scope.turn
 end
 
--- Spreads the starts of owners that have used more than their share. Returns true for another owner, which need not wait for them.
+-- Spreads the starts of owners that have used more than their share.
 local function check_share(index, scope)
   local field
   scope.interval, field = slowest(scope, FREE_PART, filling_rate)
-  if not scope.interval then return false end
-  scope.ahead = tonumber(redis.call('ZSCORE', scope.shares, owner)) or 0
-  if scope.ahead <= now + CREDIT_MS then return true end
-  if scope.paced <= now then return false end
+  if not scope.interval then return end
+  scope.ahead = ahead_of(scope, owner)
+  if not is_ahead(scope, now) or scope.paced <= now then return end
   -- The pace may have become faster since it was computed.
   local due = math.ceil(math.min(scope.paced, now + scope.interval))
   if due < scope.paced then redis.call('HSET', scope.window, 'paced', due) end
-  deny(index, due - now, field, math.floor(scope.interval), 1)
-  return false
+  deny(index, math.min(due, scope.ahead - CREDIT_MS) - now, field, math.floor(scope.interval), 1)
 end
 
 -- A start by another owner than the last, or its wish to start, shows that the window is shared.
@@ -196,40 +194,52 @@ local function take_turn(scope, is_last)
 end
 
 -- The current turn of a room member, which may be later than the stored one.
-local function turn_of(scope, other, noted)
+local function turn_of(scope, other, whose, noted)
   if other == member then return read_turn(scope) end
-  local whose = string.match(other, '^%d+ %S+ (%S+)$')
   local start = whose and redis.call('ZSCORE', scope.turns, whose)
   return start and math.max(noted, tonumber(start)) or noted
 end
 
--- Only known where it matters: more than half of a shared window is used.
-local function is_ahead(scope) return scope.interval and scope.ahead > now + CREDIT_MS end
+-- A request within its share need not wait for other owners that are ahead of theirs, unless such a request may wait for a call
+-- to end, and not for the pace.
+local function may_pass(scope, whose)
+  if not scope.interval or is_ahead(scope, now) or not whose or whose == owner then return false end
+  if scope.paced <= now and now - scope.busy < PRESENCE_MS then return false end
+  return ahead_of(scope, whose) > now + CREDIT_MS
+end
 
 -- Other owners need not wait for one that is ahead of its share, also not while it waits for its turn.
 local function check_turn(index, scope)
   if is_beside then return deny(index, POLL_MS, 'turn') end
-  local turn = read_turn(scope)
-  while true do
-    local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
-    local other, noted = first[1], tonumber(first[2])
+  local turn, passed = read_turn(scope), 0
+  while passed < MOST_PASSED do
+    local next_one = redis.call('ZRANGE', scope.room, passed, passed, 'WITHSCORES')
+    local other, noted = next_one[1], tonumber(next_one[2])
     if not other then return end
-    local its = turn_of(scope, other, noted)
+    local whose = string.match(other, '^%d+ %S+ (%S+)$')
+    local its = turn_of(scope, other, whose, noted)
     if its > noted then
       redis.call('ZADD', scope.room, its, other)
     else
       if other == member or noted > turn or noted == turn and other > member then return end
       local seen = redis.call('ZSCORE', scope.presence, other)
-      if seen and tonumber(seen) > now - PRESENCE_MS then return deny(index, POLL_MS, 'turn', 0, is_ahead(scope) and 1 or 0) end
-      redis.call('ZREM', scope.room, other)
-      redis.call('ZREM', scope.presence, other)
+      if not seen or tonumber(seen) <= now - PRESENCE_MS then
+        redis.call('ZREM', scope.room, other)
+        redis.call('ZREM', scope.presence, other)
+      elseif may_pass(scope, whose) then
+        passed = passed + 1
+      else
+        return deny(index, POLL_MS, 'turn', 0, is_ahead(scope, now) and 1 or 0)
+      end
     end
   end
 end
 
 local function check_leases(index, scope)
   redis.call('ZREMRANGEBYSCORE', scope.leases, '-inf', now)
-  if redis.call('ZCARD', scope.leases) >= scope.concurrency then deny(index, POLL_MS, 'c') end
+  if redis.call('ZCARD', scope.leases) < scope.concurrency then return end
+  deny(index, POLL_MS, 'c')
+  if scope.interval and not is_beside then redis.call('HSET', scope.window, 'busy', now) end
 end
 
 -- Counts the start for every kind, in one command.
@@ -285,12 +295,12 @@ for index, scope in ipairs(scopes) do
     local is_full = check_window(index, scope)
     check_pace(index, scope, is_full)
     scope.is_shared = not is_batch and now - scope.shared < SHARED_MS
-    scope.is_free = scope.is_shared and not is_full and check_share(index, scope)
+    if scope.is_shared and not is_full then check_share(index, scope) end
   end
   if scope.concurrency and redis.call('ZCARD', scope.leases) >= scope.concurrency then check_leases(index, scope) end
   if are_occupied then
     scope.is_occupied = redis.call('EXISTS', scope.room) == 1
-    if scope.is_occupied and not scope.is_free then check_turn(index, scope) end
+    if scope.is_occupied then check_turn(index, scope) end
   end
 end
 if is_beside and denying > 0 then return {0, math.max(1, math.ceil(wait)), reason, denying, 0, 0} end

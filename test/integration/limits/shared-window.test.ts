@@ -1,9 +1,9 @@
 // A window of requests or tokens per minute that several keys use: a burst of one key leaves room for the others, and the limit is
 // used up all the same. Minutes pass in steps of one slice, by moving the window's state back in time.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Scope } from '#src/contracts/scope.ts';
 import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
-import { createLimiter, type Limiter, type PermitRequest } from '#src/limits/limiter.ts';
+import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 
@@ -155,4 +155,49 @@ test('a key that used the limit alone is slowed once another asks, and the other
   const { waits } = served.get('single')!;
   expect(waits[0]).toBeGreaterThan(100);
   expect(Math.max(...waits.slice(-20))).toBeLessThanOrEqual(1);
+});
+
+describe('where calls in flight are limited too', () => {
+  const both: Scope = { name: 'provider:a', limits: { requestsPerMinute: 1_000, concurrency: 5 } };
+  let held: Permit;
+
+  async function take(key: string): Promise<Permit> {
+    const decision = await limiter.acquire(request(both, key));
+    if (decision.kind !== 'granted') throw new Error('expected a permit');
+    return decision.permit;
+  }
+
+  /** More than half of the window is used, most of it by a key that is ahead of its share; all calls are in flight. */
+  beforeEach(async () => {
+    await limiter.acquire(request(requests(1_000), 'single'));
+    let denied = false;
+    while (!denied) denied = (await limiter.acquire(request(requests(1_000), 'burst'))).kind === 'denied';
+    await redis.client.del(keyspace.scope(both.name).room);
+    for (const key of ['c', 'd', 'e', 'f']) await take(key);
+    held = await take('g');
+  });
+
+  const giveBack = () => limiter.settle(held, { usedTokens: 0, entry: null });
+  const paceUntil = (unixMs: number) => redis.client.hset(keyspace.scope(both.name).window, 'paced', unixMs);
+
+  test('a request within its share passes no earlier one of its key', async () => {
+    const earlier = request(both, 'b');
+    expect(await limiter.acquire(earlier)).toMatchObject({ kind: 'denied', reason: 'concurrency' });
+    await giveBack();
+    for (let n = 0; n < 3; n++) {
+      expect(await limiter.acquire(request(both, 'b'))).toMatchObject({ kind: 'denied', reason: 'turn', isOwn: false });
+    }
+    expect(await limiter.acquire(earlier)).toMatchObject({ kind: 'granted' });
+  });
+
+  test('it passes a key ahead of its share that waits for the pace, but not one that waits for a call to end', async () => {
+    await paceUntil(Date.now() - 1);
+    const ahead = request(both, 'burst');
+    expect(await limiter.acquire(ahead)).toMatchObject({ kind: 'denied', reason: 'concurrency' });
+    await giveBack();
+    const within = request(both, 'b');
+    expect(await limiter.acquire(within)).toMatchObject({ kind: 'denied', reason: 'turn' });
+    await paceUntil(Date.now() + 60_000);
+    expect(await limiter.acquire(within)).toMatchObject({ kind: 'granted' });
+  });
 });
