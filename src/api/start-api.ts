@@ -298,6 +298,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       ledgerWatch.stop();
       context.live.close();
       await relay.whenIdle(configuration.server.shutdown_grace_ms);
+      // The servers wait for their answers, and a report may take longer than a shutdown.
+      await closeReports(reports, database);
       await app.close();
       await admin?.close();
       relay.close();
@@ -307,7 +309,6 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       await context.producer.close();
       disconnectRedis(redis);
       blobs.close();
-      await closeReports(reports, database);
       await database.destroy();
     },
   };

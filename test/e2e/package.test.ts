@@ -140,10 +140,11 @@ test('sluice start answers a request in an empty folder, and stops', async () =>
   const answer = await fetch(url!, { method: 'POST', headers, body: body! });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ object: 'chat.completion' });
-  // Reports of SQLite run in a thread, whose file must be found.
+  // Reports of SQLite run in a process, whose file must be found.
   const admin = { authorization: `Bearer ${readFileSync(join(directory, 'data/admin-key'), 'utf8').trim()}` };
   const port = /console +http:\/\/[^:]+:(\d+)/.exec(stripVTControlCharacters(output))![1];
   const report = await fetch(`http://127.0.0.1:${port}/admin/usage?group_by=model`, { headers: admin });
+  expect(report.status).toBe(200);
   expect(await report.json()).toMatchObject({ object: 'list' });
   await stop();
   expect(broker.exitCode).toBe(0);

@@ -82,6 +82,8 @@ export async function startLedger(
   });
   return {
     async stop() {
+      // What watches spending waits for its report, which may take longer than a shutdown.
+      await closeReports(reports, database);
       await moneyWatch.stop();
       await writer.stop();
       await jobs.stop();
@@ -90,7 +92,6 @@ export async function startLedger(
       janitor.stop();
       disconnectRedis(reading);
       disconnectRedis(redis);
-      await closeReports(reports, database);
       await database.destroy();
     },
   };

@@ -1,19 +1,22 @@
-// The thread in which SQLite reports run (sqlite-reader.ts). Runs one statement at a time and sends its rows in pieces, the next one
-// when it is asked for, so that the other thread never receives a large report in one turn. It loads nothing but SQLite.
+// The process in which SQLite reports run (sqlite-reader.ts); its argument is the file. Runs one statement at a time and sends its
+// rows in pieces, the next one when it is asked for, so that its parent never receives a large report in one turn. It loads nothing
+// but SQLite. Its parent ends it with SIGKILL; if the parent is gone it exits, at the latest when its statement has ended.
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { parentPort, workerData } from 'node:worker_threads';
 import type { ReaderReply, ReaderRequest } from './sqlite-reader.ts';
 
 const PIECE_ROWS = 1_000;
 /** Writers hold the lock for milliseconds; a reader of a WAL file rarely waits at all. */
 const BUSY_MS = 5_000;
 
-const file = new DatabaseSync(workerData as string, { readOnly: true });
-file.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+let file: DatabaseSync | null = null;
 let pieces: Iterator<unknown[]> | null = null;
 
-parentPort!.on('message', (request: ReaderRequest) => {
+// A terminal and some supervisors send these to all processes of a group: the parent decides.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
+process.on('disconnect', () => process.exit());
+process.on('message', (request: ReaderRequest) => {
   try {
+    file ??= open(process.argv[2]!);
     if (request !== 'more') pieces = inPieces(file.prepare(request.sql), request.parameters);
     const { value, done } = pieces!.next();
     reply(done === true ? { rows: [], isLast: true } : { rows: value, isLast: value.length < PIECE_ROWS });
@@ -22,6 +25,12 @@ parentPort!.on('message', (request: ReaderRequest) => {
     reply({ error: { message, code, errcode } });
   }
 });
+
+function open(path: string): DatabaseSync {
+  const opened = new DatabaseSync(path, { readOnly: true });
+  opened.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  return opened;
+}
 
 function* inPieces(statement: StatementSync, parameters: readonly unknown[]): Generator<unknown[]> {
   statement.setReadBigInts(true);
@@ -35,6 +44,7 @@ function* inPieces(statement: StatementSync, parameters: readonly unknown[]): Ge
   yield piece;
 }
 
+/** Nobody is left to hear of a failure. */
 function reply(message: ReaderReply): void {
-  parentPort!.postMessage(message);
+  process.send!(message, () => undefined);
 }
