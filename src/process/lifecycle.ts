@@ -1,7 +1,6 @@
 // Start and end of a Sluice process: reports readiness to its parent, shuts down in order on a signal or when the parent is
 // gone. A second signal ends it at once.
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
 import { ConfigurationError } from '../config/load.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -58,19 +57,9 @@ export function manageLifecycle(
   };
 }
 
-/**
- * Large bodies are outside of V8's heap. For every 32 MB of them V8 collects the whole heap, whatever its size: two bodies of 5 MB,
- * 10 to 70 ms each time. With this flag they count towards the limit at which the heap is collected anyway. Only for the V8 for
- * which it was measured (Node 24), since V8 may rename its flags.
- */
-function countBodiesAsHeap(): void {
-  if (process.versions.v8.startsWith('13.6.')) setFlagsFromString('--external-memory-accounted-in-global-limit');
-}
-
 /** Runs an entry point; configuration errors are printed without a stack. */
 export function runMain(main: () => Promise<void>): void {
   process.umask(PRIVATE_FILES);
-  countBodiesAsHeap();
   main().catch((error: unknown) => {
     const isFault = error instanceof ConfigurationError;
     process.stderr.write(isFault ? `${error.message}\n` : `${(error as Error).stack ?? String(error)}\n`);

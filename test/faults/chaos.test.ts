@@ -21,7 +21,7 @@ test('nothing is lost, doubled or passed off as whole', { timeout: LIMIT_MS }, a
   });
   expect(report.violations, progress.join('\n')).toEqual([]);
   expect(report.kills).toMatchObject({ redis: 1 });
-  expect(Object.values(report.kills).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(4);
+  expect(Object.values(report.kills).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(2);
   expect(report.endings.whole).toBeGreaterThan(50);
   expect(report.faults).toBeGreaterThan(0);
 });
