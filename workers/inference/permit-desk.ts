@@ -149,6 +149,9 @@ export function createPermitDesk(
   async function serve(name: string, queue: WaitQueue): Promise<void> {
     while (queue.waiters.size > 0) {
       const first = queue.waiters.first((owner) => isPutOff(queue, owner));
+      // The rooms may have it ahead of the next one, which would then wait until it counts as gone. Those put off ask again soon.
+      const before = queue.asking;
+      if (before !== null && before !== first && !isPutOff(queue, turnOf(before).owner)) leave(before);
       queue.asking = first ?? null;
       if (first === undefined) {
         await nap(queue, untilAnyReturns(queue));
