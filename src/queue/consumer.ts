@@ -32,9 +32,10 @@ import { KeptJobs } from './kept-jobs.ts';
 export type Disposition =
   /**
    * The request no longer needs this job: it has its outcome, or moved to another queue. `closing` runs before the job is
-   * removed, in the same step if one server has all keys; it must be idempotent. `onClosed` receives its reply.
+   * removed, in the same step if one server has all keys; it must be idempotent. `onClosed` receives its reply. `onOver` is
+   * called at the end, also if that failed.
    */
-  | { kind: 'complete'; closing?: ScriptCall; onClosed?: (reply: unknown) => void }
+  | { kind: 'complete'; closing?: ScriptCall; onClosed?: (reply: unknown) => void; onOver?: () => void }
   /** Again after a delay; the limiter, not the queue, keeps its place among waiting requests. */
   | { kind: 'delay'; delayMs: number }
   /** Immediately, by another worker: this process is shutting down. */
@@ -285,8 +286,12 @@ class JobPool implements QueueConsumer {
     const insist = <T>(act: () => Promise<T>) => untilTaken(act, { onError: this.#options.onError });
     switch (disposition.kind) {
       case 'complete':
-        if (job.deferredFailure === null) return insist(() => this.#finish(job, token, disposition));
-        await insist(() => this.#giveUp(job.id, job.deferredFailure!, token));
+        try {
+          if (job.deferredFailure === null) return await insist(() => this.#finish(job, token, disposition));
+          await insist(() => this.#giveUp(job.id, job.deferredFailure!, token));
+        } finally {
+          disposition.onOver?.();
+        }
         break;
       case 'delay':
       case 'give-back': {

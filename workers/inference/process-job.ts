@@ -48,33 +48,47 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
       return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
     context.seenShards.add(shardOf(job.requestId));
     const cancellation = context.active.start(job.requestId);
+    const finish = () => context.active.finish(job.requestId);
+    let isClosing = false;
     try {
-      const { store, workerId, settings } = context;
-      if (isHandedOver(taken)) {
-        return await deliverGuarded(context, openDelivery(context, job, taken.claim, cancellation, taken.permit));
-      }
-      const claimed =
-        taken === null
-          ? await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs)
-          : readClaim(taken as ClaimReply);
-      switch (claimed.kind) {
-        case 'claimed':
-          return await deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation, null));
-        case 'owned':
-          return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
-        case 'moved':
-          return await followMove(context, claimed);
-        case 'newer':
-          return leaveToNewer(context, job, claimed.version);
-        case 'done':
-          return await closeLate(context, job, claimed);
-        case 'gone':
-          return COMPLETE;
-      }
+      const disposition = await processActive(context, job, taken, cancellation);
+      // Until its books are closed: if its lease has expired, this process may get it again meanwhile, and must not call again.
+      isClosing = disposition.kind === 'complete' && disposition.closing !== undefined;
+      return isClosing ? { ...disposition, onOver: finish } : disposition;
     } finally {
-      context.active.finish(job.requestId);
+      if (!isClosing) finish();
     }
   };
+}
+
+async function processActive(
+  context: InferenceContext,
+  job: RequestJob,
+  taken: unknown,
+  cancellation: Delivery['cancellation'],
+): Promise<Disposition> {
+  const { store, workerId, settings } = context;
+  if (isHandedOver(taken)) {
+    return deliverGuarded(context, openDelivery(context, job, taken.claim, cancellation, taken.permit));
+  }
+  const claimed =
+    taken === null
+      ? await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs)
+      : readClaim(taken as ClaimReply);
+  switch (claimed.kind) {
+    case 'claimed':
+      return deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation, null));
+    case 'owned':
+      return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+    case 'moved':
+      return followMove(context, claimed);
+    case 'newer':
+      return leaveToNewer(context, job, claimed.version);
+    case 'done':
+      return closeLate(context, job, claimed);
+    case 'gone':
+      return COMPLETE;
+  }
 }
 
 /** A request that arrived with its claim, and perhaps its permit, from the step that accepted it. */
