@@ -88,6 +88,28 @@ function consume(process: ConsumerOptions['process']): QueueConsumer {
   return consumer;
 }
 
+test.each([
+  { what: 'that succeeds', source: "redis.call('SET', KEYS[1], 'closed')", left: '1' },
+  { what: 'that fails', source: "return redis.error_reply('ERR not now')", left: '0' },
+])(
+  'a request is over for its processor after the script $what has closed its books',
+  async ({ what, source, left }) => {
+    const key = queueKey('books');
+    const script = { command: `close_${what.replaceAll(' ', '_')}`, source };
+    let seen: Promise<number> | null = null;
+    consume(async () => ({
+      kind: 'complete',
+      closing: { script, keys: [key], args: [] },
+      onOver: () => {
+        seen = redis.exists(key);
+      },
+    }));
+    await producer.enqueue(provider, 'interactive', jobOf('req_a'));
+    await waitFor('its end', () => seen !== null);
+    expect(String(await seen)).toBe(left);
+  },
+);
+
 describe('a lease that is not renewed', () => {
   test('becomes one job, which another worker gets as a second delivery', async () => {
     expect(await give('req_a')).toBe(WORKER);
