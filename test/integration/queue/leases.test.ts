@@ -101,7 +101,7 @@ test.each([
       kind: 'complete',
       closing: { script, keys: [key], args: [] },
       onOver: () => {
-        seen = redis.exists(key);
+        seen ??= redis.exists(key);
       },
     }));
     await producer.enqueue(provider, 'interactive', jobOf('req_a'));
