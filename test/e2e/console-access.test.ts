@@ -166,7 +166,8 @@ describe('signing in', () => {
     for (let tries = 0; tries < 12; tries++) {
       statuses.push((await session({ authorization: `Bearer wrong-${tries}` })).status);
     }
-    expect(statuses.slice(0, 10)).toEqual(new Array(10).fill(401));
+    // One wrong key was in the form above.
+    expect(statuses.slice(0, 9)).toEqual(new Array(9).fill(401));
     expect(statuses.at(-1)).toBe(429);
     // Who is in stays in.
     await the.go('');

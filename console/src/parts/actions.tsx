@@ -1,6 +1,6 @@
 // Operator actions: dialogs, buttons with progress and result, and notifications.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { may, type Role } from '../api/client.ts';
 
 interface Toast {
@@ -119,7 +119,8 @@ export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, clo
   const [opener] = useState(() => document.activeElement as HTMLElement | null);
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
-  useEffect(() => {
+  // Before the browser draws: an Escape in between would be lost.
+  useLayoutEffect(() => {
     dialog.current?.showModal();
     // The element is removed without `close()`, so the browser does not restore the focus. Deferred, because nothing outside of
     // a modal dialog can have the focus while its element exists.
