@@ -75,10 +75,19 @@ async function processActive(
     taken === null
       ? await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs)
       : readClaim(taken as ClaimReply);
+  if (claimed.kind !== 'claimed') return withoutClaim(context, job, claimed);
+  return deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation, null));
+}
+
+/** A job whose request is not this worker's to process. */
+function withoutClaim(
+  context: InferenceContext,
+  job: RequestJob,
+  claimed: Exclude<ClaimResult, { kind: 'claimed' }>,
+): Disposition | Promise<Disposition> {
   switch (claimed.kind) {
-    case 'claimed':
-      return deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation, null));
     case 'owned':
+      // The owner will finish, or has just died.
       return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
     case 'moved':
       return followMove(context, claimed);
@@ -284,23 +293,10 @@ export function createAbandonedHandler(context: InferenceContext) {
     if (context.active.has(job.requestId)) return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
     const { store, workerId, settings } = context;
     const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
-    switch (claimed.kind) {
-      case 'claimed':
-        context.logger.error({ err: error, request_id: job.requestId }, 'job abandoned');
-        await sayLost(context, job, claimed.claim);
-        return COMPLETE;
-      case 'owned':
-        // The owner will finish, or has just died.
-        return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
-      case 'moved':
-        return followMove(context, claimed);
-      case 'newer':
-        return leaveToNewer(context, job, claimed.version);
-      case 'done':
-        return closeLate(context, job, claimed);
-      case 'gone':
-        return COMPLETE;
-    }
+    if (claimed.kind !== 'claimed') return withoutClaim(context, job, claimed);
+    context.logger.error({ err: error, request_id: job.requestId }, 'job abandoned');
+    await sayLost(context, job, claimed.claim);
+    return COMPLETE;
   };
 }
 
