@@ -114,7 +114,11 @@ function startChild(path: string): ChildProcess {
   const forget = () => {
     if (living.delete(started) && living.size === 0) process.off('exit', killAll);
   };
-  started.on('exit', forget).on('error', () => started.pid ?? forget());
+  started.on('exit', forget);
+  // A process that could not be started does not exit.
+  started.on('error', () => {
+    if (started.pid === undefined) forget();
+  });
   return started;
 }
 
