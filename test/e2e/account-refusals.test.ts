@@ -2,7 +2,7 @@
 // are those of docs/reference; `retry-after` is present only if waiting helps.
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { admin } from '#test/support/admin.ts';
+import { adminCreate } from '#test/support/admin.ts';
 import { chatLines, ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask, type OpenAnswer, openAnswer } from '#test/support/client.ts';
@@ -102,11 +102,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-async function make(path: string, body: object): Promise<{ id: string; key: string }> {
-  const { status, json } = await admin<{ id: string; key: string }>(broker, 'POST', path, body);
-  expect(status, JSON.stringify(json)).toBe(201);
-  return json;
-}
+const make = (path: string, body: object) => adminCreate(broker, path, body);
 
 /** A key below a project, below an organisation; one of them has the settings. */
 async function keyOf(level: Level, settings: object): Promise<string> {

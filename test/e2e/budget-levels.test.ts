@@ -2,7 +2,7 @@
 // exceeded, and no reservation remains.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatUsd, parseUsd } from '#src/contracts/money.ts';
-import { admin } from '#test/support/admin.ts';
+import { adminCreate } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
@@ -22,11 +22,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-async function make(path: string, body: object): Promise<{ id: string; key: string }> {
-  const { status, json } = await admin<{ id: string; key: string }>(broker, 'POST', path, body);
-  expect(status, JSON.stringify(json)).toBe(201);
-  return json;
-}
+const make = (path: string, body: object) => adminCreate(broker, path, body);
 
 /** Two keys, below a project, below an organisation; only one level has the settings. */
 async function tree(

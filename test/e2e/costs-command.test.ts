@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { openDatabase } from '#src/storage/database.ts';
+import { ledgerEntry } from '#test/support/ledger-entry.ts';
 import { startSluice } from '#test/support/sluice-command.ts';
 
 /** Two pages and a part of a third. */
@@ -15,33 +15,12 @@ let directory: string;
 
 const sessionOf = (index: number) => `s${String(index).padStart(6, '0')}`;
 
-function entryOf(index: number): LedgerEntry {
-  return {
+const entryOf = (index: number) =>
+  ledgerEntry({
     requestId: `req_${index}`,
-    attempt: 1,
-    keyId: 'key_1',
     labels: { session: sessionOf(index) },
-    model: 'm',
-    provider: 'p',
-    deployment: 'p/m',
-    upstreamModel: 'm',
-    protocol: 'openai-chat',
-    lane: 'interactive',
-    isStream: false,
-    state: 'settled',
-    outcome: 'ok',
     startedAtMs: Date.parse('2026-11-28T12:00:00Z'),
-    queueMs: 0,
-    firstByteMs: null,
-    durationMs: 1,
-    inputTokens: 1,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: 1,
-    reasoningTokens: 0,
-    costPicoUsd: '1000000',
-  };
-}
+  });
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sluice-costs-'));

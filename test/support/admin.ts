@@ -23,6 +23,17 @@ export async function admin<T = Record<string, unknown>>(
   return { status: answer.status, json: (await answer.json()) as T };
 }
 
+/** Creates a key, or an account. Rejects if that is refused. */
+export async function adminCreate(
+  broker: TestBroker,
+  path: string,
+  body: object,
+): Promise<{ id: string; key: string }> {
+  const { status, json } = await admin<{ id: string; key: string }>(broker, 'POST', path, body);
+  if (status !== 201) throw new Error(`POST ${path}: ${status} ${JSON.stringify(json)}`);
+  return json;
+}
+
 /** What the first API process says to Prometheus. */
 export async function readMetrics(broker: { url: string }): Promise<string> {
   return (await fetch(`${broker.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })).text();

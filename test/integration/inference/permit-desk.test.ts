@@ -139,10 +139,8 @@ describe('turns of keys', () => {
   const ask = (asked: PermitRequest, patienceMs = 60_000, cancellation = new Cancellation()) =>
     desk.acquire('a interactive', [asked], patienceMs, cancellation);
 
-  test('a key at its own limit delays no others', async () => {
-    const limit: Scope = { name: 'key:limited', limits: { requestsPerMinute: 1 } };
-    const wide: Scope = { name: 'deployment:wide', limits: { concurrency: 100 } };
-    const cancellation = new Cancellation();
+  /** A new desk; returns how often it has asked the limiter. */
+  function countAsks(): () => number {
     let asks = 0;
     const counting: Limiter = {
       ...limiter,
@@ -152,10 +150,18 @@ describe('turns of keys', () => {
       },
     };
     desk = createPermitDesk(counting, (error) => errors.push(error));
+    return () => asks;
+  }
+
+  test('a key at its own limit delays no others', async () => {
+    const limit: Scope = { name: 'key:limited', limits: { requestsPerMinute: 1 } };
+    const wide: Scope = { name: 'deployment:wide', limits: { concurrency: 100 } };
+    const cancellation = new Cancellation();
+    const asks = countAsks();
     expect(await ask(ofKey('limited', [wide, limit]))).toMatchObject({ kind: 'granted' });
     const waiting = ask(ofKey('limited', [wide, limit]), 120_000, cancellation);
     // As it came, and again in the queue.
-    await waitFor('the second one to wait', () => asks === 3);
+    await waitFor('the second one to wait', () => asks() === 3);
     const others = await Promise.all(['b', 'c', 'd'].map((key) => ask(ofKey(key, [wide]))));
     expect(others.map(({ kind }) => kind)).toEqual(['granted', 'granted', 'granted']);
     cancellation.abort(createFailure('request_cancelled', 'Gone.'));
@@ -170,18 +176,10 @@ describe('turns of keys', () => {
       desk.notifyFreed(scope.name);
     };
     const held = await takeOnly();
-    let asks = 0;
-    const counting: Limiter = {
-      ...limiter,
-      acquire(asked) {
-        asks += 1;
-        return limiter.acquire(asked);
-      },
-    };
-    desk = createPermitDesk(counting, (error) => errors.push(error));
+    const asks = countAsks();
     const first = ask(ofKey('burst', [scope]));
     // As it came, and again in the queue, which the second one only joins.
-    await waitFor('the first to wait', () => asks === 2);
+    await waitFor('the first to wait', () => asks() === 2);
     const second = ask(ofKey('burst', [scope]));
     await settle(held);
     const granted = await first;

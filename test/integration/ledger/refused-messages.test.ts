@@ -16,6 +16,7 @@ import { reportUsage } from '#src/ledger/reports.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createOperationsMetrics } from '#src/telemetry/metrics.ts';
+import { ledgerEntry } from '#test/support/ledger-entry.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { responseSpec } from '#test/support/response-spec.ts';
@@ -57,31 +58,17 @@ async function start(databaseUrl: string): Promise<void> {
   );
 }
 
-const attempt = (requestId: string, change: Partial<LedgerEntry> = {}): LedgerEntry => ({
-  requestId,
-  attempt: 1,
-  keyId: 'key_a',
-  model: 'm',
-  provider: 'p',
-  deployment: 'p/m',
-  upstreamModel: 'm',
-  protocol: 'openai-chat',
-  lane: 'interactive',
-  isStream: false,
-  state: 'settled',
-  outcome: 'ok',
-  startedAtMs: Date.UTC(2026, 10, 28),
-  queueMs: 1,
-  firstByteMs: null,
-  durationMs: 2,
-  inputTokens: 10,
-  cachedInputTokens: 0,
-  cacheWriteTokens: 0,
-  outputTokens: 2,
-  reasoningTokens: 0,
-  costPicoUsd: '18000000',
-  ...change,
-});
+const attempt = (requestId: string, change: Partial<LedgerEntry> = {}) =>
+  ledgerEntry({
+    requestId,
+    keyId: 'key_a',
+    queueMs: 1,
+    durationMs: 2,
+    inputTokens: 10,
+    outputTokens: 2,
+    costPicoUsd: '18000000',
+    ...change,
+  });
 
 const outcome = (requestId: string, change: Partial<RequestOutcome> = {}): RequestOutcome => ({
   requestId,

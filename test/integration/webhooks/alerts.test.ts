@@ -10,6 +10,7 @@ import { parseUsd } from '#src/contracts/money.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { createAlertStore } from '#src/webhooks/alert-store.ts';
 import { fanOut } from '#src/webhooks/fan-out.ts';
+import { ledgerEntry } from '#test/support/ledger-entry.ts';
 import { keyspace, type MoneyParts, useMoneyChecks } from '#test/support/money-checks.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -224,31 +225,19 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await told()).toHaveLength(2);
   });
 
-  const entry = (number: number, startedAtMs: number, usd: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
-    requestId: `req_${number}`,
-    attempt: 1,
-    keyId: 'key_1',
-    model: 'm',
-    provider: 'openai',
-    deployment: 'openai/m',
-    upstreamModel: 'm',
-    protocol: 'openai-chat',
-    lane: 'interactive',
-    isStream: false,
-    state: 'settled',
-    outcome: 'ok',
-    startedAtMs,
-    queueMs: 0,
-    firstByteMs: 1,
-    durationMs: 2,
-    inputTokens: 1_000,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: 0,
-    reasoningTokens: 0,
-    costPicoUsd: parseUsd(usd).toString(),
-    ...more,
-  });
+  const entry = (number: number, startedAtMs: number, usd: string, more: Partial<LedgerEntry> = {}) =>
+    ledgerEntry({
+      requestId: `req_${number}`,
+      provider: 'openai',
+      deployment: 'openai/m',
+      startedAtMs,
+      firstByteMs: 1,
+      durationMs: 2,
+      inputTokens: 1_000,
+      outputTokens: 0,
+      costPicoUsd: parseUsd(usd).toString(),
+      ...more,
+    });
   const write = (entries: LedgerEntry[]) => createLedgerStore(database).insert(entries.map((attempt) => ({ attempt })));
 
   test('an hour that costs far more than the same hour of the days before', async () => {
