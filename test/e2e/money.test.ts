@@ -5,11 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { asBigint, asNumber } from '#src/storage/database.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
 import { ADMIN_KEY, startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { booksClosed } from '#test/support/ledger.ts';
 import { volume } from '#test/support/runs.ts';
 import { startSluice } from '#test/support/sluice-command.ts';
-import { waitFor } from '#test/support/wait.ts';
 
 const REQUESTS = volume(400, 1_000);
 const CONCURRENCY = 64;
@@ -109,9 +108,7 @@ test('the ledger equals the bills to the picodollar, one entry per attempt, one 
   timeout: 120_000,
 }, async () => {
   const results = await sendAll();
-  const { ledgerStream, openAttempts } = createKeyspace('sluice');
-  await waitFor('the ledger to be written', async () => (await broker.redis.client.xlen(ledgerStream)) === 0);
-  expect(await broker.redis.client.hlen(openAttempts)).toBe(0);
+  await booksClosed(broker);
 
   const rows = await broker.database.selectFrom('ledger_entries').selectAll().execute();
   const calls = first.stats().calls + second.stats().calls;
@@ -180,8 +177,7 @@ test('the provider’s usage and cost APIs say the same, until the ledger has lo
   first.faults.clear();
   first.change({ price: { input: 2.5, cachedInput: 1.25, output: 20 } });
   await send(0);
-  const { ledgerStream } = createKeyspace('sluice');
-  await waitFor('the ledger to be written', async () => (await broker.redis.client.xlen(ledgerStream)) === 0);
+  await booksClosed(broker);
   const path = `/admin/providers/first/reconciliation?from=${yesterday()}&to=${today()}&tolerance_percent=0&tolerance_usd=0.000001`;
   const { body } = await request(broker.url + path, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
   expect(await body.json()).toMatchObject({
