@@ -37,7 +37,15 @@ export default function BatchesPage() {
           }
         </Loaded>
       </Panel>
-      {file === null ? null : <Upload file={file} keys={keys} onClose={() => setFile(null)} />}
+      {/* The browser reports a closed dialog a moment later: by then the next file may have been dropped. */}
+      {file === null ? null : (
+        <Upload
+          key={file}
+          file={file}
+          keys={keys}
+          onClose={() => setFile((current) => (current === file ? null : current))}
+        />
+      )}
     </Page>
   );
 }
@@ -170,7 +178,9 @@ const WINDOWS = ['1h', '6h', '24h', '3d', '7d'].map((window) => [window, window]
 
 function Upload({ file, keys, onClose }: { file: File; keys: readonly ApiKey[]; onClose: () => void }) {
   const [checked, setChecked] = useState<CheckedFile | null>(null);
-  const [keyId, setKeyId] = useState(keys.at(-1)?.id ?? '');
+  const [chosen, setChosen] = useState<string | null>(null);
+  // The keys may be read after the file was dropped.
+  const keyId = chosen ?? keys.at(-1)?.id;
   const [window, setWindow] = useState('24h');
   const [startedAt] = useState(() => {
     void checkLines(file).then(setChecked, (error: Error) => tell(error.message));
@@ -179,6 +189,7 @@ function Upload({ file, keys, onClose }: { file: File; keys: readonly ApiKey[]; 
   const isGood = checked !== null && checked.faults.length === 0 && checked.lines > 0;
   const upload = async () => {
     if (!isGood) throw new Error('The file has errors; nothing was sent.');
+    if (keyId === undefined) throw new Error('There is no key to send it with: create one under Keys.');
     const form = new FormData();
     form.set('purpose', 'batch');
     form.set('file', file, file.name);
@@ -198,8 +209,8 @@ function Upload({ file, keys, onClose }: { file: File; keys: readonly ApiKey[]; 
       <div class="row">
         <Select
           label="As this key"
-          value={keyId}
-          onChange={setKeyId}
+          value={keyId ?? ''}
+          onChange={setChosen}
           choices={keys.map((key) => [key.id, key.name] as const)}
         />
         <Select label="Completion window" value={window} onChange={setWindow} choices={WINDOWS} />
