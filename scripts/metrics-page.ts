@@ -8,7 +8,7 @@ Generated from \`src/telemetry/metric-table.ts\` by \`npm run generate\`; a test
 
 Prometheus reads them from \`/metrics\` of the API and of the health server of workers, batches and webhooks processes.
 Node's own metrics (\`process_…\`, \`nodejs_…\`) are there too. Label values come from the configuration, never from clients, so
-their number is bounded. What to alarm on: [operations.md](operations.md).
+their number is bounded. What to alert on: [operations.md](operations.md).
 `;
 
 export function metricsPage(): string {
@@ -23,6 +23,6 @@ function sectionOf(part: MetricPart): string {
     return `| \`${name}\` | ${type} | ${label} | ${unit} | ${help} | ${measured} |`;
   });
   const title = `## Processes: ${METRIC_PARTS[part]}`;
-  const head = '| metric | type | labels | unit | says | measured |\n|---|---|---|---|---|---|';
+  const head = '| metric | type | labels | unit | meaning | updated |\n|---|---|---|---|---|---|';
   return `${title}\n\n${head}\n${rows.join('\n')}\n`;
 }

@@ -12,7 +12,7 @@ import type { AnswerFeature } from './answer-features.ts';
 import type { RequestFeature } from './request-features.ts';
 
 export const PROTOCOLS = {
-  'openai-chat': { title: 'Chat Completions', fixtures: chat, models: ['gpt-4.1', 'gpt-5.1', 'another provider’s'] },
+  'openai-chat': { title: 'Chat Completions', fixtures: chat, models: ['gpt-4.1', 'gpt-5.1', 'other models'] },
   'openai-responses': { title: 'Responses', fixtures: responses, models: ['gpt-4.1', 'gpt-5.1'] },
   'anthropic-messages': { title: 'Messages', fixtures: anthropic, models: ['claude-sonnet-4-5', 'claude-opus-5'] },
   'gemini-generate-content': {

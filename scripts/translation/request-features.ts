@@ -14,22 +14,26 @@ export interface RequestFeature {
 
 export const REQUEST_FEATURES: readonly RequestFeature[] = [
   {
-    title: 'text, in its order',
+    title: 'order of texts',
     name: 'conversation',
     of: ({ turns }) => turns.map(({ role, parts }) => [role, textOf(parts)]),
   },
   { title: 'system message', name: 'system', of: wordsOfSystem },
   { title: 'system message later in the conversation', name: 'developer', of: ({ turns }) => turns.map(speakerOf) },
-  { title: 'image by address', name: 'image-url', of: sourcesOf('image') },
+  { title: 'image by URL', name: 'image-url', of: sourcesOf('image') },
   { title: 'image in base64', name: 'image-base64', of: sourcesOf('image') },
   { title: 'PDF in base64', name: 'pdf', of: sourcesOf('document') },
   { title: 'audio', name: 'audio', of: (request) => something(partsOf(request, 'audio')) },
   { title: 'tools', name: 'tools', of: toolsOf },
   { title: 'custom tools (free text)', name: 'custom-tool', of: toolsOf },
   { title: 'a forced tool', name: 'tool-choice', of: ({ toolChoice }) => toolChoice, field: 'toolChoice' },
-  { title: 'some tools of all', name: 'allowed-tools', of: ({ tools, toolChoice }) => [tools.length, toolChoice] },
   {
-    title: 'one call at a time',
+    title: 'a subset of tools allowed',
+    name: 'allowed-tools',
+    of: ({ tools, toolChoice }) => [tools.length, toolChoice],
+  },
+  {
+    title: 'no parallel tool calls',
     name: 'serial-tools',
     of: ({ allowsParallelToolCalls }) => allowsParallelToolCalls,
     field: 'parallelToolCalls',
@@ -44,7 +48,7 @@ export const REQUEST_FEATURES: readonly RequestFeature[] = [
     of: (request) => partsOf(request, 'tool-result').map(({ isError }) => isError)[0],
   },
   { title: 'JSON', name: 'json', of: ({ output }) => output?.kind, field: 'output' },
-  { title: 'JSON by a schema', name: 'json-schema', of: schemaOf, field: 'output' },
+  { title: 'JSON with a schema', name: 'json-schema', of: schemaOf, field: 'output' },
   {
     title: 'reasoning effort',
     name: 'reasoning',
@@ -58,7 +62,7 @@ export const REQUEST_FEATURES: readonly RequestFeature[] = [
     field: 'reasoning',
   },
   {
-    title: 'the longest answer',
+    title: 'output limit',
     name: 'sampling',
     of: ({ maxOutputTokens }) => maxOutputTokens,
     field: 'maxOutputTokens',
@@ -69,7 +73,7 @@ export const REQUEST_FEATURES: readonly RequestFeature[] = [
   { title: 'seed', name: 'sampling', of: ({ sampling }) => sampling.seed, field: 'seed' },
   { title: 'penalties', name: 'sampling', of: ({ sampling }) => sampling.presencePenalty, field: 'presencePenalty' },
   { title: 'stop sequences', name: 'stop', of: ({ stop }) => stop, field: 'stop' },
-  { title: 'several answers', name: 'choices', of: ({ choices }) => choices, field: 'choices' },
+  { title: 'several choices', name: 'choices', of: ({ choices }) => choices, field: 'choices' },
   {
     title: 'log probabilities',
     name: 'log-probabilities',
@@ -87,7 +91,7 @@ export const REQUEST_FEATURES: readonly RequestFeature[] = [
   { title: 'metadata', name: 'metadata', of: ({ metadata }) => metadata, field: 'metadata' },
   { title: 'service tier', name: 'service-tier', of: ({ serviceTier }) => serviceTier, field: 'serviceTier' },
   {
-    title: 'key of a prompt cache',
+    title: 'prompt cache key',
     name: 'cache-key',
     of: ({ promptCacheKey }) => promptCacheKey,
     field: 'promptCacheKey',
