@@ -70,7 +70,7 @@ describeOnEach(ENGINES, ({ url }) => {
   }
   const events = async () => (await database.selectFrom('events_outbox').selectAll().execute()).map(({ type }) => type);
 
-  test('a file comes back as it was, and only to its key', async () => {
+  test('a file is returned unchanged, and only to its key', async () => {
     const stored = file();
     await files.insert(stored);
     expect(await files.find('key_1', stored.id)).toEqual(stored);
@@ -81,7 +81,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await files.remove('key_1', stored.id)).toBe(false);
   });
 
-  test('files are listed in pages, without the internal and the expired', async () => {
+  test('files are listed in pages, without internal and expired ones', async () => {
     const listed = [];
     for (let i = 0; i < 3; i++) {
       clock += 1;
@@ -101,7 +101,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(oldest.map(({ id }) => id)).toEqual([listed[1], listed[2]]);
   });
 
-  test('bytes go when the file is deleted or expired and no batch reads it', async () => {
+  test('bytes are deleted with the file, or when it expires and no batch reads it', async () => {
     const batch = await newBatch();
     await files.remove('key_1', batch.inputFileId);
     const expired = file({ expiresAtMs: 1 });
@@ -114,7 +114,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await files.listDisposable('here', 10)).map(({ id }) => id)).toEqual([batch.inputFileId]);
   });
 
-  test('a batch has one owner, until its lease is over', async () => {
+  test('a batch has one owner until its lease ends', async () => {
     const batch = await newBatch();
     const claims = await Promise.all(['a', 'b', 'c'].map((owner) => runs.claim(batch, owner, 50)));
     const won = claims.filter((claim) => claim !== null);
@@ -132,7 +132,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await runs.claim(batch, 'e', LEASE_MS))?.lease.epoch).toBe(3);
   });
 
-  test('from validating to completed, with what was committed', async () => {
+  test('a batch goes from validating to completed, with what was committed', async () => {
     const batch = await newBatch();
     expect(batch).toMatchObject({ status: 'validating', metadata: { a: 'b' }, errors: null, total: 0 });
     const { lease } = (await runs.claim(batch, 'me', LEASE_MS))!;
@@ -164,7 +164,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await expect(runs.commit(again.lease, again, totals, STEADY)).rejects.toThrow(LeaseLost);
   });
 
-  test('a cancelled batch does not begin, nor complete', async () => {
+  test('a cancelled batch neither starts nor completes', async () => {
     const batch = await newBatch();
     const { lease } = (await runs.claim(batch, 'me', LEASE_MS))!;
     expect(await batches.cancel('key_2', batch.id)).toBeNull();
@@ -176,7 +176,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await events()).toEqual(['batch.cancelled']);
   });
 
-  test('a batch at risk says so once', async () => {
+  test('a batch at risk is reported once', async () => {
     const batch = await newBatch();
     const claimed = (await runs.claim(batch, 'me', LEASE_MS))!;
     await runs.begin(claimed.lease, { total: 3, model: null });
@@ -186,7 +186,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await events()).toEqual(['batch.at_risk']);
   });
 
-  test('batches are listed newest first, each kind for itself', async () => {
+  test('batches of each kind are listed separately, newest first', async () => {
     const made = [await newBatch(), await newBatch('msgbatch_'), await newBatch(), await newBatch('batch_', 'key_2')];
     const ids = async (query: object) =>
       (await batches.list('key_1', { prefix: 'batch_', limit: 10, ...query })).map(({ id }) => id);

@@ -55,7 +55,7 @@ describe.each(STORES)('$name', ({ open, names }) => {
   });
   afterAll(() => store.close());
 
-  test('a blob comes back whole and in parts', async () => {
+  test('a blob can be read whole and in parts', async () => {
     const written = await store.write('a', chunks('hello ', 'world'), 100);
     expect(written).toEqual({
       bytes: 11,
@@ -67,12 +67,12 @@ describe.each(STORES)('$name', ({ open, names }) => {
     expect(await collect(await store.stream('a', 1, 5))).toBe('ello');
   });
 
-  test('an empty blob is one', async () => {
+  test('an empty blob exists', async () => {
     expect((await store.write('empty', chunks(), 100)).bytes).toBe(0);
     expect((await store.read('empty', 0, 10)).length).toBe(0);
   });
 
-  test('a large one goes up in parts', async () => {
+  test('a large blob is uploaded in parts', async () => {
     const text = 'x'.repeat(1024 * 1024);
     expect((await store.write('large', chunks(...Array.from({ length: 20 }, () => text)), 1e9)).bytes).toBe(
       20 * 2 ** 20,
@@ -81,7 +81,7 @@ describe.each(STORES)('$name', ({ open, names }) => {
     expect(storage.openUploads()).toBe(0);
   });
 
-  test('what fails in the middle leaves nothing', async () => {
+  test('a write that fails midway leaves nothing', async () => {
     const before = names();
     async function* broken() {
       for (let i = 0; i < 10; i++) yield Buffer.alloc(1024 * 1024);
@@ -93,7 +93,7 @@ describe.each(STORES)('$name', ({ open, names }) => {
     expect(storage.openUploads()).toBe(0);
   });
 
-  test('what was appended is read as one, over several owners', async () => {
+  test('appended parts are read as one blob, over several owners', async () => {
     const first = store.openAppender('log.1');
     await first.append([Buffer.from('one '), Buffer.from('two ')]);
     const committed = await first.append([Buffer.from('three ')]);
@@ -109,7 +109,7 @@ describe.each(STORES)('$name', ({ open, names }) => {
     expect(names().filter((name) => name.includes('log.2'))).toEqual([]);
   });
 
-  test('everything that is there is listed, with the time of its last change', async () => {
+  test('all blobs are listed, with the time of their last change', async () => {
     const startedAtMs = Date.now() - 1_000;
     for (const key of ['listed-1', 'listed-2', 'listed-3']) await store.write(key, chunks('x'), 10);
     const listed = new Map<string, number>();
@@ -123,7 +123,7 @@ describe.each(STORES)('$name', ({ open, names }) => {
     expect(listed.get('listed-2')).toBeGreaterThan(startedAtMs);
   });
 
-  test('what is not there can be deleted', async () => {
+  test('deleting a missing blob succeeds', async () => {
     await store.delete(['nothing']);
   });
 });

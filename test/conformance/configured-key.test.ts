@@ -20,7 +20,7 @@ describeOnEach(ENGINES, ({ url }) => {
   const use = (secret: string) => store.replaceSecret(CONFIGURED_KEY_NAME, secret);
   const isValid = async (secret: string) => (await store.findByHash(hashSecret(secret)))?.revokedAtMs === null;
 
-  test('a new secret takes the place of the one before: the same key, one secret', async () => {
+  test('a new secret replaces the previous one: the same key, one secret', async () => {
     const first = await use('first-secret-0123456789');
     const second = await use('second-secret-0123456789');
     expect(second).toMatchObject({ key: { id: first.key.id }, isChanged: true });
@@ -41,7 +41,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await isValid('third-secret-0123456789')).toBe(true);
   });
 
-  test('one that was revoked stays revoked; another secret makes a new key', async () => {
+  test('a revoked key stays revoked; another secret creates a new key', async () => {
     const { key } = await use('first-secret-0123456789');
     await store.revoke(key.id);
     expect((await use('first-secret-0123456789')).key.revokedAtMs).not.toBeNull();
@@ -51,7 +51,7 @@ describeOnEach(ENGINES, ({ url }) => {
   });
 });
 
-test('no other key can take the name', () => {
+test('no other key can use the name', () => {
   expect(() => checkKeyName(CONFIGURED_KEY_NAME)).toThrow(/use another name/);
   expect(() => checkKeyName('ci')).not.toThrow();
 });

@@ -102,7 +102,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await search(filter)).map(({ requestId }) => requestId)).toEqual(numbers(matches));
   });
 
-  test('pages follow each other without a gap and without a repetition, where many have the same time', async () => {
+  test('pages have no gaps and no repetitions, even if many requests have the same time', async () => {
     const seen: string[] = [];
     let after: RequestPosition | undefined;
     do {
@@ -113,14 +113,14 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(seen).toEqual(numbers(() => true));
   });
 
-  test('a found request has the sums of its attempts, and its tags', async () => {
+  test('a request in the results has the sums of its attempts, and its tags', async () => {
     const [found] = await search({ fromMs: START + 4_000, toMs: START + 5_000, tag: 'team:search' });
     expect(found).toMatchObject({ requestId: 'req_0012', inputTokens: 100, outputTokens: 50, firstByteMs: 32 });
     expect(found!.tags).toEqual(['team:search', 'a_b']);
     expect(found!.costPicoUsd).toBe(12_000_000n);
   });
 
-  test('the figures of the time just past', async () => {
+  test('the figures of the recent past are right', async () => {
     const slices = new Map<number, Figures>();
     const sliceAt = (ms: number) => {
       if (!slices.has(ms)) slices.set(ms, noFigures());
@@ -138,7 +138,7 @@ describeOnEach(ENGINES, ({ url }) => {
     );
   });
 
-  test('how attempts went, by deployment and credential', async () => {
+  test('attempts are counted by outcome, deployment and credential', async () => {
     const counts = await countOutcomes(database, START + 10_000);
     expect(counts.toSorted((a, b) => a.attempts - b.attempts)).toEqual([
       { deployment: 'openai/gpt-4o', credential: 'second', outcome: 'upstream_timeout', attempts: 3 },

@@ -121,7 +121,7 @@ describeOnEach(ENGINES, ({ url }) => {
     for (const table of ['api_keys', 'accounts', 'credit_entries', 'audit_log'] as const)
       await database.deleteFrom(table).execute();
   });
-  test('says how its connections are used: a busy one, and queries that wait for one', async () => {
+  test('reports how its connections are used: busy ones, and queries waiting for one', async () => {
     if (url.startsWith('sqlite:')) return;
     const idle = readPoolState()!;
     const queries = Array.from({ length: 2 * idle.max }, () => sql`select pg_sleep(0.3)`.execute(database));
@@ -152,18 +152,18 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await locks.execute(database)).rows).toEqual([{ count: '0' }]);
   });
 
-  test('money comes back to the last picodollar', async () => {
+  test('amounts are stored exactly, to the picodollar', async () => {
     await insert({ attempt: entry() });
     expect((await rows()).map((row) => asBigint(row.cost_pico_usd))).toEqual([123_456_789_012_345_678n]);
   });
 
-  test('one attempt is one row, however often its message arrives', async () => {
+  test('one attempt is one row, no matter how often its message arrives', async () => {
     await insert({ attempt: entry() }, { attempt: entry() });
     await insert({ attempt: entry({ costPicoUsd: '1' }) });
     expect((await rows()).map((row) => asBigint(row.cost_pico_usd))).toEqual([123_456_789_012_345_678n]);
   });
 
-  test('an unsettled attempt is replaced by what it really cost, never the reverse', async () => {
+  test('an unsettled attempt is replaced by its real cost, never the reverse', async () => {
     const unsettled = entry({ state: 'unsettled', outcome: 'unknown', costPicoUsd: '7' });
     await insert({ attempt: unsettled });
     await insert({ attempt: entry({ costPicoUsd: '9' }) });
@@ -175,14 +175,14 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await rows()).map((row) => row.state)).toEqual(['settled', 'settled']);
   });
 
-  test('a request has one outcome: the first', async () => {
+  test('a request keeps its first outcome', async () => {
     await insert({ request: outcome() }, { request: outcome({ outcome: 'internal' }) });
     await insert({ request: outcome({ outcome: 'internal' }) });
     const found = await database.selectFrom('requests').selectAll().execute();
     expect(found.map((row) => [row.outcome, asNumber(row.charge_units)])).toEqual([['ok', 3]]);
   });
 
-  test('a large batch goes in as one', async () => {
+  test('a large batch of rows is written in one transaction', async () => {
     await insert(...Array.from({ length: 1_000 }, (_, attempt) => ({ attempt: entry({ attempt }) })));
     expect(await rows()).toHaveLength(1_000);
   });
@@ -216,7 +216,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await reportUsage(database, { groupBy: [] })).toMatchObject([{ group: {}, attempts: 4 }]);
   });
 
-  test('keys are kept by their hash and can be revoked once', async () => {
+  test('keys are stored by their hash and can be revoked once', async () => {
     const keys = createKeyStore(database);
     const { key, secret } = await keys.create('ci', { budgets: { total: '5' }, models: ['gpt-*'] });
     const stored = await database.selectFrom('api_keys').selectAll().execute();
@@ -239,7 +239,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await keys.revoke('key_none')).toBeNull();
   });
 
-  test('reports group and select by whatever is known, per attempt and per request; exports have the rows', async () => {
+  test('reports can group and filter by every dimension, per attempt and per request; exports have the rows', async () => {
     const labels = { batch: 'batch_1', session: 's', tags: ['a', 'b'] };
     const of = { projectId: 'p', organisationId: 'o', labels };
     await insert(
@@ -302,7 +302,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await all(exportRows(database, 'request', { to: '2026-11-19' }))).toEqual([]);
   });
 
-  test('accounts stand above keys: found with them, revoked with them; credits are paid in and charged', async () => {
+  test('accounts contain keys: found with them, revoked with them; credits are paid in and charged', async () => {
     const [keys, accounts] = [createKeyStore(database), createAccountStore(database)];
     const top = await accounts.create({
       kind: 'organisation',
@@ -338,7 +338,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(isRevoked((await keys.findById(key.id))!)).toBe(true);
   });
 
-  test('a rotated key is found by both secrets, by the former one with an end', async () => {
+  test('a rotated key is found by both secrets; the old one has an end', async () => {
     const keys = createKeyStore(database);
     const { key, secret } = await keys.create('k');
     const rotated = await keys.rotate(key.id, 60_000);
@@ -348,7 +348,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await keys.findByHash(hashSecret(secret))).toBeNull();
   });
 
-  test('what operators did is read by the beginning of its path, newest first', async () => {
+  test('the audit log can be filtered by the start of its path, newest first', async () => {
     const adminKeys = createAdminKeyStore(database);
     const entry = { actor: 'a', role: 'owner', method: 'POST', status: 200, request: null, before: null, after: '{}' };
     for (const [atMs, path] of [['/admin/keys/key_1'], ['/admin/keys/key%1'], ['/admin/holds']].map(
@@ -378,8 +378,8 @@ describeOnEach(ENGINES, ({ url }) => {
   });
 });
 
-describe.skipIf(postgres === null)('a network that has gone silent before PostgreSQL', () => {
-  test('ends a query in time, and leaves no connection behind that nobody answers', async () => {
+describe.skipIf(postgres === null)('a network to PostgreSQL that has gone silent', () => {
+  test('ends a query in time, and leaves no dead connection behind', async () => {
     const network = await startTcpProxy({ port: Number(new URL(postgres!.url).port) });
     const address = new URL(postgres!.url);
     address.port = new URL(network.url).port;

@@ -51,7 +51,7 @@ describeOnEach(ENGINES, ({ url }) => {
 
   const idsOf = (letters: readonly { spec: { requestId: string } }[]) => letters.map(({ spec }) => spec.requestId);
 
-  test('is kept once, with its body to the byte', async () => {
+  test('is kept once, with its exact body', async () => {
     await store.insert([letter('req_1')]);
     await store.insert([letter('req_1', { code: 'internal' }), letter('req_2')]);
     const kept = await store.find('req_1');
@@ -63,7 +63,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await store.readBody('req_3')).toBeNull();
   });
 
-  test('is listed newest first, page by page', async () => {
+  test('is listed newest first, in pages', async () => {
     const letters = Array.from({ length: 7 }, (_, index) =>
       letter(`req_${index}`, { failedAtMs: NOW + Math.floor(index / 2) }),
     );
@@ -78,7 +78,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(seen).toEqual(['req_6', 'req_5', 'req_4', 'req_3', 'req_2', 'req_1', 'req_0']);
   });
 
-  test('is found by what is known of it', async () => {
+  test('can be found by its properties', async () => {
     await store.insert([
       letter('req_1', { model: 'x', failedAtMs: NOW - 1_000 }),
       letter('req_2', { code: 'worker_lost' }),
@@ -94,7 +94,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await store.count({ provider: 'b' })).toBe(0);
   });
 
-  test('and its replays know of each other', async () => {
+  test('is linked with its replays', async () => {
     await store.insert([letter('req_1')]);
     await store.addReplay({ requestId: 'req_2', replayOf: 'req_1', model: 'm', createdAtMs: NOW });
     await store.addReplay({ requestId: 'req_3', replayOf: 'req_1', model: 'n', createdAtMs: NOW + 1 });
@@ -105,7 +105,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await store.linksOf('req_1')).replays).toHaveLength(2);
   });
 
-  test('goes when it is deleted, or old', async () => {
+  test('disappears when it is deleted or too old', async () => {
     await store.insert([
       letter('req_1', { failedAtMs: NOW - 10 }),
       letter('req_2'),

@@ -83,7 +83,7 @@ describeOnEach(ENGINES, ({ url }) => {
   afterAll(() => database.destroy());
 
   const before = [message(0, OLD), message(0, OLD + 1, 'unsettled'), message(0, RECENT)];
-  test('a table with rows becomes the first partition: rows, keys, triggers and rights are there as before', async () => {
+  test('a table with rows becomes the first partition: rows, keys, triggers and permissions stay', async () => {
     await insert(...before);
     if (isSqlite) return;
     await sql`create role reader`.execute(database);
@@ -114,7 +114,7 @@ describeOnEach(ENGINES, ({ url }) => {
     message(3, RECENT),
     message(0, RECENT, 'settled', 'other'),
   ];
-  test('every month is a partition of its own; what comes twice is one row in each, and an unsettled attempt is settled', async () => {
+  test('every month is a partition; a repeated row is written once in each, and an unsettled attempt is settled', async () => {
     await insert(...later);
     await insert(
       ...later.map(({ attempt, request }) => ({ attempt: { ...attempt!, costPicoUsd: '7' }, request: request! })),
@@ -131,7 +131,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(changes).toContainEqual(['2027-02-05', 'unsettled', 1_000_001n]);
   });
 
-  test('what is past its time goes, the sums stay, and what is unsettled stays until it is settled', async () => {
+  test('expired rows are deleted, sums stay, and unsettled rows stay until they are settled', async () => {
     await addChanges(database);
     const [reported, paid] = [await report(), await spent()];
     const muchLater = Date.UTC(2027, 2, 31);
@@ -158,7 +158,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await report()).reduce((all, { costPicoUsd }) => all + costPicoUsd, 0n)).toBe(sum);
   });
 
-  test('sums by hour go, those by day never', async () => {
+  test('hourly sums are deleted, daily ones never', async () => {
     await addChanges(database);
     const hours = () => reportUsage(database, { groupBy: ['hour'] });
     const days = await report();

@@ -151,7 +151,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await addChanges(database);
   });
 
-  test('whatever is written, by several writers at once, changed and deleted', async () => {
+  test('roll-ups equal the rows, whatever several concurrent writers insert, change and delete', async () => {
     const messages = messagesOf(1);
     const [first, second] = [messages.slice(0, 250), messages.slice(150)];
     await Promise.all([insert(first), insert(second), addChanges(database)]);
@@ -174,7 +174,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await reportUsage(database, { per: 'request', groupBy: ['lane'] })).toEqual([]);
   });
 
-  test('rows of before, reported before, while and after they are summed, with new ones among them', async () => {
+  test('roll-ups equal the rows of an upgraded ledger before, during and after they are summed, with new rows among them', async () => {
     const triggers = async (change: 'disable' | 'enable') => {
       for (const { source } of Object.values(ROLLUPS))
         await sql.raw(`alter table ${source} ${change} trigger user`).execute(database);

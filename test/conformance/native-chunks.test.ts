@@ -64,7 +64,7 @@ describeOnEach(ENGINES, ({ url }) => {
     };
   }
 
-  test('a chunk is found as it was written down', async () => {
+  test('a chunk is read as it was written', async () => {
     const lease = await claim('one');
     const [first, second] = [chunkOf(lease), chunkOf(lease, { reservation: null })];
     await chunks.insert(lease, first);
@@ -76,7 +76,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await chunks.list('batch_other')).toEqual([]);
   });
 
-  test('the lines that are out are counted by credential', async () => {
+  test('lines at the provider are counted by credential', async () => {
     const lease = await claim('one');
     const out = { provider: 'counted', credential: 'a' };
     for (const change of [
@@ -93,7 +93,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(Object.fromEntries(await chunks.linesOut('counted'))).toEqual({ a: 4, b: 2, c: 2 });
   });
 
-  test('its provider’s id is known from then on', async () => {
+  test('the provider’s id is known once it is stored', async () => {
     const lease = await claim('one');
     const chunk = chunkOf(lease, { provider: 'known' });
     await chunks.insert(lease, chunk);
@@ -104,7 +104,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await chunks.providerBatchIds('known')).toEqual(new Set(['batch_abc']));
   });
 
-  test('an owner that was replaced writes nothing any more', async () => {
+  test('an owner that was replaced cannot write any more', async () => {
     const lease = await claim('one', -1);
     const chunk = chunkOf(lease);
     await chunks.insert(lease, chunk);
@@ -115,7 +115,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await chunks.list(lease.batchId)).toMatchObject([{ id: chunk.id, state: 'submitting' }]);
   });
 
-  test('chunks that outlive their batch are left, until they are removed', async () => {
+  test('chunks that outlive their batch stay until they are removed', async () => {
     const lease = await claim('one');
     const chunk = chunkOf(lease);
     await chunks.insert(lease, chunk);

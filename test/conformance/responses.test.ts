@@ -48,14 +48,14 @@ describeOnEach(ENGINES, ({ url }) => {
   });
 
   describe('responses', () => {
-    test('come back to the byte, to their own key only', async () => {
+    test('are returned unchanged, only to their own key', async () => {
       expect(await responses.insert(response(), true, nothingElse)).toBe(true);
       expect(await responses.find('resp_1', 'key_1')).toEqual(response());
       expect(await responses.find('resp_1', 'key_2')).toBeNull();
       expect(await responses.find('resp_2', 'key_1')).toBeNull();
     });
 
-    test('are written once, with what belongs to them', async () => {
+    test('are written once, with everything that belongs to them', async () => {
       const { id } = await conversations.create('key_1', {}, []);
       const event = { id: 'evt_1', type: 'response.completed', keyId: 'key_1', subjectId: 'resp_1', atMs: 5 };
       const write = () =>
@@ -69,7 +69,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect(await database.selectFrom('events_outbox').select('id').execute()).toEqual([{ id: 'evt_1' }]);
     });
 
-    test('of which a part cannot be written are not written at all', async () => {
+    test('are not written at all if a part cannot be written', async () => {
       const failing = responses.insert(response(), true, async () => {
         throw new Error('no');
       });
@@ -78,7 +78,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect((await responses.findOutputItems('key_1', ['msg_1'])).size).toBe(0);
     });
 
-    test('that are not to be kept leave a mark and nothing else', async () => {
+    test('that are not to be stored leave only a mark', async () => {
       expect(await responses.insert(response(), false, nothingElse)).toBe(true);
       expect(await responses.insert(response(), false, nothingElse)).toBe(false);
       expect(await responses.find('resp_1', 'key_1')).toBe('deleted');
@@ -86,7 +86,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect([row.input, row.response]).toEqual(['[]', '{}']);
     });
 
-    test('that were deleted stay so, also when they are written afterwards', async () => {
+    test('that were deleted stay deleted, even if they are written afterwards', async () => {
       await responses.insert(response(), true, nothingElse);
       await responses.delete('resp_1', 'key_2', 9, LATER_MS);
       expect(await responses.find('resp_1', 'key_1')).toEqual(response());
@@ -98,14 +98,14 @@ describeOnEach(ENGINES, ({ url }) => {
       expect(await responses.find('resp_3', 'key_1')).toBe('deleted');
     });
 
-    test('give their output items by id', async () => {
+    test('can return their output items by id', async () => {
       await responses.insert(response(), true, nothingElse);
       const found = await responses.findOutputItems('key_1', ['msg_2', 'msg_9']);
       expect([...found]).toEqual([['msg_2', { type: 'message', id: 'msg_2' }]]);
       expect((await responses.findOutputItems('key_2', ['msg_2'])).size).toBe(0);
     });
 
-    test('go when their time is over, so many at once', async () => {
+    test('are deleted after their time, a bounded number at once', async () => {
       for (const id of ['resp_1', 'resp_2', 'resp_3']) {
         await responses.insert(response({ id, expiresAtMs: 5_000 }), true, nothingElse);
       }
@@ -118,7 +118,7 @@ describeOnEach(ENGINES, ({ url }) => {
   });
 
   describe('conversations', () => {
-    test('are created, changed and deleted by their own key', async () => {
+    test('can be created, changed and deleted by their own key', async () => {
       const { id, createdAtMs } = await conversations.create('key_1', { topic: 'tea' }, [message('a')]);
       expect(await conversations.find(id, 'key_1')).toEqual({ id, metadata: { topic: 'tea' }, createdAtMs });
       expect(await conversations.find(id, 'key_2')).toBeNull();
@@ -132,7 +132,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect(await conversations.allItems(id)).toEqual([]);
     });
 
-    test('keep their items in the order of appending, also from several writers', async () => {
+    test('keep their items in the order of appending, with several writers too', async () => {
       const { id } = await conversations.create('key_1', {}, [message('first')]);
       const pairs = Array.from({ length: 10 }, (_, index) => [message(`${index} a`), message(`${index} b`)]);
       await Promise.all(pairs.map((pair) => conversations.append(id, pair)));
@@ -142,7 +142,7 @@ describeOnEach(ENGINES, ({ url }) => {
       for (const index of pairs.keys()) expect(said[said.indexOf(`${index} a`) + 1]).toBe(`${index} b`);
     });
 
-    test('give their items ids, and keep those that items have', async () => {
+    test('give ids to items without one, and keep existing ids', async () => {
       const { id } = await conversations.create('key_1', {}, []);
       const appended = await conversations.append(id, [message('x'), { ...message('y'), id: 'msg_own' }]);
       expect(appended.map((item) => item.id)).toEqual([expect.stringMatching(/^msg_/), 'msg_own']);
@@ -152,7 +152,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect((await conversations.findItems('key_2', ['msg_own'])).size).toBe(0);
     });
 
-    test('list their items in pages, both ways', async () => {
+    test('list their items in pages, in both directions', async () => {
       const items = Array.from({ length: 5 }, (_, index) => ({ ...message(`${index}`), id: `msg_${index}` }));
       const { id } = await conversations.create('key_1', {}, items);
       const page = async (order: 'asc' | 'desc', after?: string) => {
@@ -167,7 +167,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect(await page('desc', 'msg_none')).toBeNull();
     });
 
-    test('lose an item that is deleted, and keep counting behind it', async () => {
+    test('do not reuse the position of a deleted item', async () => {
       const { id } = await conversations.create('key_1', {}, [{ ...message('a'), id: 'msg_a' }]);
       expect(await conversations.deleteItem(id, 'msg_a')).toBe(true);
       expect(await conversations.deleteItem(id, 'msg_a')).toBe(false);
@@ -175,7 +175,7 @@ describeOnEach(ENGINES, ({ url }) => {
       expect(await conversations.allItems(id)).toEqual([message('b')]);
     });
 
-    test('that are gone take no items', async () => {
+    test('accept no items after they are deleted', async () => {
       expect(await conversations.append('conv_none', [message('a')])).toEqual([]);
       expect(await conversations.allItems('conv_none')).toEqual([]);
     });

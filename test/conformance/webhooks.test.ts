@@ -88,7 +88,7 @@ describeOnEach(ENGINES, ({ url }) => {
       return delivery !== undefined && delivery.state !== 'pending' ? delivery : null;
     });
 
-  test('a receiver that fails, hangs, then accepts gets one event, signed anew each time', async () => {
+  test('a receiver that fails, hangs, then accepts gets one event, signed again each time', async () => {
     const { secret } = await register();
     receiver.react(500, 'hang');
     await emit('evt_1');
@@ -112,7 +112,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(log.join('')).not.toContain(secret.slice(6));
   });
 
-  test('an event of a transaction that is rolled back, or still open, is not sent', async () => {
+  test('an event of a transaction that is rolled back or still open is not sent', async () => {
     await register();
     await startProcess();
     const other = await openDatabase(url, () => undefined);
@@ -152,7 +152,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await second.close();
   });
 
-  test('a process that died in the middle of an attempt is replaced when its lease ends, and its late word is refused', async () => {
+  test('a process that died during an attempt is replaced when its lease ends, and its late result is refused', async () => {
     await register();
     await emit('evt_1');
     await startProcess('first', { attempts: 1 });
@@ -171,7 +171,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await finished()).state).toBe('delivered');
   });
 
-  test('410 disables the endpoint until it is enabled by hand; a replay has the same webhook-id', async () => {
+  test('410 disables the endpoint until an operator enables it; a replay has the same webhook-id', async () => {
     const { endpoint } = await register();
     receiver.react(410);
     await emit('evt_1');
@@ -192,7 +192,7 @@ describeOnEach(ENGINES, ({ url }) => {
     ).toMatchObject({ attempts: 1, lastError: null });
   });
 
-  test('a delivery fails after its last attempt, and says why', async () => {
+  test('a delivery fails after its last attempt, with the reason', async () => {
     await register();
     receiver.react(503, 503, 503);
     await emit('evt_1');
@@ -215,7 +215,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  test('a receiver gets the events it asked for, of its key', async () => {
+  test('a receiver gets the events it subscribed to, of its key', async () => {
     await register({ keyId: 'key_1', events: ['batch.failed'] });
     await emit('evt_1');
     await emit('evt_2', { type: 'batch.failed', key_id: 'key_2' });
@@ -225,7 +225,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual(['evt_3']);
   });
 
-  test('one receiver that hangs does not keep the others waiting', async () => {
+  test('one receiver that hangs does not delay the others', async () => {
     const slow = await startWebhookReceiver();
     await register({ url: slow.url, events: ['batch.expired'] });
     await register({ events: ['batch.completed'] });
@@ -240,7 +240,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await slow.close();
   });
 
-  test('the configuration says which endpoints there are; a disabled one stays so', async () => {
+  test('endpoints follow the configuration; a disabled one stays disabled', async () => {
     const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
     const configured = { url: receiver.url, events: ['batch.*'], secret };
     await startProcess('worker_1', { endpoints: [configured, { ...configured, url: `${receiver.url}/2` }] });
@@ -258,7 +258,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await endpoints().readSecret(first!.id)).toBe(secret);
   });
 
-  test('secrets do not stand in the database', async () => {
+  test('secrets are not readable in the database', async () => {
     const { secret, endpoint } = await register();
     const rows = await database.selectFrom('webhook_endpoints').select('secret').execute();
     expect(rows[0]!.secret).not.toContain(secret.slice(6));
@@ -272,7 +272,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await finished()).lastError).toContain('SLUICE_SECRETS_KEY');
   });
 
-  test('what is finished is removed after its time, what waits is not', async () => {
+  test('finished deliveries are removed after their time, waiting ones are not', async () => {
     await register();
     receiver.react(200, 'hang');
     await emit('evt_1');

@@ -166,7 +166,7 @@ describe('lines of batches', () => {
   } as const;
 
   test.each(Object.entries(REFUSED))(
-    '%s: OpenAI’s have the whole answer, Anthropic’s the error',
+    '%s: OpenAI’s have the complete response, Anthropic’s the error',
     async (name, status) => {
       const reason = REASONS[name]!;
       const key = await keyOf('project', reason.settings());
@@ -196,7 +196,7 @@ describe('lines of batches', () => {
 });
 
 describe.each(Object.entries(REASONS))('%s', (_name, reason) => {
-  test.each(LEVELS)('of: %s', { timeout: 30_000 }, async (level) => {
+  test.each(LEVELS)('for: %s', { timeout: 30_000 }, async (level) => {
     const key = await keyOf(level, reason.settings());
     const running = (await reason.use?.(key)) ?? null;
     for (const { name, path, body, expected } of ADDRESSES) {

@@ -33,7 +33,7 @@ async function json<T = Record<string, unknown>>(...args: string[]): Promise<T> 
   return JSON.parse(stdout) as T;
 }
 
-test('an organisation and a project are made, changed, shown and revoked', async () => {
+test('an organisation and a project can be created, changed, shown and revoked', async () => {
   const limits = ['--rpm', '600', '--input-tokens-per-minute', '5000', '--weight', '2', '--batch-weight', '3'];
   const { id: organisation } = await json(
     'accounts',
@@ -81,7 +81,7 @@ test('an organisation and a project are made, changed, shown and revoked', async
   expect((await sluice('accounts', 'show', String(project))).stdout).toMatch(/state +revoked/);
 });
 
-test('credits are topped up and stated', async () => {
+test('credits can be topped up and shown', async () => {
   const { id } = await json(
     'accounts',
     'create',
@@ -106,7 +106,7 @@ test('credits are topped up and stated', async () => {
   expect((await sluice('accounts', 'top-up', String(id), 'much')).stderr).toContain('an amount in USD');
 });
 
-test('requests are found by what is known of them, and looked at', async () => {
+test('requests can be found by their properties, and shown', async () => {
   const { secret, id: key } = await broker.createKey('asker');
   const answer = await ask(broker.url, {
     key: secret,
@@ -129,7 +129,7 @@ test('requests are found by what is known of them, and looked at', async () => {
   expect((await sluice('requests', 'cancel', 'req_none')).stderr).toContain('req_none');
 });
 
-test('the audit log is searched by who, what and when', async () => {
+test('the audit log can be searched by actor, action and time', async () => {
   await admin(broker, 'POST', '/keys', { name: 'noted' });
   const entries = await json<{ method: string; path: string }[]>(
     'audit',

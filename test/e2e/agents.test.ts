@@ -82,7 +82,7 @@ afterAll(async () => {
   native?.close();
 });
 
-describe('a conversation made short', () => {
+describe('compaction of a conversation', () => {
   const input = [
     { role: 'user' as const, content: 'My name is Ada.' },
     { role: 'assistant' as const, content: 'Hello Ada.' },
@@ -90,7 +90,7 @@ describe('a conversation made short', () => {
   ];
 
   test.each(RESPONSE_MODELS.filter(({ protocol }) => protocol !== 'openai-responses'))(
-    'by a model of $protocol: what the user wrote, and a summary to go on from',
+    'by a model of $protocol: the user’s texts, and a summary to continue from',
     async ({ model }) => {
       const compacted = await client.responses.compact({ model, input });
       expect(compacted).toMatchObject({ object: 'response.compaction', usage: { output_tokens: expect.any(Number) } });
@@ -106,7 +106,7 @@ describe('a conversation made short', () => {
     },
   );
 
-  test('by a provider that does it itself: as it answers, and in the books', async () => {
+  test('by a provider with its own compaction: its response, and the ledger entry', async () => {
     const { data, response } = await client.responses
       .compact({ model: 'native', input, instructions: 'Be brief', prompt_cache_key: 'k' })
       .withResponse();
@@ -119,7 +119,7 @@ describe('a conversation made short', () => {
     expect(row).toMatchObject({ inputTokens: 100, outputTokens: 10, outcome: 'ok' });
   });
 
-  test('by a provider of the Responses API that has no such address: its model is asked, at once the next time', async () => {
+  test('by a provider of the Responses API without compaction: its model is asked, next time at once', async () => {
     const calls = () => simulator.requests().filter(({ path }) => path.startsWith('/v1/responses'));
     const before = calls().length;
     const compacted = await client.responses.compact({ model: 'by-responses', input });
@@ -136,7 +136,7 @@ describe('a conversation made short', () => {
 
   // Symptom: a client with a broken conversation took the model from everybody. Cause: the 404 that is cured by asking the model
   // counted as a failure of the deployment, again with each of its tries. Fix: what is cured says nothing about it.
-  test('tries that come to nothing do not take the model out of rotation', async () => {
+  test('failed attempts do not open the circuit of the model', async () => {
     const soon = { headers: { 'x-sluice-deadline-ms': '4000' } };
     for (let n = 0; n < 8; n += 1) {
       const refused = client.responses.compact({ model: 'partial', input }, soon);
@@ -144,7 +144,7 @@ describe('a conversation made short', () => {
     }
   });
 
-  test('with the turns before it', async () => {
+  test('together with the turns before it', async () => {
     const first = await client.responses.create({ model: 'by-chat', input: 'My name is Ada.' });
     const { output } = await client.responses.compact({ model: 'by-chat', previous_response_id: first.id, input: [] });
     expect(JSON.stringify(output[0])).toContain('My name is Ada.');
@@ -153,7 +153,7 @@ describe('a conversation made short', () => {
     expect(JSON.stringify(nativeCalls.at(-1)!.body.input)).toContain('My name is Ada.');
   });
 
-  test('what is wrong is said as everywhere', async () => {
+  test('errors have the usual form', async () => {
     await expect(client.responses.compact({ model: 'nope', input: 'x' })).rejects.toMatchObject({ status: 404 });
     await expect(
       client.responses.compact({ model: 'native', input: 'x', previous_response_id: 'resp_nope' }),
@@ -161,7 +161,7 @@ describe('a conversation made short', () => {
   });
 });
 
-describe('turns go where their prompt cache is', () => {
+describe('turns are sent to the deployment that has their prompt cached', () => {
   const counts = () => pair.map((one) => one.requests().length);
   /** Which of the two had how many of these. */
   async function spread(work: (at: number) => Promise<unknown>, times = 12): Promise<number[]> {
@@ -188,7 +188,7 @@ describe('turns go where their prompt cache is', () => {
     expect(used.toSorted((a, b) => a - b)).toEqual([0, 12]);
   });
 
-  test('by the response before it, and by the conversation', async () => {
+  test('by the previous response, and by the conversation', async () => {
     const first = await client.responses.create({ model: 'pair', input: 'My name is Ada.' });
     let previous = first.id;
     const chained = await spread(async () => {
@@ -200,7 +200,7 @@ describe('turns go where their prompt cache is', () => {
     expect(held.toSorted((a, b) => a - b)).toEqual([0, 8]);
   });
 
-  test('and how much of a prompt was in it stands in the timeline', async () => {
+  test('the timeline shows how much of a prompt was cached', async () => {
     const { response } = await chat([user('Hello [[sim cached=5]]')]).withResponse();
     await booksClosed(broker);
     const id = response.headers.get('x-request-id')!;
@@ -210,14 +210,14 @@ describe('turns go where their prompt cache is', () => {
     expect(timeline).toContainEqual(expect.objectContaining({ kind: 'attempt', cache_hit_rate: rate }));
   });
 
-  test('many conversations spread, whether they have a name or begin alike', async () => {
+  test('many conversations are spread, whether they have a name or a common beginning', async () => {
     const named = await spread((at) => chat([user('Hello')], { prompt_cache_key: `conversation-${at}` }), 40);
     expect(Math.min(...named)).toBeGreaterThan(5);
     const alike = await spread(() => chat([user('Hello')]), 40);
     expect(Math.min(...alike)).toBeGreaterThan(5);
   });
 
-  test('unless that one is down: then to the other', async () => {
+  test('unless that deployment is down: then to the other', async () => {
     const key = { prompt_cache_key: 'conversation-8' };
     await expect(chat([user('Hello [[sim on=left fault=500]]')], key)).resolves.toBeDefined();
     await expect(chat([user('Hello [[sim on=right fault=500]]')], key)).resolves.toBeDefined();

@@ -72,11 +72,11 @@ describe.skipIf(postgres === null)('a fleet that is rebuilt from its backup', ()
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('the copy is of the append-only file and of PostgreSQL', () => {
+  test('the backup consists of the append-only file and PostgreSQL', () => {
     expect(said).toMatch(/Redis: the append-only file.*\n.*SQL: PostgreSQL/);
   });
 
-  test('what was queued is answered, and so is the next request', async () => {
+  test('queued requests are answered, and so is the next one', async () => {
     await waitFor('the queued requests', async () => {
       const states = await Promise.all(queued.map((id) => statusOf(broker.url, id)));
       return states.every((state) => state === 'completed');
@@ -84,7 +84,7 @@ describe.skipIf(postgres === null)('a fleet that is rebuilt from its backup', ()
     expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
   });
 
-  test('the books are whole: every call once, and every sum right', async () => {
+  test('the ledger is complete: every call once, and every sum right', async () => {
     await booksClosed(broker);
     const rows = await ledgerRows(broker);
     expect(rows).toHaveLength(ANSWERED + QUEUED + 1);
@@ -96,7 +96,7 @@ describe.skipIf(postgres === null)('a fleet that is rebuilt from its backup', ()
     expect(await faultsInBooks(broker)).toMatchObject([{ request_id: queued[0] }]);
   });
 
-  test('a snapshot over the network does as well as the file', async () => {
+  test('a snapshot over the network works as well as the file', async () => {
     const directory = mkdtempSync(join(folder, 'snapshot-'));
     const copy = join(directory, 'copy');
     const env = { PATH: process.env.PATH, SLUICE_DATABASE_URL: `sqlite:${join(directory, 'from.db')}` };

@@ -35,7 +35,7 @@ afterAll(async () => {
 const batch = (...args: string[]) =>
   startSluice(['batch', ...args], directory, { SLUICE_BASE_URL: `${broker.url}/v1`, SLUICE_API_KEY: TEST_KEY }).ended;
 
-test('prompts become answers in their order, failed lines go again, and receivers hear of both batches', async () => {
+test('prompts become answers in order, failed lines run again, and receivers hear of both batches', async () => {
   const prompts = Array.from({ length: 40 }, (_, number) => (number === 7 ? '[[sim fault=400]] no' : `Say ${number}.`));
   writeFileSync(join(directory, 'prompts.txt'), `${prompts.join('\n')}\n`);
   const run = await batch('submit', '--prompts', 'prompts.txt', '--model', 'solo', '--watch', '--window', '1h');
@@ -67,7 +67,7 @@ test('prompts become answers in their order, failed lines go again, and receiver
   expect(events().map(({ type, data }) => [type, data.id])).toEqual(ids.map((id) => ['batch.completed', id]));
 });
 
-test('what the server finds in an input is told with its line', async () => {
+test('errors that the server finds in an input are shown with their line', async () => {
   const line = { custom_id: 'a', method: 'POST', url: '/v1/chat/completions', body: { model: 'none', messages: [] } };
   writeFileSync(join(directory, 'input.jsonl'), `${JSON.stringify(line)}\n`);
   const run = await batch('submit', 'input.jsonl', '--watch');

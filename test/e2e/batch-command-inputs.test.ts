@@ -37,7 +37,7 @@ describe('plain prompts', () => {
     ]);
   });
 
-  test('a CSV file by its header, with a template', async () => {
+  test('a CSV file with its header as names in a template', async () => {
     const csv = '\uFEFFsku,name,"long text"\nA1,"Chair, red","two\nlines ""quoted"""\nA2,Table,short\n';
     writeFileSync(join(session.directory, 'products.csv'), csv);
     const template = 'Describe {name}: {long text} {{json}}';
@@ -70,7 +70,7 @@ describe('plain prompts', () => {
     expect(server.batches.get('batch_1')!.endpoint).toBe('/v1/responses');
   });
 
-  test('objects by their members', async () => {
+  test('objects with their members as names', async () => {
     writeFileSync(
       join(session.directory, 'rows.jsonl'),
       '{"q":"1+1?","tags":["a"],"n":3}\n{"q":"2+2?","tags":[],"n":null}\n',
@@ -91,7 +91,7 @@ describe('plain prompts', () => {
     ['a row that is too short', 'a,b\n1,2\n3\n', ['-t', '{a}', '-m', 'm'], 'prompts.csv:3: Invalid Record Length'],
     ['two rows with one id', 'a\n1\n1\n', ['-m', 'm', '--id-column', 'a'], "prompts.csv:3: has the id '1' of line 2"],
     ['a body that is no object', 'a\n1\n', ['-m', 'm', '--body', '[]'], '--body must be a JSON object'],
-  ])('%s is said, and nothing is uploaded', async (_what, csv, args, message) => {
+  ])('%s is reported, and nothing is uploaded', async (_what, csv, args, message) => {
     writeFileSync(join(session.directory, 'prompts.csv'), csv);
     const run = await session.run('submit', '--prompts', 'prompts.csv', ...args);
     expect([run.code, run.stderr]).toEqual([2, expect.stringContaining(message)]);
@@ -99,7 +99,7 @@ describe('plain prompts', () => {
   });
 });
 
-test('every fault of an input is told with its line, and nothing is uploaded', async () => {
+test('every error of an input is reported with its line, and nothing is uploaded', async () => {
   const input = session.writeInput('input.jsonl', 120, (line) => {
     if (line.custom_id === 'line-3') line.custom_id = 'line-2';
     if (line.custom_id === 'line-5') line.body.stream = true;
@@ -119,7 +119,7 @@ test('every fault of an input is told with its line, and nothing is uploaded', a
   expect(server.calls).toEqual([]);
 });
 
-test('--model goes into every line; a dry run sends nothing', async () => {
+test('--model is set in every line; a dry run sends nothing', async () => {
   const input = session.writeInput('input.jsonl', 3, (line) => delete line.body.model);
   expect((await session.run('submit', input, '--dry-run')).code).toBe(2);
   expect((await session.run('submit', input, '--model', 'other', '--dry-run')).code).toBe(0);

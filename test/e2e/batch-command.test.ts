@@ -17,7 +17,7 @@ afterEach(() => session.stop());
 
 const isOdd = ({ custom_id: id }: FakeLine) => Number(id.split('-')[1]) % 2 === 1;
 
-test('a file goes up to the last byte, runs, and comes back', async () => {
+test('a file is uploaded completely, runs, and its results are downloaded', async () => {
   const input = session.writeInput('input.jsonl', 500);
   server.settings.linesPerLook = 250;
   const run = await session.run('submit', input, '--watch', '--metadata', 'team=search', '--metadata', 'run=a=b');
@@ -35,7 +35,7 @@ test('a file goes up to the last byte, runs, and comes back', async () => {
   expect(readdirSync(session.directory).sort()).toEqual(['input.jsonl', 'out']);
 });
 
-test('results are joined to their requests in input order, failed and missing ones too', async () => {
+test('results are matched with their requests in input order, including failed and missing ones', async () => {
   const input = session.writeInput('input.jsonl', 9);
   server.settings.outcomeOf = (line) => (line.custom_id === 'line-4' ? 'not run' : isOdd(line) ? 500 : 200);
   server.settings.finalStatus = 'expired';
@@ -56,7 +56,7 @@ test('results are joined to their requests in input order, failed and missing on
   expect(readdirSync(session.directory).sort()).toEqual(['input.jsonl', 'joined.jsonl']);
 });
 
-describe('downloads go on where they stopped', () => {
+describe('downloads resume where they stopped', () => {
   beforeEach(async () => {
     const input = session.writeInput('input.jsonl', 50);
     expect((await session.run('submit', input, '--watch')).code).toBe(0);
@@ -81,7 +81,7 @@ describe('downloads go on where they stopped', () => {
     expect(session.read('o.jsonl')).toBe(whole());
   });
 
-  test('from the start where the server knows no ranges', async () => {
+  test('from the start if the server does not support ranges', async () => {
     server.settings.supportsRanges = false;
     server.settings.breakContentAfter = [1_000];
     expect((await session.run('download', 'batch_1')).code).toBe(0);
@@ -89,7 +89,7 @@ describe('downloads go on where they stopped', () => {
   });
 });
 
-test('Ctrl-C leaves the batch running and says how to go on; watching goes on', async () => {
+test('Ctrl-C leaves the batch running and prints how to resume; watching can be resumed', async () => {
   server.settings.linesPerLook = 0;
   const running = session.start('submit', session.writeInput('input.jsonl', 4), '--watch');
   await waitFor('it to run', () => running.stderr().includes('batch_1 is in_progress'));
@@ -105,7 +105,7 @@ test('Ctrl-C leaves the batch running and says how to go on; watching goes on', 
   expect(watched.stderr).toContain('will exceed its completion window');
 });
 
-test('failed and unrun lines go again, the others do not', async () => {
+test('only failed and unrun lines are run again', async () => {
   const input = session.writeInput('input.jsonl', 8);
   server.settings.outcomeOf = (line) => (line.custom_id === 'line-6' ? 'not run' : isOdd(line) ? 429 : 200);
   server.settings.finalStatus = 'expired';
@@ -131,7 +131,7 @@ test('failed and unrun lines go again, the others do not', async () => {
   expect([nothing.code, nothing.stderr]).toEqual([0, expect.stringContaining('nothing to retry')]);
 });
 
-test('a batch that the server refuses as a whole says why', async () => {
+test('the reason is shown if the server refuses a whole batch', async () => {
   await session.run('submit', session.writeInput('input.jsonl', 1));
   Object.assign(server.batches.get('batch_1')!, {
     status: 'failed',
@@ -148,7 +148,7 @@ test('a batch that the server refuses as a whole says why', async () => {
   expect(await session.run('download', 'batch_1')).toMatchObject({ code: 3 });
 });
 
-test('batches are listed page by page, and cancelled', async () => {
+test('batches can be listed in pages, and cancelled', async () => {
   const input = session.writeInput('input.jsonl', 1);
   for (let number = 0; number < 3; number++) await session.run('submit', input);
   const listed = await session.run('list', '--json', '--limit', '2');
@@ -160,8 +160,8 @@ test('batches are listed page by page, and cancelled', async () => {
   expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('has already ended')]);
 });
 
-describe('trouble', () => {
-  test('a server that is busy is asked again, an upload too', async () => {
+describe('errors', () => {
+  test('a busy server is asked again, for uploads too', async () => {
     server.settings.refuseWith = [503, 429];
     expect((await session.run('submit', session.writeInput('input.jsonl', 2))).code).toBe(0);
     expect(server.calls).toEqual(['POST files', 'POST files', 'POST files', 'POST batches']);
@@ -181,7 +181,7 @@ describe('trouble', () => {
     ['a wrong key', ['--api-key', 'sk-wrong'], 'Incorrect API key (the key is taken from --api-key'],
     ['nobody there', ['--base-url', 'http://127.0.0.1:9/v1'], 'cannot be reached (ECONNREFUSED)'],
     ['a server without batches', ['--base-url', 'BASE/other'], 'check that the base URL ends in'],
-  ])('%s is said at once, with what to do', async (_what, args, message) => {
+  ])('%s is reported at once, with what to do', async (_what, args, message) => {
     const { code, stderr } = await session.run('list', ...args.map((arg) => arg.replace('BASE', server.baseUrl)));
     expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
   });
@@ -196,11 +196,11 @@ describe('trouble', () => {
   });
 });
 
-describe('where the address and the key come from', () => {
+describe('the source of address and key', () => {
   const list = (environment: Record<string, string>) =>
     startSluice(['batch', 'list'], session.directory, environment).ended;
 
-  test('the local Sluice, as `sluice start` wrote it down', async () => {
+  test('the local Sluice, as written by `sluice start`', async () => {
     writeFileSync(join(session.directory, 'url'), `${server.baseUrl}\n`);
     writeFileSync(join(session.directory, 'key'), `${FAKE_KEY}\n`);
     expect((await list({ SLUICE_DATA: session.directory })).code).toBe(0);

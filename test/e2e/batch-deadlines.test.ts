@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const slow = (firstMs: number) => (index: number) => `[[sim first=${firstMs}]] ${index}`;
 
-test('a batch that runs out of time expires: what is done is kept, the rest is said not to have run', {
+test('a batch that runs out of time expires: finished lines are kept, the rest is reported as not run', {
   timeout: 40_000,
 }, async () => {
   const client = sdk(broker);
@@ -49,7 +49,7 @@ test('a batch that runs out of time expires: what is done is kept, the rest is s
   await booksClosed(broker);
 });
 
-test('two keys of equal weight come forward together, a third of weight three faster', {
+test('two keys of equal weight progress alike, a third of weight three faster', {
   timeout: 60_000,
 }, async () => {
   const settings = [{}, {}, { batchWeight: 3 }];
@@ -79,7 +79,7 @@ test('two keys of equal weight come forward together, a third of weight three fa
   await booksClosed(broker);
 });
 
-test('a budget holds: lines run until it is spent, the others are refused', async () => {
+test('a budget is enforced: lines run until it is spent, the others are refused', async () => {
   const limit = parseUsd('0.012');
   const { secret, id: keyId } = await broker.createKey('poor', { budgets: { total: limit.toString() } });
   const client = sdk(broker, secret);
@@ -103,7 +103,7 @@ test('a budget holds: lines run until it is spent, the others are refused', asyn
   expect(cost).toBeLessThanOrEqual(limit);
 });
 
-test('the ledger equals the providers’ bill, whatever became of the batches', async () => {
+test('the ledger equals the providers’ bill, however the batches ended', async () => {
   await booksClosed(broker);
   const rows = (await ledgerRows(broker)).filter((row) => row.outcome === 'ok');
   const billed = new Set(rows.map((row) => row.requestId));
@@ -123,7 +123,7 @@ test.each([
     'interactive',
   ],
   ['nothing', {}, 'interactive'],
-])('the lane of a single request is chosen by %s', async (_name, wanted, lane) => {
+])('the lane of a single request is selected by %s', async (_name, wanted, lane) => {
   const answer = await ask(broker.url, { prompt: 'Hello', ...wanted });
   expect(answer.status).toBe(200);
   expect(await requestRow(broker, answer.headers['x-request-id']!)).toMatchObject({ lane });

@@ -20,7 +20,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('every line has its vectors', async () => {
+test('every line gets its vectors', async () => {
   const client = sdk(broker);
   const url = '/v1/embeddings';
   const lines = Array.from({ length: LINES }, (_, index) => {

@@ -106,7 +106,7 @@ test.each(FAULTY)('$name', async ({ text, faults }) => {
   expect(events.map(({ type }) => type)).toEqual(['batch.failed']);
 });
 
-test('a byte order mark, blank lines and Windows line ends do no harm', async () => {
+test('a byte order mark, blank lines and Windows line ends are accepted', async () => {
   const client = sdk(broker);
   const text = `\uFEFF${good('a')}\r\n\r\n${good('b')}\r\n`;
   expect(await ended(client, (await submit(client, text)).id)).toMatchObject({
@@ -115,7 +115,7 @@ test('a byte order mark, blank lines and Windows line ends do no harm', async ()
   });
 });
 
-describe('what is refused at once', () => {
+describe('refused at once', () => {
   const post = (body: object) =>
     fetch(`${broker.url}/v1/batches`, {
       method: 'POST',
@@ -169,7 +169,7 @@ describe('what is refused at once', () => {
     expect(await uploadForm({ purpose: 'evals' }, 'a.jsonl', text + text)).toMatchObject({ status: 400 });
   });
 
-  test('files of some purposes cannot be fetched', async () => {
+  test('the content of files of some purposes cannot be downloaded', async () => {
     const client = sdk(broker);
     const file = await client.files.create({ file: new File(['x'], 'a.txt'), purpose: 'user_data' });
     await expect(client.files.content(file.id)).rejects.toMatchObject({ status: 400 });
@@ -178,7 +178,7 @@ describe('what is refused at once', () => {
   });
 });
 
-test('an upload that is cut in the middle leaves nothing', async () => {
+test('an upload that breaks off leaves nothing', async () => {
   const client = sdk(broker);
   const files = () => readdirSync(join(broker.directory, 'files')).filter((name) => !name.startsWith('.'));
   const before = files();

@@ -29,7 +29,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('the generation before of Node’s', async () => {
+test('the previous major version of Node’s SDK', async () => {
   const client = new OpenAI6({ baseURL: `${broker.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
   const file = await client.files.create({
     file: await toFile(Buffer.from(chatLines(LINES)), 'a.jsonl'),
@@ -49,7 +49,7 @@ test('the generation before of Node’s', async () => {
   expect(ids.sort()).toEqual(IDS);
 });
 
-test.skipIf(PYTHON === undefined)('Python’s', async () => {
+test.skipIf(PYTHON === undefined)('Python’s SDK', async () => {
   const { secret } = await broker.createKey('python');
   const run = promisify(execFile);
   const { stdout } = await run(PYTHON!, [SCRIPT, `${broker.url}/v1`, secret, String(LINES)]);

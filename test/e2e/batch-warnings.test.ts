@@ -33,7 +33,7 @@ const eventsOf = async (id: string) => {
   return rows.map(({ type }) => type);
 };
 
-test('too many lines for the window are told early, once, and the word is taken back when the provider is faster', {
+test('a batch too large for its window is reported early, once, and the warning is withdrawn when the provider is faster', {
   timeout: 60_000,
 }, async () => {
   const client = sdk(broker);
@@ -51,7 +51,7 @@ test('too many lines for the window are told early, once, and the word is taken 
   expect(await eventsOf(batch.id)).toEqual(['batch.at_risk', 'batch.completed']);
 });
 
-test('a batch that is in time is not warned about', async () => {
+test('a batch that is in time causes no warning', async () => {
   const client = sdk(broker);
   const { id } = await submit(client, chatLines(100), '1m');
   expect(await ended(client, id)).toMatchObject({ status: 'completed', x_sluice_at_risk: false });

@@ -18,7 +18,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('a batch from upload to download', async () => {
+test('a batch runs from upload to download', async () => {
   const client = sdk(broker);
   const text = chatLines(300);
   const file = await client.files.retrieve(await upload(client, text));
@@ -75,7 +75,7 @@ test('a batch from upload to download', async () => {
   ]);
 });
 
-test('lines fail one by one, and the batch completes all the same', async () => {
+test('single lines fail, and the batch completes anyway', async () => {
   const client = sdk(broker);
   const text = [
     chatLine({ customId: 'good' }),
@@ -103,7 +103,7 @@ test('completed with every line failed has no output file', async () => {
   expect(done).toMatchObject({ status: 'completed', output_file_id: null, error_file_id: expect.any(String) });
 });
 
-test('what the provider breaks is tried again under another request id', async () => {
+test('responses that the provider breaks off are retried under another request id', async () => {
   const client = sdk(broker);
   const text = chatLine({ customId: 'unlucky', prompt: '[[sim fault=500 times=3]] once more' });
   const done = await ended(client, (await submit(client, text)).id);
@@ -112,7 +112,7 @@ test('what the provider breaks is tried again under another request id', async (
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });
 
-test('cancelling ends what runs; what ended cannot be cancelled', async () => {
+test('cancelling ends a running batch; an ended one cannot be cancelled', async () => {
   const client = sdk(broker);
   const batch = await submit(
     client,
@@ -141,7 +141,7 @@ test('cancelling ends what runs; what ended cannot be cancelled', async () => {
   await booksClosed(broker);
 });
 
-test('a file in a prompt reaches the provider as its bytes, in a call and in a batch', async () => {
+test('the content of a file in a prompt reaches the provider, in a call and in a batch', async () => {
   const client = sdk(broker);
   const file = await client.files.create({ file: new File(['%PDF-1.4 Hello'], 'a.pdf'), purpose: 'user_data' });
   const content = (id: string) => [
@@ -186,7 +186,7 @@ test('batches and files are listed, newest first, in pages', async () => {
   await Promise.all(made.map((id) => ended(client, id)));
 });
 
-test('another key sees neither file nor batch', async () => {
+test('another key can access neither file nor batch', async () => {
   const client = sdk(broker);
   const other = sdk(broker, (await broker.createKey('other')).secret);
   const batch = await submit(client, chatLines(1));

@@ -42,19 +42,22 @@ async function budgetOf(id: string): Promise<Record<string, string>> {
   return broker.redis.client.hgetall(name!);
 }
 
-test.each([false, true])('what was answered is charged, and nothing stays reserved (streamed: %s)', async (stream) => {
-  const { id, key } = await createKey({ budget_usd: 5 });
-  const answers = [];
-  for (let n = 0; n < 3; n++) answers.push(await ask(broker.url, { key, stream, prompt: `paid ${n}` }));
-  expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200]);
-  await booksClosed(broker);
-  const rows = await broker.database.selectFrom('requests').selectAll().where('key_id', '=', id).execute();
-  const cost = rows.reduce((sum, row) => sum + BigInt(row.cost_pico_usd), 0n);
-  expect(cost).toBeGreaterThan(0n);
-  expect(await budgetOf(id)).toEqual({ spent: cost.toString(), held: '0' });
-});
+test.each([false, true])(
+  'the cost of an answer is charged, and nothing stays reserved (streamed: %s)',
+  async (stream) => {
+    const { id, key } = await createKey({ budget_usd: 5 });
+    const answers = [];
+    for (let n = 0; n < 3; n++) answers.push(await ask(broker.url, { key, stream, prompt: `paid ${n}` }));
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200]);
+    await booksClosed(broker);
+    const rows = await broker.database.selectFrom('requests').selectAll().where('key_id', '=', id).execute();
+    const cost = rows.reduce((sum, row) => sum + BigInt(row.cost_pico_usd), 0n);
+    expect(cost).toBeGreaterThan(0n);
+    expect(await budgetOf(id)).toEqual({ spent: cost.toString(), held: '0' });
+  },
+);
 
-test('requests that cost less than 1/10,000 USD are counted with what they cost', async () => {
+test('requests below 1/10,000 USD count with their exact cost', async () => {
   const { id, key } = await createKey({ budgets: { total: 1, day: 0.0015 } });
   const answers: Answer[] = [];
   for (let n = 0; n < 30; n++) answers.push(await ask(broker.url, { key, prompt: `cheap ${n}`, body: CHEAP }));
@@ -68,12 +71,12 @@ test('requests that cost less than 1/10,000 USD are counted with what they cost'
   expect(await budgetOf(id)).toEqual({ spent: spent.toString(), held: '0' });
 });
 
-describe('prices that depend on the length of the prompt', () => {
+describe('prices by length of the prompt', () => {
   const asked = (key: string, prompt: string) =>
     ask(broker.url, { key, model: 'tiered', prompt, more: { max_tokens: 12 } });
   const LONG = 'long '.repeat(160);
 
-  test('a long prompt reserves what it costs, not what a short one would', async () => {
+  test('a long prompt reserves its own cost, not that of a short one', async () => {
     // 200 and more tokens of prompt and 12 of answer: 0.0012 USD, or 0.0006 at the price of short prompts.
     const { id, key } = await createKey({ budgets: { total: 0.0009 } });
     expect(await asked(key, LONG)).toMatchObject({ status: 402 });
@@ -85,7 +88,7 @@ describe('prices that depend on the length of the prompt', () => {
   test.each([
     ['short', 'short', 2_500_000n, 10_000_000n],
     ['long', LONG, 5_000_000n, 20_000_000n],
-  ])('a %s one is settled at its price', async (_name, prompt, input, output) => {
+  ])('a %s prompt is settled at its price', async (_name, prompt, input, output) => {
     const { id, key } = await createKey({ budgets: { total: 1 } });
     const { text } = await asked(key, prompt);
     const { usage } = JSON.parse(text) as { usage: { prompt_tokens: number; completion_tokens: number; cost: number } };
@@ -96,7 +99,7 @@ describe('prices that depend on the length of the prompt', () => {
   });
 });
 
-test('the tightest of several budgets refuses, says so, and leaves nothing reserved in the others', async () => {
+test('the tightest of several budgets refuses and is named, and the others reserve nothing', async () => {
   const { id, key } = await createKey({ budgets: { total: 5, week: 0.000001 } });
   const answer = await ask(broker.url, { key, prompt: 'Too dear for this week.' });
   expect(answer.status).toBe(402);
@@ -104,7 +107,7 @@ test('the tightest of several budgets refuses, says so, and leaves nothing reser
   expect(await budgetOf(id)).toEqual({ spent: '0', held: '0' });
 });
 
-test('budgets are set, changed and taken away each for itself', async () => {
+test('budgets can be set, changed and removed separately', async () => {
   const { id } = await createKey({ budget_usd: 2.5, budget_period: 'month' });
   const patch = async (change: object) => {
     const answer = await fetch(`${broker.url}/admin/keys/${id}`, {
@@ -120,7 +123,7 @@ test('budgets are set, changed and taken away each for itself', async () => {
   expect(await patch({ budget_usd: null })).toEqual({});
 });
 
-test('a key, a project and an organisation can be given other names; the key of the environment cannot', async () => {
+test('a key, a project and an organisation can be renamed; the key of the environment cannot', async () => {
   const { id } = await createKey({});
   const account = await call<WithId>('POST', '/accounts', { kind: 'project', name: 'before', models: ['solo'] }, 201);
   for (const path of [`/keys/${id}`, `/accounts/${account.id}`]) {
@@ -138,7 +141,7 @@ test('a model that the key may not use is not served as an alternative either', 
   expect(answer.status).toBe(403);
 });
 
-test('200 parallel requests on a budget for 30 spend the budget at most, and use it', async () => {
+test('200 parallel requests with a budget for 30 use the budget but do not exceed it', async () => {
   const one = JSON.parse((await ask(broker.url, { body: CHEAP })).text) as { usage: { cost: number } };
   const limit = parseUsd((one.usage.cost * 30).toFixed(12));
   const { id, key } = await createKey({ budget_usd: Number(formatUsd(limit)) });
@@ -230,7 +233,7 @@ describe('organisations and projects', () => {
     expect(text, 'whose rule it is').toContain(`The project ${project} of this key may not use`);
   });
 
-  test('a limit of a project is one for all its keys', async () => {
+  test('a limit of a project is shared by all its keys', async () => {
     await call('PATCH', `/accounts/${project}`, { limits: { rpm: 1 } });
     const short = { 'x-sluice-deadline-ms': '1500' };
     await waitFor('the limit to hold', async () => {
@@ -242,7 +245,7 @@ describe('organisations and projects', () => {
     await call('PATCH', `/accounts/${project}`, { limits: {} });
   });
 
-  test('an expiry ends its keys, a revocation all below it, within a second', async () => {
+  test('an expiry disables its keys, a revocation everything below it, within a second', async () => {
     const works = async () => (await ask(broker.url, { key: keys[0]!.key, model: 'pair', prompt: 'x' })).status === 200;
     const isOver = async () =>
       (await ask(broker.url, { key: keys[0]!.key, model: 'pair', prompt: 'x' })).status === 401;
@@ -260,7 +263,7 @@ describe('organisations and projects', () => {
   });
 });
 
-test('requests carry tags and an agent’s session into the reports', async () => {
+test('tags and an agent’s session of requests appear in reports', async () => {
   const headers = { 'x-sluice-tags': 'team:search, nightly', 'session-id': 'session-1' };
   expect((await ask(broker.url, { body: CHEAP, headers })).status).toBe(200);
   expect(
@@ -273,7 +276,7 @@ test('requests carry tags and an agent’s session into the reports', async () =
   await call('GET', '/usage?hour=yesterday', undefined, 400);
 });
 
-test('a rotated key has two secrets for a while, then one', async () => {
+test('a rotated key has two secrets for some time, then one', async () => {
   const { id, key } = await createKey({});
   const { key: second } = await call<{ key: string }>('POST', `/keys/${id}/rotate`, { keep_former_seconds: 3_600 });
   const formerUntil = async () => (await call<Record<string, string>>('GET', `/keys/${id}`)).former_secret_until;
@@ -287,7 +290,7 @@ test('a rotated key has two secrets for a while, then one', async () => {
   expect(await formerUntil()).toBeNull();
 });
 
-test('credits: charged with markup and rounded up, refused when spent, topped up, stated', async () => {
+test('credits: charged with markup and rounded up, refused when spent, topped up, shown', async () => {
   const { id, key } = await createKey({ credits: { markup_percent: 50 } });
   expect((await ask(broker.url, { key, body: CHEAP })).status, 'nothing was paid in').toBe(402);
   await call('POST', `/accounts/${id}/credits`, { amount_usd: 0.0011, note: 'first' }, 201);
@@ -315,7 +318,7 @@ test('credits: charged with markup and rounded up, refused when spent, topped up
   await waitFor('the top-up', async () => (await ask(broker.url, { key, body: DEAR })).status === 200, 1_000);
 });
 
-test('roles: who only looks changes nothing, who changes does not say who may; all of it is in the log', async () => {
+test('roles: a viewer changes nothing, an operator cannot grant roles; everything is logged', async () => {
   const secretOf = async (role: string) =>
     (await call<{ key: string }>('POST', '/admin-keys', { name: role, role }, 201)).key;
   const [reader, operator] = [await secretOf('read-only'), await secretOf('operator')];

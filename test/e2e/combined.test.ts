@@ -26,7 +26,7 @@ async function published(): Promise<number> {
   return Number(/cmdstat_spublish:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
-test('requests and answers do not go over pub/sub, large ones and streams neither', async () => {
+test('requests and answers, large ones and streams do not use pub/sub', async () => {
   await ask(broker.url, { prompt: 'The first one.' });
   const before = await published();
   const large = 'long '.repeat(100_000);
@@ -39,7 +39,7 @@ test('requests and answers do not go over pub/sub, large ones and streams neithe
   expect((await published()) - before).toBeLessThan(CALLS / 2);
 });
 
-test('all of it is in Redis meanwhile: a client that comes back has the same answer', async () => {
+test('everything is in Redis meanwhile: a client that reconnects gets the same answer', async () => {
   const again = { prompt: 'Once [[sim pace=20]]', stream: true, headers: { 'idempotency-key': 'combined-1' } };
   const first = openAnswer(broker.url, again);
   await waitFor('the first words', () => first.bytes > 0);
@@ -49,7 +49,7 @@ test('all of it is in Redis meanwhile: a client that comes back has the same ans
   expect(providers.bill(first.headers['x-request-id'])).toHaveLength(1);
 });
 
-test('one process of many: what one is killed over, another one answers', async () => {
+test('of several processes: when one is killed, another answers its requests', async () => {
   const other = await broker.startCombined();
   const [doomed] = broker.apis;
   const wanted = { prompt: 'Slowly [[sim first=3000]]', headers: { 'idempotency-key': 'combined-2' } };
@@ -64,7 +64,7 @@ test('one process of many: what one is killed over, another one answers', async 
   expect(rows.filter(({ state }) => state !== 'unsettled').map(({ outcome }) => outcome)).toEqual(['ok']);
 }, 60_000);
 
-test('the next request is answered, and the books balance', async () => {
+test('the next request is answered, and the ledger is right', async () => {
   const next = await ask(broker.url, { prompt: 'And now?' });
   expect(next.status).toBe(200);
   await booksClosed(broker, 40_000);
@@ -80,7 +80,7 @@ test('the next request is answered, and the books balance', async () => {
   );
 }, 60_000);
 
-test('SIGTERM: what runs is answered to its end, what comes is refused', async () => {
+test('SIGTERM: running requests are completed, new ones are refused', async () => {
   const running = openAnswer(broker.url, { prompt: 'To the end [[sim pace=100]]', stream: true });
   await waitFor('the first words', () => running.bytes > 0);
   await broker.apis.at(-1)!.stop();

@@ -69,7 +69,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-test('a change of the file: once for both processes, with hashes and the names of what changed', async () => {
+test('a change of the file: logged once for both processes, with hashes and the names of what changed', async () => {
   const former = hashOf(file());
   const next = replace(file('  n: { deployments: [{ provider: one, model: n }] }\nserver: { port: 1234 }'));
   await untilLogged('"the configuration has changed"', 2);
@@ -87,7 +87,7 @@ test('a change of the file: once for both processes, with hashes and the names o
   });
 });
 
-test('one that is refused: once, with its faults', async () => {
+test('a refused change: logged once, with its errors', async () => {
   const [inForce] = await entries();
   const wrong = replace(file(`  n: { deployments: [{ provider: two, model: n }] }`));
   running.hangUp();
@@ -102,7 +102,7 @@ test('one that is refused: once, with its faults', async () => {
   });
 });
 
-test('back to what it was, and the same change again: told each time', async () => {
+test('reverted and changed again: logged each time', async () => {
   const first = file();
   replace(first);
   await untilLogged('"the configuration has changed"', 4);

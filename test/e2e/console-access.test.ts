@@ -23,7 +23,7 @@ beforeEach(() => {
   ({ page, broker } = the);
 });
 
-test('the first load is small, and nothing of it is loaded from elsewhere', async () => {
+test('the first load is small, and nothing is loaded from elsewhere', async () => {
   const fresh = await the.browser.newContext();
   const loading = await fresh.newPage();
   const sizes: Promise<number>[] = [];
@@ -55,7 +55,7 @@ async function sizeOf(response: Response): Promise<number> {
   return sizes?.responseBodySize ?? 0;
 }
 
-test('its files are held to a strict policy; hashed ones may be kept for ever', async () => {
+test('its files have a strict content policy; hashed ones may be cached for ever', async () => {
   const answer = await fetch(`${broker.url}/console/requests`, { headers: { 'accept-encoding': 'identity' } });
   expect(answer.status).toBe(200);
   const policy = answer.headers.get('content-security-policy')!;
@@ -70,7 +70,7 @@ test('its files are held to a strict policy; hashed ones may be kept for ever', 
 });
 
 // The form said of every 401 that the key is not valid, also where the admin API is off and no key would be.
-test('a refused sign-in says why: the key is not valid, or what else the server says', async () => {
+test('a refused sign-in shows why: an invalid key, or the server’s other reason', async () => {
   const fresh = await the.browser.newContext();
   const form = await fresh.newPage();
   await form.goto(`${broker.url}/console/`);
@@ -91,7 +91,7 @@ test('a refused sign-in says why: the key is not valid, or what else the server 
 const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/accounts', '/keys', '/dead-letters', '/webhooks'];
 PAGES.push('/playground', '/simulator', '/operators', '/audit', '/settings');
 
-test('who may only look finds no control that would be refused, and is told why', async () => {
+test('a viewer finds no control that would be refused, and is told why', async () => {
   // Of everything that has controls there is one.
   await broker.createKey('looked at');
   await admin(broker, 'POST', '/accounts', { kind: 'organisation', name: 'looked at', credits: {} });
@@ -146,7 +146,7 @@ async function tryControls(guest: Page, path: string): Promise<string[]> {
   return pressed;
 }
 
-test('a session that is gone asks to sign in, and leads back to the same page', async () => {
+test('an ended session asks to sign in, and returns to the same page', async () => {
   await the.go('/providers');
   await the.heading('Providers');
   // What the page reads again by itself finds it out.
@@ -161,7 +161,7 @@ describe('signing in', () => {
   const session = (headers: Record<string, string>, method = 'POST') =>
     fetch(`${broker.url}/admin/session`, { method, headers });
 
-  test('a wrong key is refused, and after ten nobody is let in for a while', async () => {
+  test('a wrong key is refused, and after ten nobody can sign in for a while', async () => {
     const statuses: number[] = [];
     for (let tries = 0; tries < 12; tries++) {
       statuses.push((await session({ authorization: `Bearer wrong-${tries}` })).status);
@@ -174,7 +174,7 @@ describe('signing in', () => {
     await the.heading('Now');
   });
 
-  test('a cookie changes nothing without the token that its page has, and nothing after signing out', async () => {
+  test('a cookie cannot change anything without its page’s token, or after signing out', async () => {
     const [cookie] = (await the.context.cookies(`${broker.url}/admin`)).filter(({ name }) =>
       name.startsWith('sluice_'),
     );
@@ -195,7 +195,7 @@ describe('signing in', () => {
   });
 });
 
-test('whatever clients and providers write is text', async () => {
+test('everything that clients and providers write is shown as text', async () => {
   const { secret } = await broker.createKey(HOSTILE.slice(0, 100));
   const prompt = `Reply with exactly: ${HOSTILE}`;
   const answer = await ask(broker.url, { prompt, model: 'solo', key: secret });
@@ -224,7 +224,7 @@ test('whatever clients and providers write is text', async () => {
   await the.heading('Requests');
 });
 
-test('the live page comes back when the API has restarted', async () => {
+test('the live page reconnects when the API has restarted', async () => {
   await the.go('');
   await page.getByText('live', { exact: true }).waitFor();
   // A tab that nobody sees takes no connection.

@@ -21,7 +21,7 @@ const PAGES = ['', '/alerts', '/requests', '/providers', '/batches', '/money', '
 PAGES.push('/webhooks', '/playground', '/simulator', '/operators', '/audit', '/settings');
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
-test('axe finds no fault on any page, light or dark; the focus is seen; none is wider than a small screen', async () => {
+test('axe finds no fault on any page, light or dark; the focus is visible; no page is wider than a small screen', async () => {
   const { headers } = await ask(broker.url, { prompt: 'Hello [[sim on=primary fault=503]]', model: 'pair' });
   // A row in each table, with all that can be done.
   await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'lost' });
@@ -84,7 +84,7 @@ const FOCUS = `(() => {
   return { tag: element.tagName, text: element.textContent.slice(0, 40), isSeen: outlineStyle !== 'none' };
 })()`;
 
-test('by keys alone: a way past the menu, dialogs that keep the focus and give it back', async () => {
+test('by keyboard alone: skipping the menu, dialogs that keep the focus and give it back', async () => {
   await the.go('/keys');
   await page.locator('main .page').waitFor();
   await page.keyboard.press('Tab');
@@ -138,7 +138,7 @@ const DIALOGS = [
   ['/operators', 'New admin key …'],
 ] as const;
 
-test('every dialog has a name, keeps the focus, has no fault in light or dark, fits, and gives the focus back', async () => {
+test('every dialog has a name, keeps the focus, passes axe in light and dark, fits, and gives the focus back', async () => {
   await admin(broker, 'POST', '/accounts', { kind: 'organisation', name: 'payer', credits: {} });
   const found: string[] = [];
   for (const [index, [path, name]] of DIALOGS.entries()) {

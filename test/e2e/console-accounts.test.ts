@@ -15,7 +15,7 @@ beforeEach(() => {
   ({ page, broker } = the);
 });
 
-test('a budget that runs out is seen, and seen coming', async () => {
+test('a budget that runs out is shown, also in advance', async () => {
   const { id, secret } = await broker.createKey('thrifty');
   await admin(broker, 'PATCH', `/keys/${id}`, { budgets: { day: 0.0002 } });
   const asked = () => ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret, more: { max_tokens: 12 } });
@@ -43,7 +43,7 @@ test('a budget that runs out is seen, and seen coming', async () => {
   await page.getByText('nothing before').waitFor();
 });
 
-test('an alert is seen in the menu, leads to its cause, and is over when that is mended', async () => {
+test('an alert is shown in the menu, links to its cause, and ends when that is fixed', async () => {
   const { id, secret } = await broker.createKey('<b>alarming</b>');
   await admin(broker, 'PATCH', `/keys/${id}`, { budgets: { day: 0.00025 } });
   await ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret, more: { max_tokens: 12 } });
@@ -74,7 +74,7 @@ test('an alert is seen in the menu, leads to its cause, and is over when that is
   expect(await lasting.count()).toBe(0);
 });
 
-test('the page of alerts says how often they are checked, and whether they are off', async () => {
+test('the alerts page shows how often they are checked, and whether they are off', async () => {
   await page.route('**/admin/alerts?state=current*', (route) => route.fulfill({ json: { data: [], has_more: false } }));
   const show = async (alerts: { enabled: boolean; check_ms: number }) => {
     await page.unroute('**/admin/settings');
@@ -89,7 +89,7 @@ test('the page of alerts says how often they are checked, and whether they are o
   await page.getByText('Alerts are off').waitFor();
 });
 
-test('keys: made, shown once, revoked', async () => {
+test('keys: created, shown once, revoked', async () => {
   await the.go('/keys');
   await page.getByRole('button', { name: 'New key …' }).click();
   await page.getByLabel('Name', { exact: true }).fill('made here');
@@ -103,7 +103,7 @@ test('keys: made, shown once, revoked', async () => {
   await row.waitFor({ state: 'detached' });
 });
 
-test('operators: a key with a role is made and revoked, and the log says by whom and what changed', async () => {
+test('operators: a key with a role is created and revoked, and the log shows who changed what', async () => {
   await the.go('/operators');
   await page.getByRole('button', { name: 'New admin key …' }).click();
   await page.getByLabel('Name', { exact: true }).fill('dashboards');
@@ -140,7 +140,7 @@ test('operators: a key with a role is made and revoked, and the log says by whom
     .waitFor();
 });
 
-test('a rotated key has two secrets for a while', async () => {
+test('a rotated key has two secrets for some time', async () => {
   const { secret: former } = await broker.createKey('rotated here');
   await the.go('/keys');
   const row = page.getByRole('row', { name: /rotated here/ });
@@ -155,7 +155,7 @@ test('a rotated key has two secrets for a while', async () => {
     expect((await ask(broker.url, { prompt: 'Hello', model: 'solo', key })).status).toBe(200);
 });
 
-test('an organisation, its project and their keys: made, changed, paid in, charged, revoked', async () => {
+test('an organisation, its project and their keys: created, changed, topped up, charged, revoked', async () => {
   const dialog = page.getByRole('dialog');
   const rowOf = (name: string) => page.getByRole('row', { name: new RegExp(name) });
   await the.go('/accounts');
@@ -218,7 +218,7 @@ test('an organisation, its project and their keys: made, changed, paid in, charg
 });
 
 // The table showed a hundred rows; further ones were fetched, but hidden behind "Show more".
-test('older entries of the audit log are shown as soon as they are fetched', async () => {
+test('older entries of the audit log are shown as soon as they are loaded', async () => {
   const entry = {
     at: new Date().toISOString(),
     actor: 'owner',

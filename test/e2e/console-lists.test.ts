@@ -75,7 +75,7 @@ test.each(PAGES)(
   60_000,
 );
 
-test('a provider is found by one of its models, a setting by its name, and a long table goes on when asked', async () => {
+test('a provider is found by one of its models, a setting by its name, and a long table shows more on request', async () => {
   await page.goto(`${broker.url}/console/providers`);
   await page.getByLabel('Find').fill('model-317');
   await page.getByRole('heading', { name: 'provider-117', exact: true }).waitFor();

@@ -17,7 +17,7 @@ beforeEach(() => {
   ({ page, broker } = the);
 });
 
-test('from the first start to an answer in the playground: words, cost, code', async () => {
+test('from the first start to an answer in the playground: text, cost, code', async () => {
   await the.go('/playground');
   await page.getByLabel('As this key').selectOption({ label: 'test' });
   await page.getByLabel('Model').fill('pair');
@@ -35,7 +35,7 @@ test('from the first start to an answer in the playground: words, cost, code', a
   }
 });
 
-test('the playground sends tools and images, and shows what the model called', async () => {
+test('the playground sends tools and images, and shows the model’s calls', async () => {
   await the.go('/playground');
   await page.getByLabel('As this key').selectOption({ label: 'test' });
   await page.getByLabel('Model').fill('pair');
@@ -59,7 +59,7 @@ test('the playground sends tools and images, and shows what the model called', a
   await page.locator('pre.text').filter({ hasText: 'data:' }).first().waitFor();
 });
 
-test('a failover is seen in the waterfall: the attempt that failed, the one that answered', async () => {
+test('a failover is shown in the waterfall: the failed attempt, and the successful one', async () => {
   const prompt = 'A question [[sim on=primary fault=503]]';
   const { headers } = await ask(broker.url, { prompt, model: 'pair', stream: true });
   await the.go(`/requests/${headers['x-request-id']}`);
@@ -76,7 +76,7 @@ test('a failover is seen in the waterfall: the attempt that failed, the one that
   await page.getByText('tokens per second, over the whole call').waitFor();
 });
 
-test('an attempt that is opened before its entry is in the books is completed without a reload', async () => {
+test('an attempt opened before its ledger entry exists is completed without a reload', async () => {
   const { headers } = await ask(broker.url, { prompt: 'A question', model: 'pair', stream: true });
   let isHeldBack = true;
   await page.route('**/admin/requests/req_*', async (route) => {
@@ -91,7 +91,7 @@ test('an attempt that is opened before its entry is in the books is completed wi
   await page.getByText('tokens per second').waitFor();
 });
 
-test('the waterfall says how an answer grew, who was not asked and why, where a broken answer was taken up', async () => {
+test('the waterfall shows how an answer grew, which providers were skipped and why, and where a broken answer was continued', async () => {
   await admin(broker, 'POST', '/holds', { provider: 'primary', reason: 'to be seen' });
   const steady = '[[sim tokens=40]] [[sim pace=20]]';
   const held = await ask(broker.url, { prompt: `Grow ${steady}`, model: 'pair', stream: true });
@@ -116,7 +116,7 @@ test('the waterfall says how an answer grew, who was not asked and why, where a 
     .waitFor();
 });
 
-test('a hedge is seen beside the attempt that it overtook: both bars, which of them lost, what both cost', async () => {
+test('a hedge is shown next to the attempt that it overtook: both bars, which one lost, what both cost', async () => {
   // As many second attempts may be made as answers were given.
   const asked = (prompt: string) => ask(broker.url, { prompt, model: 'hedged', stream: true });
   for (let turn = 0; turn < 10; turn++) await asked(`Warm up ${turn}`);
@@ -142,7 +142,7 @@ test('a hedge is seen beside the attempt that it overtook: both bars, which of t
   await page.getByText('Hedged attempts').waitFor();
 });
 
-test('the curve of an answer grows while it comes, by the time of Sluice on a device whose clock is wrong', async () => {
+test('the curve of an answer grows while it arrives, by the time of Sluice on a device whose clock is wrong', async () => {
   await page.addInitScript('const now = Date.now; Date.now = () => now() - 3_600_000');
   await the.go('/requests');
   const prompt = 'Grow slowly [[sim tokens=400]] [[sim pace=40]]';
@@ -179,7 +179,7 @@ test('a hold is placed with a reason, obeyed, and released', async () => {
   await row.getByText('healthy').waitFor();
 });
 
-test('a batch is looked through, uploaded, watched and downloaded', async () => {
+test('a batch is checked, uploaded, watched and downloaded', async () => {
   const line = (id: string) =>
     JSON.stringify({
       custom_id: id,
@@ -213,7 +213,7 @@ test('a batch is looked through, uploaded, watched and downloaded', async () => 
   expect(text.trim().split('\n')).toHaveLength(2);
 });
 
-test('a fault rule is switched on and off, and strikes between', async () => {
+test('a fault rule can be switched on and off, and applies in between', async () => {
   await the.go('/simulator');
   const panel = page.locator('section', { has: page.getByRole('heading', { name: 'primary', exact: true }) });
   await panel.getByLabel('Down (503)').click();
@@ -223,7 +223,7 @@ test('a fault rule is switched on and off, and strikes between', async () => {
   await panel.getByText('No faults are active').waitFor();
 });
 
-test('what failed for good is replayed with another model', async () => {
+test('a permanently failed request is replayed with another model', async () => {
   await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'lost', headers: { prefer: 'respond-async' } });
   // A page that was there before it would look again after a while only.
   await waitFor(
@@ -237,7 +237,7 @@ test('what failed for good is replayed with another model', async () => {
   await page.getByText(/Replayed as req_/).waitFor();
 });
 
-test('a table of very many rows is scrolled without a slow task, and without all of them being there', async () => {
+test('a table of very many rows is scrolled without a slow task, and without rendering all of them', async () => {
   await insertMany(12_000);
   await the.go('/requests?model=many');
   const rows = page.locator('.rows');

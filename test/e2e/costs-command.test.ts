@@ -69,7 +69,7 @@ test('as a table with one header and the total of all pages', async () => {
   expect(lines.slice(SESSIONS + 1)).toEqual(['', 'Total: 0.0205 USD', '']);
 });
 
-test('without an entry', async () => {
+test('without any entries', async () => {
   expect(await costs('--from', '2027-01-01')).toBe('The ledger has no entries for this selection.\n');
   expect(await costs('--from', '2027-01-01', '--json')).toBe('[]\n');
   expect(await costs('--from', '2027-01-01', '--format', 'csv')).toMatch(/^day,attempts,[^\n]*\r\n$/);

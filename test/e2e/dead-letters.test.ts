@@ -59,8 +59,8 @@ const completed = (id: string) =>
   });
 const idOf = (answer: { headers: Record<string, string> }) => answer.headers['x-request-id']!;
 
-describe('a request that failed for good', () => {
-  test.each([false, true])('is kept: failure, timeline, attempts (streamed: %s)', async (stream) => {
+describe('a request that failed permanently', () => {
+  test.each([false, true])('is kept with failure, timeline and attempts (streamed: %s)', async (stream) => {
     const answer = await ask(broker.url, { stream, prompt: `${broken} my secret prompt` });
     expect(answer.status).toBe(502);
     const letter = await letterOf(idOf(answer));
@@ -77,7 +77,7 @@ describe('a request that failed for good', () => {
     expect(letter.timeline.filter(({ kind }) => kind === 'attempt')).toHaveLength(2);
   });
 
-  test('leaves nothing of its body in Redis, and nothing that can be read in SQL', async () => {
+  test('leaves no body in Redis, and no readable one in SQL', async () => {
     const answer = await ask(broker.url, { prompt: `${broken} my secret prompt` });
     const { id } = await letterOf(idOf(answer));
     await waitFor('its body to leave Redis', async () => {
@@ -92,7 +92,7 @@ describe('a request that failed for good', () => {
     expect(everything.includes('secret')).toBe(false);
   });
 
-  test('is found by model, provider, code and time, page by page', async () => {
+  test('can be found by model, provider, code and time, in pages', async () => {
     const all = await letters();
     expect(all.data.length).toBeGreaterThanOrEqual(3);
     const page = await letters('?limit=2&model=solo&provider=primary&code=upstream_server_error');
@@ -104,7 +104,7 @@ describe('a request that failed for good', () => {
     expect((await admin(broker, 'GET', '/dead-letters?from=yesterday')).status).toBe(400);
   });
 
-  test('is not one that was answered, cancelled, or wrong itself', async () => {
+  test('is not kept if it was answered, cancelled or invalid', async () => {
     const good = await ask(broker.url, { prompt: 'fine' });
     const wrong = await ask(broker.url, { prompt: '[[sim fault=400]]' });
     const gone = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=500 pace=50]]' });
@@ -120,7 +120,7 @@ describe('a request that failed for good', () => {
 });
 
 describe('a replay', () => {
-  test('is a new request of the same key, and each knows of the other', async () => {
+  test('is a new request of the same key; each refers to the other', async () => {
     const failed = await ask(broker.url, { prompt: '[[sim on=primary fault=500 times=2]] once more' });
     expect(failed.status).toBe(502);
     const { id } = await letterOf(idOf(failed));
@@ -132,7 +132,7 @@ describe('a replay', () => {
     expect(await requestOf(id)).toMatchObject({ status: 'failed', replayed_as: [json.request_id] });
   });
 
-  test('may ask for another model, or another provider', async () => {
+  test('may use another model or provider', async () => {
     const failed = await ask(broker.url, { prompt: broken });
     const { id } = await letterOf(idOf(failed));
     const other = await admin<{ request_id: string }>(broker, 'POST', `/dead-letters/${id}/replay`, { model: 'other' });
@@ -144,14 +144,14 @@ describe('a replay', () => {
     expect((await letterOf(id)).replays).toHaveLength(2);
   });
 
-  test('of a replay that failed too is a letter of its own', async () => {
+  test('that fails too is a new dead letter', async () => {
     const failed = await ask(broker.url, { prompt: broken });
     const { id } = await letterOf(idOf(failed));
     const { json } = await admin<{ request_id: string }>(broker, 'POST', `/dead-letters/${id}/replay`);
     expect(await letterOf(json.request_id)).toMatchObject({ replay_of: id, error: { code: 'upstream_server_error' } });
   });
 
-  test('of many is bounded, says how many, and leaves out those that were replayed', async () => {
+  test('of many is bounded and counted, and skips those already replayed', async () => {
     const { secret, id: keyId } = await broker.createKey('many');
     const prompts = Array.from({ length: 7 }, (_, index) => `[[sim on=primary fault=500 times=2]] many ${index}`);
     const failed = await Promise.all(prompts.map((prompt) => ask(broker.url, { key: secret, prompt })));
@@ -166,7 +166,7 @@ describe('a replay', () => {
     expect((await letters(`?key=${keyId}&replayed=true`)).data).toHaveLength(7);
   });
 
-  test('of a revoked key is not made', async () => {
+  test('of a revoked key is refused', async () => {
     const { secret, id: keyId } = await broker.createKey('revoked');
     const failed = await ask(broker.url, { key: secret, prompt: broken });
     const { id } = await letterOf(idOf(failed));
@@ -177,7 +177,7 @@ describe('a replay', () => {
   });
 });
 
-test('a letter can be deleted; all of them at once cannot', async () => {
+test('a dead letter can be deleted; all of them at once cannot', async () => {
   const failed = await ask(broker.url, { prompt: broken });
   const { id } = await letterOf(idOf(failed));
   expect((await admin(broker, 'DELETE', '/dead-letters')).status).toBe(400);
@@ -187,7 +187,7 @@ test('a letter can be deleted; all of them at once cannot', async () => {
   expect(json.deleted).toBeGreaterThan(0);
 });
 
-test('the command does the same', async () => {
+test('the command line does the same', async () => {
   const failed = await ask(broker.url, { prompt: '[[sim on=primary fault=500 times=2]] by command' });
   const { id } = await letterOf(idOf(failed));
   const listed = JSON.parse(

@@ -40,7 +40,7 @@ async function untilStatus(id: string, status: string): Promise<Record<string, u
 }
 
 describe('an idempotency key', () => {
-  test('gives the finished answer again, on the other instance too', async () => {
+  test('returns the finished answer again, on the other instance too', async () => {
     const wanted = { prompt: 'again', headers: { 'idempotency-key': 'again' } };
     const first = await ask(apiUrl(0), wanted);
     const second = await ask(apiUrl(1), wanted);
@@ -56,7 +56,7 @@ describe('an idempotency key', () => {
     expect(JSON.parse(other.text).error.code).toBe('idempotency_conflict');
   });
 
-  test('two different requests at once with one key: one is answered, the other told so', async () => {
+  test('of two different requests with one key at once, one is answered and the other gets a conflict', async () => {
     for (let pair = 0; pair < 5; pair++) {
       const headers = { 'idempotency-key': `race-${pair}` };
       const answers = await Promise.all(['one', 'two'].map((prompt) => ask(apiUrl(0), { prompt, headers })));
@@ -64,7 +64,7 @@ describe('an idempotency key', () => {
     }
   });
 
-  test('whose request failed may be tried again', async () => {
+  test('can be used again after its request failed', async () => {
     const wanted = {
       model: 'solo',
       prompt: '[[sim fault=400 times=1]] shaky',
@@ -79,7 +79,7 @@ describe('an idempotency key', () => {
 describe('a broken connection', () => {
   const prompt = '[[sim tokens=60 pace=20]] a long story';
 
-  test('goes on after the last event, on the other instance, byte for byte', async () => {
+  test('is resumed after the last event, on the other instance, byte for byte', async () => {
     const key = { 'idempotency-key': 'resumed' };
     const whole = openAnswer(apiUrl(0), { stream: true, prompt, headers: key });
     const broken = openAnswer(apiUrl(0), { stream: true, prompt, headers: key });
@@ -93,7 +93,7 @@ describe('a broken connection', () => {
     expect(upTo + withoutComments(rest.text)).toBe(withoutComments(all.text));
   });
 
-  test('GET …/stream gives it from any event, also after the end', async () => {
+  test('GET …/stream returns it from any event, also after the end', async () => {
     const answer = await ask(apiUrl(0), { stream: true, prompt: 'short' });
     const id = answer.headers['x-request-id']!;
     const ids = readChatStream(answer.text).ids;
@@ -112,7 +112,7 @@ describe('a broken connection', () => {
   });
 
   // Symptom: an empty rest. Cause: the next entry of the log was looked at, and that was a fence. Fix: any entry counts.
-  test('goes on from any event of a stream that was gone on with by another attempt', async () => {
+  test('is resumed from any event of a stream that another attempt continued', async () => {
     const wanted = { model: 'pair', stream: true, prompt: '[[sim on=primary fault=cut@5]] taken over' };
     const answer = await ask(apiUrl(0), wanted);
     const { ids } = readChatStream(answer.text);
@@ -126,7 +126,7 @@ describe('a broken connection', () => {
 
   // Symptom: the beginning of a new answer behind a part of the old one. Cause: a request that failed frees its key, also
   // for those who ask for the rest of it. Fix: they hear how it ended.
-  test('of a stream that has failed meanwhile hears of it, and is not given another answer', async () => {
+  test('of a stream that has failed meanwhile gets the failure, not another answer', async () => {
     const wanted = { stream: true, prompt: '[[sim fault=cut@5]] broken', headers: { 'idempotency-key': 'broken' } };
     const answer = await ask(apiUrl(0), wanted);
     const { ids, error } = readChatStream(answer.text);
@@ -139,7 +139,7 @@ describe('a broken connection', () => {
     expect(rest.text).toBe(answer.text.slice(endOfEvent(answer.text, ids.at(-1)!)));
   });
 
-  test('of a stream that nobody knows is told so', async () => {
+  test('of an unknown stream gets an error', async () => {
     const wanted = { stream: true, prompt: 'unknown', headers: { 'idempotency-key': 'new', 'last-event-id': '1-3' } };
     const answer = await ask(apiUrl(0), wanted);
     expect({ status: answer.status, code: JSON.parse(answer.text).error.code }).toEqual({
@@ -148,7 +148,7 @@ describe('a broken connection', () => {
     });
   });
 
-  test('that nobody comes back to ends the request after the grace time', async () => {
+  test('ends the request after the grace time if the client does not return', async () => {
     const answer = openAnswer(apiUrl(0), {
       stream: true,
       prompt: '[[sim tokens=2000 pace=50]] forgotten',
@@ -165,7 +165,7 @@ describe('an asynchronous request', () => {
   const submit = (prompt: string, more: object = {}) =>
     ask(apiUrl(0), { prompt, headers: { prefer: 'respond-async' }, ...more });
 
-  test('is answered with an address, where its answer and its story stand later', async () => {
+  test('is answered with an address at which its answer and its timeline appear', async () => {
     const accepted = await submit('[[sim tokens=20 pace=20]] later');
     expect(accepted.status).toBe(202);
     const { id } = JSON.parse(accepted.text);
@@ -196,7 +196,7 @@ describe('an asynchronous request', () => {
     }
   });
 
-  test('can be cancelled while it runs: the answer says what it has cost', async () => {
+  test('can be cancelled while it runs: the response has its cost so far', async () => {
     const accepted = await submit('[[sim tokens=2000 pace=50]] endless', { stream: true });
     const { id } = JSON.parse(accepted.text);
     await untilStatus(id, 'running');
@@ -206,7 +206,7 @@ describe('an asynchronous request', () => {
     expect(json.usage.input_tokens).toBeGreaterThan(0);
   });
 
-  test('a client that waits is told when another connection cancels its request', async () => {
+  test('a waiting client is told when another connection cancels its request', async () => {
     const waiting = openAnswer(apiUrl(0), { stream: true, prompt: '[[sim tokens=2000 pace=50]] awaited' });
     await waitFor('some tokens', () => readChatStream(waiting.text).ids.length > 2);
     const id = waiting.headers['x-request-id']!;

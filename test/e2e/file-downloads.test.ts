@@ -23,7 +23,7 @@ afterAll(async () => {
 const fetchContent = (headers: Record<string, string>) =>
   fetch(`${broker.url}/v1/files/${fileId}/content`, { headers: { authorization: `Bearer ${TEST_KEY}`, ...headers } });
 
-test('the whole file says that it has ranges', async () => {
+test('the response with the whole file announces ranges', async () => {
   const answer = await fetchContent({});
   expect(answer.status).toBe(200);
   expect(answer.headers.get('accept-ranges')).toBe('bytes');
@@ -31,7 +31,7 @@ test('the whole file says that it has ranges', async () => {
   expect(await answer.text()).toBe(TEXT);
 });
 
-test('a range is that part and no more', async () => {
+test('a range is exactly that part', async () => {
   const first = await fetchContent({ range: 'bytes=0-299' });
   expect([first.status, first.headers.get('content-range')]).toEqual([206, `bytes 0-299/${TEXT.length}`]);
   const rest = await fetchContent({ range: 'bytes=300-', 'if-range': first.headers.get('etag')! });
@@ -39,13 +39,13 @@ test('a range is that part and no more', async () => {
   expect((await first.text()) + (await rest.text())).toBe(TEXT);
 });
 
-test('one that begins behind the end is refused, with the length', async () => {
+test('a range beyond the end is refused, with the length', async () => {
   const answer = await fetchContent({ range: `bytes=${TEXT.length}-` });
   expect([answer.status, answer.headers.get('content-range')]).toEqual([416, `bytes */${TEXT.length}`]);
   expect(await answer.json()).toMatchObject({ error: { type: 'invalid_request_error', code: null } });
 });
 
-test('pieces of several owners are one file', async () => {
+test('parts written by several owners are one file', async () => {
   // As a batch leaves it whose process died in between: the tail of the first piece is not part of the file.
   const { directory, database } = broker;
   for (const [key, text] of [

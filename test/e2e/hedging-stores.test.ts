@@ -70,7 +70,7 @@ describe.each(Object.entries(STORES))('on %s', (name, start) => {
     await stores?.postgres?.stop();
   });
 
-  test('two of three slow requests are hedged, each with a credential of its own; the third finds none free', async () => {
+  test('two of three slow requests are hedged, each with its own credential; no credential is free for the third', async () => {
     const prompt = '[[sim on=primary fault=slow:2500]] [[sim on=secondary fault=slow:1200]] Slow';
     const answers = await mapConcurrently([1, 2, 3], 3, (index) =>
       ask(broker.url, { model: 'pair', prompt: `${prompt} ${index}.`, stream: true }),
@@ -93,7 +93,7 @@ describe.each(Object.entries(STORES))('on %s', (name, start) => {
     ]);
   });
 
-  test('what both cost is in the books', async () => {
+  test('the cost of both is in the ledger', async () => {
     const answer = await ask(broker.url, { model: 'pair', prompt: '[[sim on=primary fault=slow:60000]] Cost.' });
     const { cost } = JSON.parse(answer.text).usage as { cost: number };
     const rows = await waitFor('the books', async () => {
@@ -107,7 +107,7 @@ describe.each(Object.entries(STORES))('on %s', (name, start) => {
 
   // On one server the pause would hold up everything.
   if (name !== 'a Redis Cluster') return;
-  test('an answer does not wait for a hedge that is being opened', { timeout: 60_000 }, async () => {
+  test('an answer does not wait for a hedge that is being started', { timeout: 60_000 }, async () => {
     const limits = await ownerOf(stores.cluster!, keys.hedges('pair'));
     const before = vendors.secondary.stats().calls;
     const answers = Array.from({ length: 12 }, (_, index) =>

@@ -17,7 +17,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const keys = (...args: string[]) =>
   startSluice(['keys', ...args], directory, { SLUICE_DATA: join(directory, 'data') }).ended;
 
-test('a key has the weight in the batch lane that it was given', async () => {
+test('a key has the configured weight in the batch lane', async () => {
   expect(await keys('create', 'heavy', '--batch-weight', '2.5', '--json')).toMatchObject({ code: 0 });
   expect(await keys('create', 'plain', '--json')).toMatchObject({ code: 0 });
   const listed = JSON.parse((await keys('list', '--json')).stdout) as { name: string; settings: object }[];
@@ -27,7 +27,7 @@ test('a key has the weight in the batch lane that it was given', async () => {
   });
 });
 
-test('what the command does is in the audit log, with who, before and after', async () => {
+test('changes by the command are in the audit log: who, before and after', async () => {
   const { id } = JSON.parse((await keys('create', 'watched', '--rpm', '5', '--json')).stdout) as { id: string };
   await keys('rotate', id, '--keep', '1', '--json');
   await keys('revoke', id);
@@ -53,7 +53,7 @@ test.each(['0', '-1', 'much', '1001'])('the weight %s is refused', async (weight
 
 const json = async (...args: string[]) => JSON.parse((await keys(...args, '--json')).stdout) as Record<string, unknown>;
 
-test('a key is made with every setting, shown, and changed one by one; what is not named stays', async () => {
+test('a key is created with every setting, shown, and changed one by one; other settings stay', async () => {
   const given = [
     '--rpm',
     '60',
@@ -118,7 +118,7 @@ test('a key is made with every setting, shown, and changed one by one; what is n
   expect(shown.stdout).toMatch(/limits +tokens_per_day=1000\n/);
 });
 
-test('the overlap of a rotation is what was asked for, and can be none', async () => {
+test('the overlap of a rotation is the requested one, and can be zero', async () => {
   const { id } = await json('create', 'rotated');
   await json('rotate', String(id), '--keep', '2');
   const until = Date.parse(String((await json('show', String(id))).former_secret_until)) - Date.now();
@@ -134,13 +134,13 @@ test.each([
   [['--metadata', 'x'], 'name=value'],
   [['--expires', 'soon'], 'must be a time'],
   [['--charge-step', '0.00001', '--credits'], 'credits.charge_step_usd'],
-])('%j is refused with what is wrong', async (args, words) => {
+])('%j is refused with the reason', async (args, words) => {
   const { code, stderr } = await keys('create', 'odd', ...args);
   expect(code).not.toBe(0);
   expect(stderr).toContain(words);
 });
 
-test('a change of nothing, and of no key, says so', async () => {
+test('a change without settings or of an unknown key is an error', async () => {
   const { id } = await json('create', 'same');
   expect((await keys('update', String(id))).stderr).toContain('nothing to change');
   expect((await keys('update', 'key_none', '--rpm', '1')).stderr).toContain("there is no key 'key_none'");

@@ -177,7 +177,7 @@ describe.each(['in one process', 'in separate tiers'])('%s', (layout) => {
     }
   });
 
-  test.each(NAMES)('%s: too large a body and a broken one are refused in its words', async (name) => {
+  test.each(NAMES)('%s: a body that is too large or broken is refused in its protocol’s format', async (name) => {
     const { path, body, errorType } = PROTOCOLS[name]!;
     const url = path.replace('MODEL', name);
     const json = JSON.stringify(body(name));
@@ -194,11 +194,11 @@ describe.each(['in one process', 'in separate tiers'])('%s', (layout) => {
     expect(received).toEqual([]);
   });
 
-  test('Redis keeps none of them', async () => {
+  test('Redis keeps none of the bodies', async () => {
     await waitFor('the bodies to be gone', async () => (await bodiesIn(brokers[layout]!)).length === 0);
   });
 
-  test('the process that has one is killed: another sends the same bytes', { timeout: 60_000 }, async () => {
+  test('when the process that has the body is killed, another sends the same bytes', { timeout: 60_000 }, async () => {
     const broker = brokers[layout]!;
     const { path, body } = PROTOCOLS['openai-chat']!;
     const json = JSON.stringify(body('openai-chat'));

@@ -35,7 +35,7 @@ afterAll(async () => {
   await narrow?.close();
 });
 
-test('is used to the full and never refuses', async () => {
+test('is used completely and never refuses', async () => {
   expect(await ask(broker.url, { model: 'm', prompt: 'first' })).toMatchObject({ status: 200 });
   const headers = { 'x-sluice-deadline-ms': '4000' };
   const answers = await Promise.all(
@@ -67,7 +67,7 @@ test('is shown to operators', async () => {
   );
 });
 
-test('calls at once are learned from refusals', { timeout: 60_000 }, async () => {
+test('concurrency limits are learned from refusals', { timeout: 60_000 }, async () => {
   let isOver = false;
   const client = async () => {
     while (!isOver) await ask(broker.url, { model: 'n', prompt: 'x' });

@@ -47,7 +47,7 @@ async function send(): Promise<number> {
   return statusCode;
 }
 
-test('no 429 at all, and the limit used to at least 95 %', { timeout: 120_000 }, async () => {
+test('there is no 429, and at least 95 % of the limit is used', { timeout: 120_000 }, async () => {
   const statuses: number[] = [];
   const note = (answer: Promise<number>) =>
     void answer.then(

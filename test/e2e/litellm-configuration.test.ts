@@ -100,7 +100,7 @@ const answer = (model: string) =>
 const untilLogged = (text: string) =>
   waitFor(`the log to say "${text}"`, () => (running.stderr() + running.stdout()).includes(text));
 
-test('it answers, and says what it does not carry', async () => {
+test('it works, and lists what is not supported', async () => {
   for (const model of ['gpt-4o', 'gpt-4', 'vllm-models', 'openai/gpt-4o-mini']) {
     expect(await answer(model)).toMatchObject({
       status: 200,
@@ -116,21 +116,21 @@ const NEW_MODEL = (url: string) => `
   - model_name: added
     litellm_params: { model: mistral/mistral-small, api_base: "${url}/v1", api_key: sk-added-0123456789 }`;
 
-test('a model of a new provider is served as soon as the file has it, without a restart', async () => {
+test('a model of a new provider is available as soon as the file has it, without a restart', async () => {
   expect((await answer('added')).status).toBe(404);
   replace(file(NEW_MODEL(vendors.secondary.url)));
   await waitFor('the new model', async () => (await answer('added')).status === 200);
   expect(await answer('added')).toMatchObject({ headers: { 'x-sluice-provider': 'mistral' } });
 });
 
-test('a wrong one is refused with its faults, and the former one stays in force', async () => {
+test('an invalid file is refused with its errors, and the previous one stays in force', async () => {
   replace(file(`  - model_name: broken\n    litellm_params: { model: openai/x, api_base: "not an address" }`));
   await untilLogged('the new configuration was refused');
   expect((await answer('added')).status).toBe(200);
   expect((await answer('broken')).status).toBe(404);
 });
 
-test('under load nobody notices that it is read again, right or wrong', async () => {
+test('under load no request is affected by reloads, valid or invalid', async () => {
   const statuses: (number | null)[] = [];
   let isOver = false;
   const client = async () => {
@@ -159,7 +159,7 @@ test('under load nobody notices that it is read again, right or wrong', async ()
   expect(new Set(statuses)).toEqual(new Set([200]));
 });
 
-test('SIGHUP reads it at once; what takes a restart is named', async () => {
+test('SIGHUP reloads it at once; settings that require a restart are named', async () => {
   replace(`server: { port: 1234 }\nmodels: {}\nproviders: {}\n`);
   running.hangUp();
   await untilLogged('server.port');

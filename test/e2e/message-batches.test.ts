@@ -41,7 +41,7 @@ async function resultsOf(id: string) {
   return found;
 }
 
-test('a message batch from its requests to its results', async () => {
+test('a message batch runs from its requests to its results', async () => {
   const created = await client.messages.batches.create({
     requests: [
       request('good', 'Hello'),
@@ -81,7 +81,7 @@ test('a message batch from its requests to its results', async () => {
   await expect(client.messages.batches.retrieve(created.id)).rejects.toMatchObject({ status: 404 });
 });
 
-test('a cancelled one says so for each request that did not run', async () => {
+test('a cancelled batch reports each request that did not run', async () => {
   const requests = Array.from({ length: 300 }, (_, index) => request(`r-${index}`, `[[sim first=500]] ${index}`));
   const { id } = await client.messages.batches.create({ requests });
   await expect(client.messages.batches.delete(id)).rejects.toMatchObject({ status: 400 });
@@ -93,7 +93,7 @@ test('a cancelled one says so for each request that did not run', async () => {
   expect(batch.request_counts.canceled).toBeGreaterThan(0);
 });
 
-test('what is no message batch is refused at once, in Anthropic’s shape', async () => {
+test('an invalid message batch is refused at once, in Anthropic’s format', async () => {
   const create = (requests: object[]) =>
     client.messages.batches.create({ requests: requests as never }).catch((error: unknown) => error);
   const refusal = { status: 400, error: { type: 'error', error: { type: 'invalid_request_error' } } };
@@ -121,7 +121,7 @@ test.each([
   expect(line).toMatchObject({ custom_id: 'a', response: { status_code: 200, body: answer } });
 });
 
-test('a batch may have far more in it than one request, and each of its requests has its bounds', async () => {
+test('a batch may be far larger than one request, and each of its requests has the usual bounds', async () => {
   // 250,000 objects and lists in all, which no single body may have; ended at once, for none is a request.
   const many = Array.from({ length: 500 }, (_, at) => request(`r${at}`, 'x', { messages: Array(500).fill({}) }));
   const created = await client.messages.batches.create({ requests: many as never });

@@ -60,7 +60,7 @@ const get = async (path: string, headers: Record<string, string>) => {
   return { status: answer.status, body: (await answer.json()) as Record<string, Record<string, unknown>[]> };
 };
 
-test('lists what the providers list, by public names, once for many who ask; one that is away is left out', async () => {
+test('lists the models of all providers by public names, fetched once for many callers; an unavailable provider is left out', async () => {
   const client = new OpenAI({ baseURL: `${broker.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
   const lists = await Promise.all(Array.from({ length: 5 }, () => client.models.list()));
   for (const { data } of lists) {
@@ -72,7 +72,7 @@ test('lists what the providers list, by public names, once for many who ask; one
   expect(asked).toEqual([{ url: '/v1/models', authorization: `Bearer ${PROVIDER_KEY}` }]);
 });
 
-test('says what agents ask, in each client’s own shape', async () => {
+test('has what agents need, in each client’s format', async () => {
   const { body: openai } = await get('/v1/models', { authorization: `Bearer ${TEST_KEY}` });
   expect(openai.data!.find(({ id }) => id === 'r/meta/llama-9')).toMatchObject({
     created: 1_790_000_000,
@@ -93,7 +93,7 @@ test('says what agents ask, in each client’s own shape', async () => {
   });
 });
 
-test('Google’s names are found without `models/`, and other paths are not taken for names', async () => {
+test('Google’s names are found without `models/`, and other paths are not mistaken for names', async () => {
   const headers = { 'x-goog-api-key': TEST_KEY };
   expect((await get('/v1beta/exact-name', headers)).body).toMatchObject({ name: 'models/exact-name' });
   expect((await get('/v1beta/r/meta/llama-9', headers)).body).toMatchObject({ name: 'models/r/meta/llama-9' });
@@ -102,7 +102,7 @@ test('Google’s names are found without `models/`, and other paths are not take
   expect(status).toBe(404);
 });
 
-test('Codex reads what it asks for, and what others read stays', async () => {
+test('has what Codex requires, without changes for others', async () => {
   const { body } = await get('/v1/models?client_version=0.171.0', { authorization: `Bearer ${TEST_KEY}` });
   expect(body.data!.map(({ id }) => id)).toEqual(body.models!.map(({ slug }) => slug));
   expect(body.models!.find(({ slug }) => slug === 'r/meta/llama-9')).toMatchObject({
@@ -120,7 +120,7 @@ test('Codex reads what it asks for, and what others read stays', async () => {
   }
 });
 
-test('a key sees what it may use; any name of a wildcard is found', async () => {
+test('a key sees the models it may use; any name of a wildcard is found', async () => {
   const { secret } = await broker.createKey('narrow', { models: ['g/*'] });
   const { body } = await get('/v1/models', { authorization: `Bearer ${secret}` });
   expect(body.data!.map(({ id }) => id)).toEqual(['g/sim-large', 'g/sim-small']);

@@ -144,7 +144,7 @@ async function reconcile(provider: string, ...more: string[]) {
   return { code, stderr, answer: stdout === '' ? null : JSON.parse(stdout) };
 }
 
-test('the provider’s usage and cost APIs say the same, until the ledger has lost something: then it is named', {
+test('the provider’s usage and cost APIs agree, until a ledger entry is lost: then it is named', {
   timeout: 60_000,
 }, async () => {
   const [agreeing, second, unknown] = await Promise.all([

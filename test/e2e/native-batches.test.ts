@@ -51,8 +51,8 @@ async function withEach(fault: string | null, run: (vendor: ProviderName) => Pro
   await expectBooksRight();
 }
 
-describe('a batch of each provider', () => {
-  test('has every line once, at half the price', async () => {
+describe('a batch at each provider', () => {
+  test('returns every line once, at half the price', async () => {
     await withEach(null, async (vendor) => {
       const client = sdk(broker);
       const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(LINES)))).id);
@@ -83,7 +83,7 @@ describe('a batch of each provider', () => {
     expect(await broker.database.selectFrom('native_chunks').selectAll().execute()).toEqual([]);
   });
 
-  test('has lines that fail: what another call can cure runs again, the rest is answered', async () => {
+  test('retries failed lines if another call can succeed, and returns the other failures', async () => {
     const prompts = ['Hi.', '[[sim fault=400]] no', '[[sim fault=500 times=1]] once', '[[sim fault=429 times=1]] wait'];
     await withEach(null, async (vendor) => {
       const client = sdk(broker);
@@ -96,7 +96,7 @@ describe('a batch of each provider', () => {
     });
   });
 
-  test('expires there half done: the rest is pulled back', async () => {
+  test('is taken back when it expires there half done', async () => {
     await withEach('expire', async (vendor) => {
       const client = sdk(broker);
       const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(40)))).id);
@@ -106,7 +106,7 @@ describe('a batch of each provider', () => {
     });
   });
 
-  test('is accepted there though the answer is lost: it is found and not sent again', async () => {
+  test('is found and not sent again if the response to its creation was lost', async () => {
     await withEach('lost', async (vendor) => {
       const client = sdk(broker);
       const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(20)))).id);
@@ -115,7 +115,7 @@ describe('a batch of each provider', () => {
     });
   });
 
-  test('is cancelled: it is cancelled there, and what was done by then counts', async () => {
+  test('is cancelled at the provider too, and what was finished by then counts', async () => {
     await withEach('stall@5', async (vendor) => {
       const client = sdk(broker);
       const { id } = await submit(client, nativeLines(vendor, numbered(20)));
@@ -130,7 +130,7 @@ describe('a batch of each provider', () => {
   });
 });
 
-test('a batch with several models goes to each of their providers', async () => {
+test('a batch with several models is sent to each of their providers', async () => {
   for (const simulator of Object.values(vendors)) simulator.clearStats();
   for (const simulator of Object.values(vendors)) simulator.change({ batchFault: null });
   const client = sdk(broker);
@@ -143,7 +143,7 @@ test('a batch with several models goes to each of their providers', async () => 
   await expectBooksRight();
 });
 
-test('a client of Anthropic’s batches is served by OpenAI’s', async () => {
+test('a client of Anthropic’s batches can use OpenAI’s', async () => {
   vendors.openai.clearStats();
   const headers = { 'x-api-key': TEST_KEY, 'anthropic-version': '2023-06-01', 'content-type': 'application/json' };
   const requests = ['a', 'b'].map((id) => ({
@@ -167,7 +167,7 @@ test('a client of Anthropic’s batches is served by OpenAI’s', async () => {
   await expectBooksRight();
 });
 
-test('a provider that refuses batches is asked by ordinary calls', async () => {
+test('a provider that refuses batches gets ordinary calls', async () => {
   vendors.openai.clearStats();
   vendors.openai.change({ batchFault: 'fail' });
   const client = sdk(broker);
@@ -178,7 +178,7 @@ test('a provider that refuses batches is asked by ordinary calls', async () => {
   await expectBooksRight();
 });
 
-test('a key’s budget counts what the lines cost, and nothing stays reserved', async () => {
+test('a key’s budget counts the cost of the lines, and nothing stays reserved', async () => {
   const { id: keyId, secret } = await broker.createKey('spender', { budgets: { total: '100000000000000' } });
   const client = sdk(broker, secret);
   await ended(client, (await submit(client, nativeLines('openai', numbered(30)))).id);

@@ -71,7 +71,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     expect(response.headers.get('x-sluice-attempts')).toBe('1');
   });
 
-  test('a stream gives the same text, and usage with cost at its end when asked for', async () => {
+  test('a stream has the same text, and usage with cost at its end if requested', async () => {
     const stream = await client().chat.completions.create({
       model: 'gpt-4o',
       messages: say('Reply with exactly: one two three'),
@@ -96,7 +96,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     }
   });
 
-  test('the stream helper accepts what it receives, tool calls included', async () => {
+  test('the stream helper accepts the stream, tool calls included', async () => {
     const runner = client().chat.completions.stream({
       model: 'gpt-4o',
       messages: say('What is the weather in Paris?'),
@@ -127,7 +127,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     expect(second.choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: expect.any(String) } });
   });
 
-  test('structured output comes through', async () => {
+  test('structured output works', async () => {
     const schema = {
       type: 'object',
       properties: { n: { type: 'integer' } },
@@ -142,7 +142,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     expect(JSON.parse(answer.choices[0]!.message.content!)).toEqual({ n: expect.any(Number) });
   });
 
-  test('unknown fields reach the provider as they were, extra_body is merged', async () => {
+  test('unknown fields reach the provider unchanged, extra_body is merged', async () => {
     const body = {
       model: 'vendor/some-model',
       messages: say('Hello'),
@@ -176,7 +176,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     expect(await client().models.retrieve('vendor/any/name')).toMatchObject({ id: 'vendor/any/name', owned_by: 'sim' });
   });
 
-  test('errors have their class, code and a message that helps', async () => {
+  test('errors have their class, code and a helpful message', async () => {
     const caught = (promise: PromiseLike<unknown>) => Promise.resolve(promise).catch((error: unknown) => error);
     const create = (body: object, more: object = {}) =>
       caught(client(more).chat.completions.create(body as Parameters<OpenAI['chat']['completions']['create']>[0]));
@@ -201,7 +201,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     });
   });
 
-  test('the provider’s refusal of the broker’s key is not the client’s, and the key stays secret', async () => {
+  test('a provider’s refusal of the broker’s key is not shown as the client’s, and the key stays secret', async () => {
     const error = await client()
       .chat.completions.create({ model: 'gpt-4o', messages: say('[[sim fault=401]]') })
       .catch((caught: unknown) => caught);
@@ -234,7 +234,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     await waitFor('the provider to see it', () => (simulator.stats().outcomes.aborted ?? 0) > before, 5_000);
   });
 
-  test('the SDK’s own retries meet a wait that it obeys', async () => {
+  test('the SDK’s own retries obey the announced wait', async () => {
     const prompt = `[[sim fault=429:50 times=2]] ${Math.random()}`;
     const answer = await client({ maxRetries: 2 }).chat.completions.create({ model: 'gpt-4o', messages: say(prompt) });
     expect(answer.choices[0]?.finish_reason).toBe('stop');

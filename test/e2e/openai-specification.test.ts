@@ -5,7 +5,7 @@ import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts'
 import { hasOpenaiSchemas, loadOpenaiSchemas, type OpenaiSchemas } from '#test/support/openai-schemas.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
-describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
+describe.skipIf(!hasOpenaiSchemas)('conforms to the specification', () => {
   let schemas: OpenaiSchemas;
   let vendors: Providers;
   let broker: TestBroker;
@@ -31,12 +31,12 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
   const faults = async (schema: string, method: string, path: string, body?: object) =>
     schemas.faultsOf(schema, await call(method, path, body));
 
-  test('the schemas tell good from bad', () => {
+  test('the schemas distinguish valid from invalid', () => {
     expect(schemas.faultsOf('Batch', { id: 1, object: 'batch' })).not.toEqual([]);
     expect(schemas.faultsOf('DeleteFileResponse', { id: 'file-1', object: 'file', deleted: true })).toEqual([]);
   });
 
-  test('files: made, listed, shown, deleted', async () => {
+  test('files: created, listed, retrieved, deleted', async () => {
     const id = await upload(sdk(broker), chatLines(2));
     expect(await faults('OpenAIFile', 'GET', `files/${id}`)).toEqual([]);
     expect(await faults('ListFilesResponse', 'GET', 'files')).toEqual([]);
@@ -44,7 +44,7 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
     expect(await faults('ErrorResponse', 'GET', `files/${id}`)).toEqual([]);
   });
 
-  test('batches: created, shown at their end, listed, refused', async () => {
+  test('batches: created, retrieved at the end, listed, refused', async () => {
     const client = sdk(broker);
     const wish = {
       input_file_id: await upload(

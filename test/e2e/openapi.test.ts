@@ -140,7 +140,7 @@ test('requests to models, streamed and not, in every protocol', async () => {
   await ask('POST', '/v1beta/models/solo:generateContent', { body: {}, status: 400 });
 });
 
-test('models in all their shapes', async () => {
+test('models in all formats', async () => {
   for (const headers of [{}, { 'anthropic-version': '2023-06-01' }, { 'x-goog-api-key': TEST_KEY }]) {
     await ask('GET', '/v1/models', { headers });
     await ask('GET', '/v1/models/solo', { headers });
@@ -253,7 +253,7 @@ test('administration: accounts, credits, operators and their log', async () => {
   await ask('GET', '/admin/audit?limit=5&actor=sluice&method=POST&path=/admin&from=2026-01-01');
 });
 
-test('administration: dead letters and what the ledger could not take', async () => {
+test('administration: dead letters and refused ledger messages', async () => {
   const broken = { ...chat, messages: [{ role: 'user', content: '[[sim fault=500]]' }] };
   const headers = { prefer: 'respond-async' };
   const ids = [1, 2].map(() => ask<WithId>('POST', '/v1/chat/completions', { body: broken, headers, status: 202 }));
@@ -291,7 +291,7 @@ test('administration: webhooks', async () => {
   await ask('DELETE', `/admin/webhooks/${id}`, { status: 404 });
 });
 
-test('administration: sessions, requests of all keys, and how everything stands', async () => {
+test('administration: sessions, requests of all keys, and state', async () => {
   const { data } = await ask<List<WithId>>('GET', '/admin/requests?limit=1&model=s*&outcome=ok&from=2026-01-01');
   await ask('GET', `/admin/requests/${data[0]!.id}`);
   const headers = { prefer: 'respond-async' };
@@ -321,7 +321,7 @@ test('administration: sessions, requests of all keys, and how everything stands'
   await ask('GET', '/admin/simulators/none/faults', { status: 404 });
 });
 
-test('administration: a session, and what happens now', async () => {
+test('administration: a session, and live data', async () => {
   const signedIn = await fetch(`${broker.url}/admin/session`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ADMIN_KEY}` },
@@ -366,7 +366,7 @@ test('probes, metrics and the document itself', async () => {
   await ask('GET', '/openapi.json');
 });
 
-test('nothing of the administration was left out: an operation that is not asked above is not known to be true', () => {
+test('no operation of the administration is untested above', () => {
   const left = ADMIN_OPERATIONS.map(({ id }) => id).filter((id) => !asked.has(id));
   expect(left.map((id) => `${id} is not asked in test/e2e/openapi.test.ts: add a call there.`)).toEqual([]);
 });

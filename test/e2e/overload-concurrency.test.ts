@@ -38,7 +38,7 @@ afterAll(async () => {
   await simulator?.close();
 });
 
-test('who is admitted is answered in time; forecasts are right', { timeout: 60_000 }, async () => {
+test('admitted requests are answered in time; forecasts are right', { timeout: 60_000 }, async () => {
   const body = { model: 'm', messages: [{ role: 'user', content: 'Hello' }] };
   const { admitted, refused, offered } = await overload(broker, {
     perSecond: PER_SECOND * 10,
@@ -100,7 +100,7 @@ test('one key’s burst delays no other key’s single request', { timeout: 60_0
   }
 });
 
-test('a priority is shown with its request; what is none is refused', async () => {
+test('the priority of a request is shown; an invalid one is refused', async () => {
   const asked = { model: 'm', prompt: 'First' };
   const { headers } = await ask(broker.url, { ...asked, headers: { 'x-sluice-priority': 'high' } });
   const shown = await fetch(`${broker.url}/v1/requests/${headers['x-request-id']}`, {
@@ -112,7 +112,7 @@ test('a priority is shown with its request; what is none is refused', async () =
   expect(refused.text).toContain('x-sluice-priority must be one of high, normal, low');
 });
 
-test('when the wait is over a request is answered at once', async () => {
+test('a request is answered at once when the wait is over', async () => {
   const answer = await ask(broker.url, { model: 'm', prompt: 'And now?', headers: { 'x-sluice-deadline-ms': '3000' } });
   expect(answer.status).toBe(200);
   expect(answer.durationMs).toBeLessThan(2_500);

@@ -28,7 +28,7 @@ afterAll(async () => {
   await simulator?.close();
 });
 
-test('who is admitted is answered in time; forecasts are right', { timeout: 120_000 }, async () => {
+test('admitted requests are answered in time; forecasts are right', { timeout: 120_000 }, async () => {
   const body = { model: 'm', messages: [{ role: 'user', content: 'Hello' }] };
   const { admitted, refused, offered } = await overload(broker, {
     perSecond: (RPM / 60) * 10,

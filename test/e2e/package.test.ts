@@ -106,7 +106,7 @@ test('it contains built code with maps and types, no sources, and is small', () 
   expect(bytesIn(installed)).toBeLessThan(MAX_BYTES);
 });
 
-test('it says its version, and what start takes', () => {
+test('it prints its version, and the options of start', () => {
   expect(run('--version').stdout.trim()).toBe(version);
   expect(run('start', '--help').stdout).toMatch(/--host[\s\S]*--port[\s\S]*--data[\s\S]*--config/);
 });

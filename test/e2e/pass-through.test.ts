@@ -49,7 +49,7 @@ const PROMPTS = [
 describe.each(PROMPTS)('a stream with %s', (_name, content) => {
   const body = { ...stream, messages: [{ role: 'user', content }] };
 
-  test('is the provider’s, byte for byte, but for the cost', async () => {
+  test('equals the provider’s bytes except for the cost', async () => {
     const direct = await post(simulator.url, body);
     const relayed = await post(plain.url, body);
     expect(withoutCost(relayed)).not.toBe(relayed);
@@ -58,7 +58,7 @@ describe.each(PROMPTS)('a stream with %s', (_name, content) => {
     expect(anonymous(withoutCost(relayed)).trimEnd()).toBe(expected.trimEnd());
   });
 
-  test('with ids differs by the ids alone, which count every event', async () => {
+  test('with ids differs only by the ids, which count every event', async () => {
     const relayed = await post(plain.url, body);
     const resumable = await post(numbered.url, body);
     expect(anonymous(withoutIds(resumable))).toBe(anonymous(relayed));
@@ -74,7 +74,7 @@ test('a client that did not ask for usage gets the same events without it', asyn
   expect(anonymous(await post(plain.url, { model: 'm', stream: true, messages }))).toBe(anonymous(direct));
 });
 
-test('a whole answer is the provider’s, but for the cost', async () => {
+test('an unstreamed answer equals the provider’s except for the cost', async () => {
   const body = { model: 'm', messages: [{ role: 'user', content: 'Tell me about the sea.' }] };
   const [direct, relayed] = [await post(simulator.url, body), await post(plain.url, body)];
   expect(anonymous(withoutCost(relayed))).toBe(anonymous(direct));

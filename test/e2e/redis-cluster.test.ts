@@ -58,7 +58,7 @@ async function ask(index: number, content: string, stream: boolean): Promise<str
   return text;
 }
 
-test('sluice doctor looks at every node', async () => {
+test('sluice doctor checks every node', async () => {
   const address = { kind: 'cluster' as const, urls: cluster.urls };
   const redis = await connectRedis(address, 'producer', () => undefined);
   const facts = await readRedis(redis);
@@ -90,13 +90,13 @@ test('200 requests, streamed and not, some of them with a fallback to the other 
   expect(entries.filter((entry) => entry.provider === 'second').length).toBeGreaterThan(0);
 });
 
-test('records and logs spread over the nodes', async () => {
+test('records and logs are spread over the nodes', async () => {
   const nodes = cluster.client.nodes('master');
   const sizes = await Promise.all(nodes.map((node) => node.dbsize()));
   expect(sizes.every((size) => size > 0)).toBe(true);
 });
 
-test('a part of the cluster that nobody serves for two seconds: /readyz says so, and nothing has to be restarted', {
+test('a part of the cluster is down for two seconds: /readyz reports it, and nothing has to be restarted', {
   timeout: 60_000,
 }, async () => {
   const { client, slot } = await ownerOf('{sluice}:probe');

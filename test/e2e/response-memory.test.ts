@@ -71,7 +71,7 @@ const eventsOf = async (subject: unknown) => {
 };
 
 describe('a provider', () => {
-  test('never sees what the broker remembers, and is told to store nothing', async () => {
+  test('never sees what the broker stores, and is told to store nothing', async () => {
     const first = await create({ input: 'Reply with exactly: one' });
     await create({ input: 'Reply with exactly: two', previous_response_id: first.json.id, background: false });
     const sent = lastBody();
@@ -80,12 +80,12 @@ describe('a provider', () => {
       expect(sent).not.toHaveProperty(member);
   });
 
-  test('is told what extra_body says', async () => {
+  test('gets what extra_body contains', async () => {
     await create({ input: 'Reply with exactly: one', extra_body: { store: true } });
     expect(lastBody()).toMatchObject({ store: true });
   });
 
-  test('gets a request that is not to be kept as it is, and its answer has the provider’s own id', async () => {
+  test('gets a request with store: false unchanged, and the answer keeps the provider’s id', async () => {
     const { json } = await create({ input: 'Reply with exactly: one', store: false });
     expect(lastBody()).toMatchObject({ input: 'Reply with exactly: one', store: false });
     expect((await get(`/responses/${json.id}`)).status).toBe(404);
@@ -95,7 +95,7 @@ describe('a provider', () => {
 });
 
 describe('a key', () => {
-  test('finds its own responses and conversations only', async () => {
+  test('finds only its own responses and conversations', async () => {
     const { json } = await create({ input: 'Reply with exactly: mine' });
     const { json: conversation } = await call('POST', '/conversations', {});
     const tries = await Promise.all([
@@ -118,7 +118,7 @@ describe('a key', () => {
 });
 
 describe('items', () => {
-  test('that a request refers to by id are put in their place', async () => {
+  test('referenced by id are inserted', async () => {
     const first = await create({ input: 'Reply with exactly: the password is swordfish', model: 'by-chat' });
     const [{ id }] = first.json.output as [Json];
     await create({
@@ -132,7 +132,7 @@ describe('items', () => {
     expect(referred).toMatchObject({ role: 'assistant', content: [{ text: 'the password is swordfish' }] });
   });
 
-  test('of the input are listed in pages, newest first', async () => {
+  test('of the input can be listed in pages, newest first', async () => {
     const input = Array.from({ length: 5 }, (_, index) => ({ role: 'user', content: `line ${index}` }));
     const { json } = await create({ input });
     const page = async (query: string) => {
@@ -149,7 +149,7 @@ describe('items', () => {
     expect((await get(`/responses/${json.id}/input_items?limit=0`)).status).toBe(400);
   });
 
-  test('are counted with those of the turns before', async () => {
+  test('count together with those of earlier turns', async () => {
     const { json } = await create({ input: 'x'.repeat(4_000), max_output_tokens: 16 });
     const alone = await call('POST', '/responses/input_tokens', { input: 'short' });
     const chained = await call('POST', '/responses/input_tokens', { input: 'short', previous_response_id: json.id });
@@ -157,7 +157,7 @@ describe('items', () => {
     expect(Number(chained.json.input_tokens) - Number(alone.json.input_tokens)).toBeGreaterThan(1_000);
   });
 
-  test('larger together than the broker takes are refused', async () => {
+  test('larger in total than the broker accepts are refused', async () => {
     const turns = ['', ''];
     for (const turn of turns.keys()) {
       const previous = turn === 0 ? {} : { previous_response_id: turns[turn - 1] };
@@ -171,7 +171,7 @@ describe('items', () => {
 });
 
 describe('a conversation', () => {
-  test('takes one request at a time; SDKs are told to come back', async () => {
+  test('accepts one request at a time; SDKs are told to retry', async () => {
     const { json } = await call('POST', '/conversations', { items: [{ role: 'user', content: 'We talk about tea.' }] });
     const slow = create({ conversation: json.id, input: '[[sim tokens=40 pace=25]] slow', stream: true });
     const busy = await waitFor('a refusal', async () => {
@@ -187,7 +187,7 @@ describe('a conversation', () => {
     expect(JSON.stringify(lastBody().input)).toContain('slow');
   });
 
-  test('turns that follow each other at once see each other', async () => {
+  test('consecutive turns see each other', async () => {
     const { json } = await call('POST', '/conversations');
     for (let turn = 0; turn < 8; turn++) {
       const answer = await create({ conversation: json.id, input: `Reply with exactly: turn ${turn}` }, {}, turn % 2);
@@ -196,7 +196,7 @@ describe('a conversation', () => {
     }
   });
 
-  test('is free again when its request failed, and keeps nothing of it', async () => {
+  test('is free again when its request failed, and stores nothing of it', async () => {
     const { json } = await call('POST', '/conversations');
     const failed = await create({ conversation: json.id, input: '[[sim fault=400]] no' });
     expect(failed.status).toBe(400);
@@ -204,7 +204,7 @@ describe('a conversation', () => {
     expect(lastInput()).toHaveLength(1);
   });
 
-  test('has the items of a response as soon as that has ended, in their order', async () => {
+  test('has the items of a response as soon as the response has ended, in order', async () => {
     const { json } = await call('POST', '/conversations');
     const path = `/conversations/${json.id}/items`;
     for (const stream of [false, true, false]) {
@@ -218,7 +218,7 @@ describe('a conversation', () => {
     }
   });
 
-  test('items can be added, looked at and taken away', async () => {
+  test('items can be added, read and removed', async () => {
     const { json } = await call('POST', '/conversations', { metadata: { a: 'b' } });
     const path = `/conversations/${json.id}`;
     const added = await call('POST', `${path}/items`, { items: [{ role: 'user', content: 'Hello' }] });
@@ -237,7 +237,7 @@ describe('a conversation', () => {
 });
 
 describe('a background response', () => {
-  test('that fails says why, and tells its webhook', async () => {
+  test('that fails has the reason, and notifies its webhook', async () => {
     const { json } = await create({ background: true, input: '[[sim fault=400]] no' });
     expect(json.status).toBe('queued');
     const failed = await untilStatus(json.id, 'failed');
@@ -246,7 +246,7 @@ describe('a background response', () => {
     expect(await get(`/responses/${json.id}`)).toMatchObject({ json: failed });
   });
 
-  test('that meets its limit is incomplete', async () => {
+  test('that reaches its limit is incomplete', async () => {
     const { json } = await create({ background: true, input: '[[sim tokens=40]] long', max_output_tokens: 16 });
     const incomplete = await untilStatus(json.id, 'incomplete');
     expect(incomplete).toMatchObject({ incomplete_details: { reason: 'max_output_tokens' } });
@@ -268,14 +268,14 @@ describe('a background response', () => {
     expect(replayed.text).not.toContain('"sequence_number":3,');
   });
 
-  test('cancelled before its turn was never asked of a provider', async () => {
+  test('cancelled before its turn causes no call to a provider', async () => {
     const { json } = await create({ background: true, input: '[[sim first=5000]] wait' });
     const cancelled = await call('POST', `/responses/${json.id}/cancel`);
     expect(cancelled.json).toMatchObject({ status: 'cancelled', output: [] });
     expect(await eventsOf(json.id)).toEqual([['response.cancelled', { id: json.id }]]);
   });
 
-  test('is one, however often its idempotency key comes', async () => {
+  test('is created once, however often its idempotency key is used', async () => {
     const body = { background: true, input: '[[sim tokens=20 pace=20]] once' };
     const key = { 'idempotency-key': 'background once' };
     const answers = await Promise.all([0, 1, 0, 1].map((api) => create(body, key, api)));
@@ -286,7 +286,7 @@ describe('a background response', () => {
     expect((await create(body, key)).json).toMatchObject({ id, status: 'completed' });
   });
 
-  test('shows what there is of it so far', async () => {
+  test('shows its output so far', async () => {
     const aborter = new AbortController();
     const started = await fetch(`${broker.url}/v1/responses`, {
       method: 'POST',
@@ -310,14 +310,14 @@ describe('a background response', () => {
     expect(JSON.stringify(done.output).length).toBeGreaterThan(JSON.stringify(partial.output).length);
   });
 
-  test('is deleted while it runs, and stays so', async () => {
+  test('stays deleted if it is deleted while it runs', async () => {
     const { json } = await create({ background: true, input: '[[sim tokens=2000 pace=20]] endless' });
     expect((await call('DELETE', `/responses/${json.id}`)).json).toMatchObject({ deleted: true });
     await booksClosed(broker);
     expect((await get(`/responses/${json.id}`)).status).toBe(404);
   });
 
-  test('that nobody stores can be fetched all the same', async () => {
+  test('that is not stored can be fetched anyway', async () => {
     const { json } = await create({ background: true, store: false, input: 'Reply with exactly: briefly' });
     await untilStatus(json.id, 'completed');
     await booksClosed(broker);
@@ -329,7 +329,7 @@ describe('a background response', () => {
     expect(Number(row.expires_at) - Number(row.created_at)).toBeLessThan(11 * 60_000);
   });
 
-  test('outlives the worker that wrote it down', async () => {
+  test('survives the worker that wrote it', async () => {
     const { json } = await create({ background: true, input: '[[sim tokens=20 pace=40]] survive' });
     await untilStatus(json.id, 'in_progress');
     const doomed = broker.workers.splice(0);
@@ -341,7 +341,7 @@ describe('a background response', () => {
 });
 
 describe('an asynchronous request', () => {
-  test('tells its webhook how it ended', async () => {
+  test('notifies its webhook of its end', async () => {
     const prefer = { prefer: 'respond-async' };
     const good = await create({ input: 'Reply with exactly: later' }, prefer);
     const bad = await create({ input: '[[sim fault=400]] no' }, prefer);
@@ -356,13 +356,13 @@ describe('an asynchronous request', () => {
   });
 });
 
-describe('what cannot be is said so', () => {
+describe('impossible requests get an error', () => {
   test('a synchronous response cannot be cancelled', async () => {
     const { json } = await create({ input: 'Reply with exactly: done' });
     expect(await call('POST', `/responses/${json.id}/cancel`)).toMatchObject({ status: 400 });
   });
 
-  test('nor streamed again', async () => {
+  test('a synchronous response cannot be streamed again', async () => {
     const { json } = await create({ input: 'Reply with exactly: done' });
     expect(await get(`/responses/${json.id}?stream=true`)).toMatchObject({ status: 400 });
   });
@@ -384,7 +384,7 @@ describe('what cannot be is said so', () => {
     },
   );
 
-  test('a response that runs is no past', async () => {
+  test('a running response cannot be a previous response', async () => {
     const { json } = await create({ background: true, input: '[[sim tokens=2000 pace=20]] endless' });
     const next = await create({ input: 'x', previous_response_id: json.id });
     expect([next.status, codeOf(next)]).toEqual([400, 'previous_response_not_found']);

@@ -99,7 +99,7 @@ describe.each(RESPONSE_MODELS)('a provider of $protocol', ({ model }) => {
     await booksClosed(broker);
   });
 
-  test('a chain that is stored nowhere is known on its connection', async () => {
+  test('an unstored chain is known on its connection', async () => {
     const { send, next } = await open();
     send(create('Reply with exactly: one', { model, store: false }));
     const first = ended(await next('response.completed'));
@@ -125,7 +125,7 @@ describe.each(RESPONSE_MODELS)('a provider of $protocol', ({ model }) => {
   });
 });
 
-test('a warm-up asks nobody, and the next turn goes on from it', async () => {
+test('a warm-up calls no provider, and the next turn continues from it', async () => {
   const before = simulator.requests().length;
   const { send, next } = await open();
   send(create('Something to know beforehand', { generate: false, store: false }));
@@ -138,7 +138,7 @@ test('a warm-up asks nobody, and the next turn goes on from it', async () => {
   expect(lastSent()).toContain('Something to know beforehand');
 });
 
-describe('what is wrong is said in an event, and the connection goes on', () => {
+describe('an error is sent as an event, and the connection stays open', () => {
   test.each([
     ['text that is no JSON', '{"type"', 400, null],
     ['a list', '[]', 400, null],
@@ -161,7 +161,7 @@ describe('what is wrong is said in an event, and the connection goes on', () => 
     expect(ended(await next('response.completed')).status).toBe('completed');
   });
 
-  test('a message of bytes', async () => {
+  test('a binary message', async () => {
     const { socket, send, next } = await open();
     socket.send(Buffer.from(JSON.stringify(create('x'))));
     expect(await next('error')).toMatchObject({ status: 400 });
@@ -169,7 +169,7 @@ describe('what is wrong is said in an event, and the connection goes on', () => 
     await next('response.completed');
   });
 
-  test('steering, which no provider takes from here: the input comes back', async () => {
+  test('steering is not supported by providers: the input is returned', async () => {
     const { send, next } = await open();
     send({ type: 'response.steer', previous_response_id: 'resp_x', input: 'Faster' });
     expect(await next('response.steer.failed')).toMatchObject({
@@ -178,7 +178,7 @@ describe('what is wrong is said in an event, and the connection goes on', () => 
     });
   });
 
-  test('an answer that breaks off: an error event with a status, in a stream that nobody can go on with', async () => {
+  test('an answer that breaks off: an error event with a status, in a stream that cannot be continued', async () => {
     const { send, next } = await open();
     send(create('[[sim fault=error_event@3 tokens=20]]'));
     await next('response.output_text.delta');
@@ -190,7 +190,7 @@ describe('what is wrong is said in an event, and the connection goes on', () => 
   });
 });
 
-test('turns of one lane follow each other, lanes run beside each other, each event names its own', async () => {
+test('turns of one lane run in order, lanes run in parallel, each event names its lane', async () => {
   const { send, next, events } = await open();
   send(create('[[sim tokens=40 pace=20]]', { stream_id: 'slow' }));
   send(create('Reply with exactly: behind', { stream_id: 'slow' }));
@@ -214,7 +214,7 @@ test('more turns than may wait are refused, and the others are answered', async 
   await next('response.completed');
 });
 
-test('a stream that was cut is taken up again by the response’s id, on another instance', async () => {
+test('a stream that broke off can be resumed by the response’s id, on another instance', async () => {
   const { socket, send, next } = await open();
   send(create('[[sim tokens=60 pace=25]]'));
   const { id } = ended(await next('response.created'));
@@ -233,7 +233,7 @@ test('a stream that was cut is taken up again by the response’s id, on another
   await booksClosed(broker);
 });
 
-test('a client that goes away ends what is stored nowhere', async () => {
+test('a client that disconnects ends its unstored requests', async () => {
   const { socket, send, next } = await open();
   send(create('[[sim tokens=500 pace=50]]', { store: false }));
   await next('response.output_text.delta');
@@ -243,7 +243,7 @@ test('a client that goes away ends what is stored nowhere', async () => {
 });
 
 describe('the upgrade', () => {
-  test('of the address of every prefix is taken', async () => {
+  test('is accepted at the address with every prefix', async () => {
     for (const prefix of ['/v1/openai', '/openai/v1']) {
       const { send, next } = await open(authorization, urlOf().replace('/v1/responses', `${prefix}/responses`));
       send(create('Reply with exactly: yes'));
@@ -261,14 +261,14 @@ describe('the upgrade', () => {
     await waitFor('room again', () => open().catch(() => null));
   });
 
-  test('that a request offers in passing is not taken', async () => {
+  test('offered by an ordinary request is ignored', async () => {
     const answer = await fetch(urlOf(), { headers: authorization });
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toBe('POST');
   });
 });
 
-test('a key that is revoked ends its connections with their next turn', async () => {
+test('a revoked key ends its connections at their next turn', async () => {
   const { id, secret } = await broker.createKey('short-lived');
   const { send, next, closed } = await open({ authorization: `Bearer ${secret}` });
   send(create('Reply with exactly: yes'));
@@ -283,7 +283,7 @@ test('a key that is revoked ends its connections with their next turn', async ()
   expect(await closed).toEqual({ code: 1001 });
 });
 
-test('what is the provider’s goes to it: session and beta headers, but not the socket’s own', async () => {
+test('the provider’s headers are passed on: session and beta headers, but not the socket’s own', async () => {
   const { send, next } = await open({
     ...authorization,
     'openai-beta': 'responses_websockets=2026-02-06, responses_multi_agent=v1',
@@ -304,7 +304,7 @@ test('what is the provider’s goes to it: session and beta headers, but not the
   expect(JSON.parse(body)).not.toHaveProperty('type');
 });
 
-test('a process that shuts down answers the turn that runs, takes no other, and closes its connections', async () => {
+test('a process that shuts down completes the running turn, accepts no other, and closes its connections', async () => {
   const api = await broker.startApi();
   const { send, next, closed, events } = await open(authorization, `${api.details.url}/v1/responses`);
   const idle = await open(authorization, `${api.details.url}/v1/responses`);

@@ -58,7 +58,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       await expect(clientOf(Client).responses.retrieve(created.id)).rejects.toMatchObject({ status: 404 });
     });
 
-    test('a chain of three turns with a tool call has everything that was said', async () => {
+    test('a chain of three turns with a tool call has the complete history', async () => {
       const client = clientOf(Client);
       const asked = await client.responses.create({
         model,
@@ -94,7 +94,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       expect(items.data.at(-1)).toMatchObject({ role: 'user', content: [{ type: 'input_text' }] });
     });
 
-    test('a conversation holds the items of its turns', async () => {
+    test('a conversation contains the items of its turns', async () => {
       const client = clientOf(Client);
       const conversation = await client.conversations.create({ metadata: { topic: 'tea' } });
       const first = await client.responses.create({
@@ -123,7 +123,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       ]);
     });
 
-    test('a background response is queued at once and polled to its end', async () => {
+    test('a background response is queued at once and can be polled until its end', async () => {
       const client = clientOf(Client);
       const queued = await client.responses.create({
         model,
@@ -143,7 +143,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       expect(tokens - details.reasoning_tokens).toBe(20);
     });
 
-    test('a background response can be cancelled, and again', async () => {
+    test('a background response can be cancelled, also twice', async () => {
       const client = clientOf(Client);
       const queued = await client.responses.create({
         model,
@@ -165,7 +165,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       expect(kept.output_text.length).toBeGreaterThan(3);
     });
 
-    test('a background stream is taken up after any event, on another instance', async () => {
+    test('a background stream can be resumed after any event, on another instance', async () => {
       const client = clientOf(Client);
       const stream = await client.responses.create({
         model,

@@ -81,7 +81,7 @@ async function ask(method: string, path: string, body?: object) {
 type Audit = { data: { actor: string; role: string; method: string; path: string; status: number }[] };
 const audit = async (query: string) => (await admin<Audit>(broker, 'GET', `/audit?${query}`)).json.data;
 
-test('a provider that is away: a page says so, and the admin key still signs in', async () => {
+test('an unavailable provider: a page explains it, and the admin key still works', async () => {
   await page.goto(`${broker.url}/console/`);
   await button().click();
   await heading('You are not signed in');
@@ -94,7 +94,7 @@ test('a provider that is away: a page says so, and the admin key still signs in'
   issuer.open(broker.url);
 });
 
-test('an owner comes back to the page that was asked for, acts by name, and is signed out at the provider too', async () => {
+test('an owner returns to the requested page, acts by name, and is signed out at the provider too', async () => {
   await signInAs('ada', '/console/money');
   await heading('Money');
   await page.getByText('ada@example.com (ada) · owner').waitFor();
@@ -121,7 +121,7 @@ test('an owner comes back to the page that was asked for, acts by name, and is s
   await page.locator('input[name=login]').waitFor();
 });
 
-test('roles are in force: who looks changes nothing, who operates does not say who may', async () => {
+test('roles are enforced: a viewer changes nothing, an operator cannot grant roles', async () => {
   await signInAs('rita');
   await page.getByText('rita@example.com (rita) · read-only').waitFor();
   expect((await ask('GET', '/keys')).status).toBe(200);
@@ -133,7 +133,7 @@ test('roles are in force: who looks changes nothing, who operates does not say w
   expect((await ask('GET', '/admin-keys')).status).toBe(403);
 });
 
-test('somebody in no group that has a role is told what the provider says of them, and is in the log', async () => {
+test('a user in no group with a role is told what the provider claims about them, and is logged', async () => {
   await signInAs('bob');
   await heading('You are not signed in');
   await page.getByText('Your account is bob@example.com (bob)').waitFor();
@@ -142,7 +142,7 @@ test('somebody in no group that has a role is told what the provider says of the
   expect(await audit('actor=bob')).toMatchObject([{ role: 'none', status: 403, path: '/admin/sign-in/callback' }]);
 });
 
-test('a session ends when its time is over, and when it is not used', async () => {
+test('a session ends after its lifetime, and when it is idle', async () => {
   const { client } = broker.redis;
   await signInAs('olga');
   await heading('Now');
@@ -193,7 +193,7 @@ describe('without a browser', () => {
       ...(cookie === undefined ? {} : { headers: { cookie } }),
     });
 
-  test('what is between is kept in a cookie that survives the way back, and no longer than that', async () => {
+  test('the state is kept in a cookie that lasts for the redirect, and no longer', async () => {
     const { answer, attributes } = await begin();
     expect(answer.status).toBe(303);
     expect(attributes).toEqual(
@@ -216,14 +216,14 @@ describe('without a browser', () => {
         return back(`?code=forged&state=${state}&iss=${encodeURIComponent(issuer.url)}`, cookie);
       },
     ],
-  ])('a way back with %s is a page that says no, and starts no session', async (_name, come) => {
+  ])('a callback with %s gets an error page, and no session', async (_name, come) => {
     const answer = await come();
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toContain('text/html');
     expect(answer.headers.get('set-cookie') ?? '').not.toContain('sluice_console');
   });
 
-  test('what a provider says is text on the page', async () => {
+  test('what a provider says is shown as text', async () => {
     const { cookie, state } = await begin();
     const markup = encodeURIComponent('<script>alert(1)</script>');
     const answer = await back(
@@ -243,13 +243,13 @@ describe('without a browser', () => {
     '/console//evil',
     'javascript:alert(1)',
     '/consoleevil',
-  ])('%s is no page to come back to', async (to) => {
+  ])('%s is not accepted as a return address', async (to) => {
     const { cookie } = await begin(to);
     const attempt = JSON.parse(Buffer.from(cookie.split('=')[1]!, 'base64url').toString()) as { to: string };
     expect(attempt.to).toBe('/console/');
   });
 
-  test('many failures of one address, and it has to wait', async () => {
+  test('an address with many failures has to wait', async () => {
     const statuses: number[] = [];
     for (let n = 0; n < 30; n++) statuses.push((await back('?code=x&state=y')).status);
     expect(statuses[0]).toBe(400);
@@ -257,7 +257,7 @@ describe('without a browser', () => {
   });
 });
 
-test('metrics are read with a key that may only look, also while SQL is away', async () => {
+test('metrics can be read with a viewer’s key, also while SQL is down', async () => {
   const { json } = await admin<{ key: string; id: string }>(broker, 'POST', '/admin-keys', {
     name: 'p',
     role: 'read-only',

@@ -59,7 +59,7 @@ const askedOf = async (model: string, more: object = {}) => {
   return headers['x-sluice-provider'];
 };
 
-test('streams go to the provider that begins sooner, as soon as that is known', async () => {
+test('streams are sent to the provider that starts sooner, as soon as that is known', async () => {
   await expect
     .poll(async () => (await Promise.all(Array.from({ length: 4 }, () => askedOf('quick')))).join(), {
       timeout: 30_000,
@@ -78,7 +78,7 @@ test.each([
   expect(await askedOf('priced', { provider: wish })).toBe('secondary');
 });
 
-test('what cannot be met is said in the caller’s words', async () => {
+test('an impossible condition gets an error in the caller’s protocol', async () => {
   const tooDear = await ask(broker.url, {
     model: 'dear',
     prompt: 'x',
@@ -104,7 +104,7 @@ test('what cannot be met is said in the caller’s words', async () => {
   expect(JSON.parse(anthropic.text).error.message).toMatch(/^provider\.sort/);
 });
 
-test('a request that wants all of its fields sent is not asked of who would not get them', async () => {
+test('a request that requires all of its parameters is not sent to a provider that does not support them', async () => {
   const seed = { seed: 7, provider: { require_parameters: true } };
   expect(await askedOf('whole', { seed: 7 })).toBe('claude');
   expect(await askedOf('whole', { provider: { require_parameters: true } })).toBe('claude');
@@ -114,7 +114,7 @@ test('a request that wants all of its fields sent is not asked of who would not 
   expect(JSON.parse(refused.text).error).toMatchObject({ param: 'seed', code: 'unsupported_parameter' });
 });
 
-test('prompts that begin alike go to one cache, and wait until the first of them has written it', async () => {
+test('prompts with the same beginning use one cache, and wait until the first of them has written it', async () => {
   providers.secondary.change({ firstTokenMs: SLOW_MS });
   const system = 'You answer with great care. '.repeat(300);
   const messages = (user: string) => [

@@ -26,7 +26,7 @@ afterAll(async () => {
 test.each([
   { how: 'not streamed', stream: false },
   { how: 'streamed', stream: true },
-])('a thousand at once, $how', { timeout: 60_000 }, async ({ stream }) => {
+])('a thousand at the same time, $how', { timeout: 60_000 }, async ({ stream }) => {
   const before = vendors.primary.stats().calls;
   const { id: keyId, secret } = await broker.createKey(`duplicates-${stream}`, { budgets: { total: BUDGET } });
   const urls = broker.apis.map(({ details }) => String(details.url));

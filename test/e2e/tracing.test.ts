@@ -160,7 +160,7 @@ test('a retry and a fallback are spans of one trace, from the client’s span to
   expect(records.find(({ msg }) => msg === 'request')!.span_id).toBe(root!.spanId);
 });
 
-test('a request without a trace begins one; one that its client does not sample leaves none', async () => {
+test('a request without a trace starts one; one that its client does not sample leaves none', async () => {
   const unsampled = traceparent('00');
   await ask(broker.url, { prompt: 'Not sampled.', headers: { traceparent: unsampled.header } });
   const answer = await ask(broker.url, { prompt: 'Sampled.', headers: { traceparent: 'not one' } });
@@ -174,7 +174,7 @@ test('a request without a trace begins one; one that its client does not sample 
   expect(traceOf(unsampled.traceId)).toEqual([]);
 });
 
-test('a request that is refused has its span, and no more', async () => {
+test('a refused request has only its own span', async () => {
   const { traceId, header } = traceparent();
   await ask(broker.url, { model: 'nobody-has', prompt: SECRET, headers: { traceparent: header } });
   const [span] = await waitFor('its span', () => (traceOf(traceId).length > 0 ? traceOf(traceId) : null));
@@ -209,7 +209,7 @@ test('each line of a batch is a trace, linked to that of its batch', async () =>
   }
 });
 
-test('a worker that dies leaves a trace that can be read: who took over, and the answer', async () => {
+test('a worker that dies leaves a readable trace: who took over, and the answer', async () => {
   const { traceId, header } = traceparent();
   vendors.primary.change({ paceMs: 100 });
   const open = openAnswer(broker.url, {
@@ -233,7 +233,7 @@ test('a worker that dies leaves a trace that can be read: who took over, and the
   for (const span of spans.filter((one) => one !== root)) expect(known).toContain(span.parentId);
 }, 60_000);
 
-test('metrics come the same way, and resources say who sends', async () => {
+test('metrics are exported too, and resources name the sender', async () => {
   const wanted = [
     'sluice_attempts_total',
     'sluice_waiting_tokens',
@@ -248,7 +248,7 @@ test('metrics come the same way, and resources say who sends', async () => {
   });
 });
 
-test('nothing of a prompt, an answer or a key is in anything that was sent', async () => {
+test('no part of a prompt, an answer or a key is exported', async () => {
   const sent = receiver.bytes().toString('latin1');
   expect(sent.length).toBeGreaterThan(1_000);
   for (const word of ['pelican', 'sk-sluice', 'sk-provider', 'customer']) expect(sent).not.toContain(word);

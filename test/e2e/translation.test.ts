@@ -34,7 +34,7 @@ const messages = [{ role: 'user', content: 'Hello' }];
 const chat = (more: object) => ask(broker.url, { body: { messages, model: 'claude', ...more } });
 
 describe.each([false, true])('streamed: %s', (stream) => {
-  test('what a provider has no word for is left out and named, each once', async () => {
+  test('unsupported fields are left out and named, each once', async () => {
     const more = { stream, seed: 7, logit_bias: { 1: 2 }, brand_new: [1], web_search_options: { user_location: {} } };
     const { status, headers, text } = await chat(more);
     expect(status, text).toBe(200);
@@ -43,7 +43,7 @@ describe.each([false, true])('streamed: %s', (stream) => {
     expect(JSON.parse(vendor.requests().at(-1)!.body)).not.toHaveProperty('seed');
   });
 
-  test('names are the client’s own, and fit for a header', async () => {
+  test('names are the client’s own, and valid in a header', async () => {
     const contents = [{ role: 'user', parts: [{ text: 'Hello' }] }];
     const body = { contents, generationConfig: { seed: 7, presencePenalty: 1 }, 'naïve, new': 1 };
     const method = stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
@@ -53,12 +53,12 @@ describe.each([false, true])('streamed: %s', (stream) => {
     expect(named).toEqual(['generationConfig.presencePenalty', 'generationConfig.seed', 'na?ve??new']);
   });
 
-  test('nothing is named where nothing was left out', async () => {
+  test('nothing is named if nothing was left out', async () => {
     const { headers } = await chat({ stream, temperature: 0.5 });
     expect(headers).not.toHaveProperty('x-sluice-dropped');
   });
 
-  test('what would make another answer of it is refused: the field, the provider, its protocol', async () => {
+  test('a field that would change the answer is refused: the field, the provider, its protocol', async () => {
     const calls = vendor.requests().length;
     const { status, text } = await chat({ stream, n: 2 });
     expect(status).toBe(400);
@@ -70,7 +70,7 @@ describe.each([false, true])('streamed: %s', (stream) => {
     expect(vendor.requests()).toHaveLength(calls);
   });
 
-  test('where another step of the plan can take it, that one does', async () => {
+  test('if another step of the plan supports it, that one is used', async () => {
     const { status, headers, text } = await chat({ stream, n: 2, model: 'either' });
     expect(status, text).toBe(200);
     expect(headers['x-sluice-provider']).toBe('gpt');

@@ -75,7 +75,7 @@ async function emit(id: string, keyId: string): Promise<void> {
     .execute();
 }
 
-test('a budget that fills is told once, signed, to those that want to know', async () => {
+test('a budget that fills up is reported once, signed, to its subscribers', async () => {
   const { value } = await admin('POST', '/webhooks', { url: receiver.url, events: ['budget.*'] });
   const { value: key } = await admin('POST', '/keys', { name: 'search', budgets: { day: 0.001 } });
   const ask = () =>
@@ -105,7 +105,7 @@ test('a budget that fills is told once, signed, to those that want to know', asy
   await admin('DELETE', `/webhooks/${value.id}`);
 });
 
-test('an endpoint of one key hears of that key, the configured one of all; both can verify', async () => {
+test('an endpoint of one key gets events of that key, the configured one of all keys; both can verify them', async () => {
   const { id: keyId } = await broker.createKey('batches');
   const { status, value } = await admin('POST', '/webhooks', { url: receiver.url, key_id: keyId });
   expect(status).toBe(201);
@@ -130,7 +130,7 @@ test('an endpoint of one key hears of that key, the configured one of all; both 
   expect([kept.status, kept.value.error.message]).toEqual([400, expect.stringContaining('configuration')]);
 });
 
-test('a delivery that failed is replayed, by the API and by the command, with the same webhook-id', async () => {
+test('a failed delivery can be replayed, by the API and by the command, with the same webhook-id', async () => {
   configured.react(500, 503);
   await emit('evt_replayed', 'key_1');
   const failed = await waitFor('it to fail', async () => {
@@ -148,7 +148,7 @@ test('a delivery that failed is replayed, by the API and by the command, with th
   expect(data).toHaveLength(1);
 });
 
-test('the command registers, lists and removes', async () => {
+test('the command registers, lists and removes receivers', async () => {
   const added = JSON.parse(
     await sluice('webhooks', 'add', receiver.url, '--event', 'batch.failed', '--json'),
   ) as Answer;
@@ -169,7 +169,7 @@ test.each<[string, object, string, string]>([
   expect(value.error.message).toContain(message);
 });
 
-test('what is not there is said so', async () => {
+test('a missing receiver or delivery is an error', async () => {
   expect((await admin('POST', '/webhooks/deliveries/whd_none/replay')).status).toBe(404);
   expect((await admin('POST', '/webhooks/we_none/enable')).status).toBe(404);
   expect((await admin('DELETE', '/webhooks/we_none')).status).toBe(404);

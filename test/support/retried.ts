@@ -12,22 +12,22 @@ export interface RetriedTest {
 export const RETRIED: readonly RetriedTest[] = [
   {
     file: 'test/e2e/overload-rate.test.ts',
-    title: 'who is admitted is answered in time; forecasts are right',
+    title: 'admitted requests are answered in time; forecasts are right',
     reason: 'forecasts of starts a minute away, against the real ones',
   },
   {
     file: 'test/e2e/overload-concurrency.test.ts',
-    title: 'who is admitted is answered in time; forecasts are right',
+    title: 'admitted requests are answered in time; forecasts are right',
     reason: 'forecasts of starts seconds away, against the real ones',
   },
   {
     file: 'test/e2e/limits.test.ts',
-    title: 'no 429 at all, and the limit used to at least 95 %',
+    title: 'there is no 429, and at least 95 % of the limit is used',
     reason: 'a call that is granted and then not sent for seconds falls into another minute of the provider',
   },
   {
     file: 'test/e2e/batch-deadlines.test.ts',
-    title: 'two keys of equal weight come forward together, a third of weight three faster',
+    title: 'two keys of equal weight progress alike, a third of weight three faster',
     reason: 'shares of a stretch of time in which one process may stand still',
   },
 ];

@@ -60,7 +60,7 @@ const types = (events: readonly MessageEvent[]) =>
     .filter((type, index, all) => type !== 'content_block_delta' || all[index - 1] !== type);
 
 describe('an answer that is not streamed', () => {
-  test('has every member that the types call required', async () => {
+  test('has every member that the types require', async () => {
     expect(await whole('Hello.')).toEqual({
       id: expect.stringMatching(/^msg_[0-9a-f]{32}$/),
       type: 'message',
@@ -83,13 +83,13 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('has members that are null in the new version', async () => {
+  test('has the members that are null in the new version', async () => {
     const answer = await whole('Hello.', {}, NEW);
     expect(answer).toMatchObject({ container: null, diagnostics: null, usage: { server_tool_use: null } });
     expect(answer.content).toEqual([{ type: 'text', text: expect.any(String), citations: null }]);
   });
 
-  test('has the headers that the provider sends with everything', async () => {
+  test('has the headers that the provider sends with every response', async () => {
     const { headers } = await askMessages(simulator, message('Hello.'));
     expect(headers).toMatchObject({
       'content-type': 'application/json',
@@ -121,7 +121,7 @@ describe('an answer that is not streamed', () => {
     ]);
   });
 
-  test('is the same words in every protocol', async () => {
+  test('has the same text in every protocol', async () => {
     const words = (await whole('Hello.', { model: 'any', system: 'Be brief.' })).content[0].text;
     const messages = [
       { role: 'developer', content: 'Be brief.' },
@@ -165,7 +165,7 @@ describe('a stream', () => {
     });
   });
 
-  test('is the same blocks as the answer of the same request', async () => {
+  test('has the same blocks as the unstreamed answer', async () => {
     const more = { ...manual, tools: [weather, train] };
     const { content } = await whole('weather train', more);
     expect(blocksOfEvents(await streamed('weather train', more))).toEqual(content);
@@ -173,7 +173,7 @@ describe('a stream', () => {
     expect(textOfEvents(await streamed('Hello.'))).toBe(plain.content[0].text);
   });
 
-  test('begins a tool with empty input, and numbers blocks without a gap', async () => {
+  test('begins a tool with empty input and', async () => {
     const events = await streamed('weather train', { tools: [weather, train] });
     const starts = events.filter(({ type }) => type === 'content_block_start');
     expect(starts.map(({ index, content_block: block }) => [index, block!.input])).toEqual([
@@ -184,7 +184,7 @@ describe('a stream', () => {
     expect(first!.delta).toEqual({ type: 'input_json_delta', partial_json: '' });
   });
 
-  test('of thoughts ends their block with the signature', async () => {
+  test('ends a block of thoughts with the signature', async () => {
     const events = (await streamed('[[sim reasoning=3]]', manual)).filter(({ index }) => index === 0);
     expect(events.map(({ type, delta }) => delta?.type ?? type)).toEqual([
       'content_block_start',
@@ -196,7 +196,7 @@ describe('a stream', () => {
     ]);
   });
 
-  test('of thoughts that are omitted has nothing but the signature', async () => {
+  test('with omitted thoughts has only the signature', async () => {
     const thinking = { type: 'enabled', budget_tokens: 1_024, display: 'omitted' };
     const events = (await streamed('[[sim reasoning=3]]', { thinking })).filter(({ index }) => index === 0);
     expect(events.map(({ type, delta }) => delta?.type ?? type)).toEqual([
@@ -222,7 +222,7 @@ describe('thinking', () => {
     expect(simulator.bill.totals()).toMatchObject({ outputTokens: 17, reasoningTokens: 5 });
   });
 
-  test('needs no command, and is deeper with more effort', async () => {
+  test('needs no command, and is longer with more effort', async () => {
     const thought = async (effort: string) => {
       const more = { model: 'claude-opus-4-8', thinking: { type: 'adaptive' }, output_config: { effort } };
       return (await whole('Hello.', more)).usage.output_tokens_details.thinking_tokens;
@@ -230,19 +230,19 @@ describe('thinking', () => {
     expect([await thought('low'), await thought('max')]).toEqual([4, 64]);
   });
 
-  test('is on by itself in models that always think, and its text is not shown', async () => {
+  test('is always on in some models, and its text is not shown', async () => {
     const { content } = await whole('Hello.', { model: 'claude-opus-5-5' });
     expect(content[0]).toEqual({ type: 'thinking', thinking: '', signature: expect.any(String) });
   });
 
-  test('that a command adds where the request has none is billed and not seen', async () => {
+  test('added by a command to a request without it is billed but not shown', async () => {
     const { content, usage } = await whole('[[sim reasoning=5]]');
     expect(content).toHaveLength(1);
     expect(usage.output_tokens).toBe(17);
   });
 });
 
-describe('a thought that comes back', () => {
+describe('a thought that is sent back', () => {
   async function think(more: object = {}) {
     const { content } = await whole('weather', { ...manual, tools: [weather], ...more });
     return content as { type: string; id: string; thinking: string; signature: string }[];
@@ -264,7 +264,7 @@ describe('a thought that comes back', () => {
 
   const REFUSED = 'messages.1.content.0: Invalid `signature` in `thinking` block';
 
-  test('unchanged is taken, also by another simulator', async () => {
+  test('is accepted unchanged, also by another simulator', async () => {
     const [thought, call] = await think();
     const body = answerTo([thought!, call!], call!.id);
     expect(await outcome(body)).toBe('end_turn');
@@ -273,7 +273,7 @@ describe('a thought that comes back', () => {
     await other.close();
   });
 
-  test('omitted is taken with its empty text', async () => {
+  test('is accepted with empty text if it was omitted', async () => {
     const thinking = { type: 'enabled', budget_tokens: 1_024, display: 'omitted' };
     const [thought, call] = await think({ thinking });
     expect(await outcome(answerTo([thought!, call!], call!.id, { thinking }))).toBe('end_turn');
@@ -290,14 +290,14 @@ describe('a thought that comes back', () => {
     expect(await outcome(answerTo([change(thought!), call!], call!.id))).toBe(REFUSED);
   });
 
-  test('of another model is refused; a dated name is the same model', async () => {
+  test('is refused from another model; a dated name is the same model', async () => {
     const [thought, call] = await think();
     const body = answerTo([thought!, call!], call!.id);
     expect(await outcome({ ...body, model: 'claude-haiku-4-5' })).toBe(REFUSED);
     expect(await outcome({ ...body, model: 'claude-sonnet-4-5-20250929' })).toBe('end_turn');
   });
 
-  test('is checked also where nothing is thought now', async () => {
+  test('is checked even if this request does not think', async () => {
     const [thought, call] = await think();
     const { thinking: _, ...body } = answerTo([{ ...thought, thinking: 'x' }, call!], call!.id) as Record<
       string,
@@ -306,13 +306,13 @@ describe('a thought that comes back', () => {
     expect(await outcome(body)).toBe(REFUSED);
   });
 
-  test('may be missing where the model decides itself how much it thinks', async () => {
+  test('may be missing if the model decides how much it thinks', async () => {
     const [, call] = await think();
     const body = { ...answerTo([call!], call!.id), model: 'claude-opus-4-8', thinking: { type: 'adaptive' } };
     expect(await outcome(body)).toBe('end_turn');
   });
 
-  test('may not be missing from the last tool turn where thinking has a budget', async () => {
+  test('is required in the last tool turn if thinking has a budget', async () => {
     const [, call] = await think();
     const message = 'messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.';
     expect(await outcome(answerTo([call!], call!.id))).toContain(message);
@@ -329,12 +329,12 @@ describe('what a request can ask for', () => {
     });
   });
 
-  test('an end at a sequence, which it names', async () => {
+  test('an end at a stop sequence, which is named', async () => {
     const answer = await whole('Reply with exactly: one two three', { stop_sequences: ['three', 'two'] });
     expect(answer).toMatchObject({ content: [{ text: 'one ' }], stop_reason: 'stop_sequence', stop_sequence: 'two' });
   });
 
-  test('an answer by a schema', async () => {
+  test('an answer that matches a schema', async () => {
     const schema = {
       type: 'object',
       properties: { done: { type: 'boolean' } },
@@ -345,7 +345,7 @@ describe('what a request can ask for', () => {
     expect(JSON.parse(content[0].text)).toEqual({ done: expect.any(Boolean) });
   });
 
-  test('a tool by force, and one at a time', async () => {
+  test('a forced tool, and no parallel calls', async () => {
     const tools = [weather, train];
     const forced = await whole('Hello.', { tools, tool_choice: { type: 'tool', name: 'find_train' } });
     expect(forced.content.map(({ name }: { name: string }) => name)).toEqual(['find_train']);
@@ -386,13 +386,13 @@ describe('the cache', () => {
     });
   });
 
-  test('is read up to the mark before the last', async () => {
+  test('is read up to the second-last mark', async () => {
     const system = [{ type: 'text', text: long, ...marked() }];
     const { usage } = await whole([{ type: 'text', text: long, ...marked() }], { system });
     expect(usage).toMatchObject({ input_tokens: 0, cache_creation_input_tokens: 104, cache_read_input_tokens: 108 });
   });
 
-  test('is read as far as a command says', async () => {
+  test('is read as far as a command sets', async () => {
     const events = await streamed('Hello. [[sim cached=8]]', marked());
     expect(events[0]!.message!.usage).toMatchObject({ cache_read_input_tokens: 8, cache_creation_input_tokens: 6 });
     expect(simulator.bill.totals().cachedInputTokens).toBe(8);
@@ -400,7 +400,7 @@ describe('the cache', () => {
 });
 
 describe('tokens', () => {
-  test('are counted as they are billed', async () => {
+  test('counted are those billed', async () => {
     const body = message('Hello.', { tools: [weather], system: 'Be brief.' });
     const { max_tokens: _, ...counted } = body;
     const { text } = await ask(simulator, { path: '/v1/messages/count_tokens', body: counted, headers: VERSION });
@@ -408,7 +408,7 @@ describe('tokens', () => {
     expect(JSON.parse(text)).toEqual({ input_tokens: usage.input_tokens });
   });
 
-  test('are not counted ahead for the longest answer, nor held against the context window', async () => {
+  test('are not reserved for the longest answer, nor counted against the context window', async () => {
     const small = await startSimulator({ tokens: 5, tpm: 100, contextWindow: 50 });
     const { headers } = await askMessages(small, message('Hello.', { max_tokens: 64_000 }));
     expect(headers['anthropic-ratelimit-tokens-remaining']).toBe('85');
@@ -422,7 +422,7 @@ describe('models', () => {
   const get = async (path: string, headers: Record<string, string>) =>
     JSON.parse((await ask(simulator, { method: 'GET', path, headers })).text);
 
-  test('are listed in the shape that the header asks for', async () => {
+  test('are listed in the format that the header selects', async () => {
     expect(await get('/v1/models', VERSION)).toMatchObject({
       data: [{ type: 'model', id: 'sim-small', display_name: 'sim-small' }, { id: 'sim-large' }],
       has_more: false,
@@ -433,21 +433,21 @@ describe('models', () => {
     expect(await get('/v1/models/some%2Fmodel', VERSION)).toMatchObject({ type: 'model', id: 'some/model' });
   });
 
-  test('and addresses that do not exist are not found in Anthropic’s words', async () => {
+  test('and unknown paths get Anthropic’s not-found error', async () => {
     const { error } = await get('/v1/elsewhere', VERSION);
     expect(error.type).toBe('not_found_error');
   });
 });
 
 describe('headers', () => {
-  test('must name a version that exists, and betas that could', async () => {
+  test('must name an existing version and plausible betas', async () => {
     const without = await ask(simulator, { path: '/v1/messages', body: message('Hello.') });
     expect(JSON.parse(without.text).error.message).toBe('anthropic-version: header is required');
     expect(await refusal('Hello.', {}, { 'anthropic-version': '2024-01-01' })).toContain('is not a valid version');
     expect(await refusal('Hello.', {}, { 'anthropic-beta': 'fine-2025-01-01, nonsense' })).toContain('`nonsense`');
   });
 
-  test('carry the key in either way; the own header counts', async () => {
+  test('carry the key in either way; x-api-key takes precedence', async () => {
     const locked = await startSimulator({ apiKey: 'sk-ant-right' });
     const statusOf = async (headers: Record<string, string>) => {
       const { status, text } = await askMessages(locked, message('Hello.'), headers);
@@ -462,7 +462,7 @@ describe('headers', () => {
 });
 
 describe('limits', () => {
-  test('are announced and refused as Anthropic does', async () => {
+  test('are announced and enforced as Anthropic does', async () => {
     const limited = await startSimulator({ rpm: 1 });
     const first = await askMessages(limited, message('Hello.'));
     expect(first.headers).toMatchObject({

@@ -90,7 +90,7 @@ describe('OpenAI’s', () => {
     expect((await fileLines(done.output_file_id!))[0]).toMatchObject({ response: { body: { object } } });
   });
 
-  test('has the faults of lines in the error file', async () => {
+  test('writes failed lines to the error file', async () => {
     const done = await openaiEnd(
       (
         await submit([
@@ -127,7 +127,7 @@ describe('OpenAI’s', () => {
     expect(failed.errors?.data?.[0]).toMatchObject({ code, line: number });
   });
 
-  test('is listed, found by its metadata, cancelled', async () => {
+  test('can be listed, found by its metadata and cancelled', async () => {
     simulator.change({ batchMs: 60_000 });
     const { id } = await submit([line('a', 'x')]);
     await submit([line('b', 'y')]);
@@ -140,7 +140,7 @@ describe('OpenAI’s', () => {
     await expect(openai().batches.cancel(id)).rejects.toMatchObject({ status: 409 });
   });
 
-  test('expires with some lines done', async () => {
+  test('expires with some lines completed', async () => {
     const lines = Array.from({ length: 10 }, (_, index) => line(`id-${index}`, `[[sim batch=expire@4]] ${index}`));
     const done = await openaiEnd((await submit(lines)).id);
     expect(done).toMatchObject({ status: 'expired', request_counts: { total: 10, completed: 4, failed: 0 } });
@@ -150,7 +150,7 @@ describe('OpenAI’s', () => {
     expect(rest[0]).toMatchObject({ response: null, error: { code: 'batch_expired' } });
   });
 
-  test('is accepted though its answer is lost', async () => {
+  test('is created even if its response is lost', async () => {
     await expect(submit([line('a', '[[sim batch=lost]]')])).rejects.toThrow();
     const { data } = await openai().batches.list();
     expect(data[0]).toMatchObject({ metadata: { chunk: 'c1' } });
@@ -170,7 +170,7 @@ describe('Anthropic’s', () => {
     });
   }
 
-  test('runs from requests to results, its counts unknown until the end', async () => {
+  test('runs from requests to results; its counts are unknown until the end', async () => {
     simulator.change({ batchMs: 300 });
     const requests = [request('a', 'Hello.'), request('b', '[[sim fault=400]]'), request('c', '[[sim fault=529]]')];
     const batch = await anthropic().messages.batches.create({ requests });
@@ -192,14 +192,14 @@ describe('Anthropic’s', () => {
     await expect(anthropic().messages.batches.retrieve(batch.id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test('refuses ids that it cannot have', async () => {
+  test('refuses invalid ids', async () => {
     const create = (...ids: string[]) =>
       anthropic().messages.batches.create({ requests: ids.map((id) => request(id, 'Hello.')) });
     await expect(create('a.b')).rejects.toMatchObject({ status: 400 });
     await expect(create('a', 'a')).rejects.toMatchObject({ status: 400 });
   });
 
-  test('is stopped in the middle', async () => {
+  test('can be cancelled while it runs', async () => {
     const requests = ['a', 'b', 'c', 'd'].map((id) => request(id, '[[sim batch=stall@1]] Hello.'));
     const { id } = await anthropic().messages.batches.create({ requests });
     await simulator.until(({ batchLines }) => batchLines === 1);
@@ -222,7 +222,7 @@ describe('Gemini’s', () => {
     });
   }
 
-  test('runs inline', async () => {
+  test('runs with inline requests', async () => {
     const src = [request('a', 'Hello.'), request('b', '[[sim fault=503]]')];
     const { name } = await gemini().batches.create({ model: MODEL, src, config: { displayName: 'c1' } });
     const done = await ended(name!);
@@ -236,7 +236,7 @@ describe('Gemini’s', () => {
     expect(simulator.bill.entries()).toMatchObject([{ clientRequestId: 'a', isBatch: true, model: MODEL }]);
   });
 
-  test('says its counts as int64', async () => {
+  test('has its counts as int64 strings', async () => {
     const { name } = await gemini().batches.create({
       model: MODEL,
       src: [request('a', 'Hello.')],
@@ -250,7 +250,7 @@ describe('Gemini’s', () => {
     });
   });
 
-  test('runs from a file to a file', async () => {
+  test('runs with input and output files', async () => {
     const lines = ['a', 'b'].map((key) =>
       JSON.stringify({ key, request: { contents: [{ parts: [{ text: `Line ${key}.` }] }] } }),
     );
@@ -272,7 +272,7 @@ describe('Gemini’s', () => {
     ).toEqual(['a', 'b']);
   });
 
-  test('is cancelled, listed and deleted', async () => {
+  test('can be cancelled, listed and deleted', async () => {
     const src = [request('a', '[[sim batch=stall@0]]')];
     const { name } = await gemini().batches.create({ model: MODEL, src, config: { displayName: 'c2' } });
     await gemini().batches.cancel({ name: name! });
@@ -286,7 +286,7 @@ describe('Gemini’s', () => {
 });
 
 describe('faults of a batch as a whole', () => {
-  test('come from the options too, and a line’s command goes before them', async () => {
+  test('come from the options too; a command in a line takes precedence', async () => {
     simulator.change({ batchFault: 'fail' });
     const failed = await openaiEnd((await submit([line('a', 'x')])).id);
     expect(failed).toMatchObject({ status: 'failed', errors: { data: [{ code: 'token_limit_exceeded' }] } });
@@ -296,7 +296,7 @@ describe('faults of a batch as a whole', () => {
     await expect(submit([line('a', 'x')])).rejects.toMatchObject({ status: 503 });
   });
 
-  test('one that is stuck takes its time, also when it is cancelled', async () => {
+  test('a stuck batch stays in progress, also when it is cancelled', async () => {
     simulator.change({ batchMs: 60_000 });
     const { id } = await submit([line('a', '[[sim batch=stuck@0]]')]);
     await openai().batches.cancel(id);
@@ -304,7 +304,7 @@ describe('faults of a batch as a whole', () => {
     expect((await openai().batches.retrieve(id)).status).toBe('cancelling');
   });
 
-  test('a mistyped one is refused', async () => {
+  test('a misspelt fault is refused', async () => {
     expect(() => simulator.change({ batchFault: 'explode' })).toThrow();
     await expect(submit([line('a', '[[sim batch=explode]]')])).rejects.toMatchObject({ status: 400 });
   });

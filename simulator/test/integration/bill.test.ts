@@ -25,7 +25,7 @@ const TURNS_FOR_MANY_TOKENS = 3_000;
 const hasTokens = (count: number) => (text: string) => (text.match(/"content":"[^"]/g)?.length ?? 0) >= count;
 
 describe('an entry', () => {
-  test('names both sides’ ids, the model and the cost', async () => {
+  test('has the ids of both sides, the model and the cost', async () => {
     const { headers } = await ask(simulator, {
       body: chat('[[sim cached=4]]'),
       headers: { 'x-client-request-id': 'req_7.1' },
@@ -53,13 +53,13 @@ describe('an entry', () => {
     ]);
   });
 
-  test('takes the price of its model', async () => {
+  test('uses the price of its model', async () => {
     simulator.change({ modelPrices: { 'gpt-4o': { input: 0, output: 1 } } });
     await ask(simulator, { body: chat('Hello.') });
     expect(simulator.bill.totals().costPicoUsd).toBe(20_000_000n);
   });
 
-  test('is there before the client has the answer', async () => {
+  test('exists before the client has the answer', async () => {
     for (const stream of [true, false]) {
       await ask(simulator, { body: chat('Hello.', { stream }) });
       await ask(simulator, { body: chat('[[sim fault=cut@3]]', { stream: true }) });
@@ -73,8 +73,8 @@ describe('an entry', () => {
   });
 });
 
-describe('a client that goes away', () => {
-  test('stops the stream at once and pays for what was sent', async () => {
+describe('a client that disconnects', () => {
+  test('ends the stream at once and pays for what was sent', async () => {
     const open = openRequest(simulator, { body: chat('[[sim tokens=1000 pace=5]]', { stream: true }) });
     await open.received(hasTokens(5));
     open.abort();

@@ -34,7 +34,7 @@ async function streamed(content: string, more: object = {}): Promise<Chunk[]> {
 const withUsage = { stream_options: { include_usage: true } };
 
 describe('an answer that is not streamed', () => {
-  test('has every member that the types call required', async () => {
+  test('has every member that the types require', async () => {
     expect(await whole('Hello.')).toEqual({
       id: expect.stringMatching(/^chatcmpl-[0-9a-f]{32}$/),
       object: 'chat.completion',
@@ -65,7 +65,7 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('has the headers that the provider sends with everything', async () => {
+  test('has the headers that the provider sends with every response', async () => {
     const { headers } = await ask(simulator, { body: chat('Hello.') });
     expect(headers).toMatchObject({
       'content-type': 'application/json',
@@ -77,12 +77,12 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('is the same text as the stream of the same request', async () => {
+  test('has the same text as the stream of the same request', async () => {
     const { choices } = await whole('Hello.');
     expect(contentOf(await streamed('Hello.'))).toBe(choices[0].message.content);
   });
 
-  test('says which tokens were cached and which were reasoning', async () => {
+  test('shows which tokens were cached and which were reasoning', async () => {
     const { usage } = await whole('[[sim cached=5 reasoning=4]]');
     expect(usage.prompt_tokens_details.cached_tokens).toBe(5);
     expect(usage).toMatchObject({ completion_tokens: 16, completion_tokens_details: { reasoning_tokens: 4 } });
@@ -103,7 +103,7 @@ describe('an answer that is not streamed', () => {
 });
 
 describe('a stream', () => {
-  test('begins with the role, ends with the finish, and is one answer throughout', async () => {
+  test('begins with the role, ends with the finish reason, and has one id throughout', async () => {
     const chunks = await streamed('Hello.');
     expect(chunks[0]!.choices[0]!.delta).toEqual({ role: 'assistant', content: '', refusal: null });
     expect(chunks.at(-1)!.choices[0]).toMatchObject({ delta: {}, finish_reason: 'stop' });
@@ -116,11 +116,11 @@ describe('a stream', () => {
     expect(chunks.map(({ choices }) => Buffer.byteLength(choices[0]!.delta.content!))).toEqual(Array(12).fill(4));
   });
 
-  test('says nothing of usage unless asked', async () => {
+  test('has no usage unless requested', async () => {
     for (const chunk of await streamed('Hello.')) expect(chunk).not.toHaveProperty('usage');
   });
 
-  test('asked for usage has it null in every chunk, and one more chunk with the sums', async () => {
+  test('with usage requested has it null in every chunk, and the sums in one more chunk', async () => {
     const chunks = await streamed('Hello.', withUsage);
     const last = chunks.pop()!;
     expect(last).toMatchObject({
@@ -131,7 +131,7 @@ describe('a stream', () => {
     expect(chunks.at(-1)!.choices[0]!.finish_reason).toBe('stop');
   });
 
-  test('of several choices mixes them and finishes each', async () => {
+  test('interleaves several choices and finishes each', async () => {
     const chunks = await streamed('Hello.', { n: 3, ...withUsage });
     const order = chunks.flatMap(({ choices }) => choices.map(({ index }) => index));
     expect(order.slice(0, 6)).toEqual([0, 1, 2, 0, 1, 2]);
@@ -162,7 +162,7 @@ describe('a stream', () => {
     expect(calls.at(-1)).toEqual({ index: 1, custom: { input: expect.any(String) } });
   });
 
-  test('shows reasoning only when asked to, and takes its time and tokens anyway', async () => {
+  test('shows reasoning only if requested, but spends its time and tokens anyway', async () => {
     const hidden = await streamed('[[sim reasoning=3]]', withUsage);
     expect(hidden.filter(({ choices }) => choices[0]?.delta.content)).toHaveLength(12);
     expect(hidden.at(-1)!.usage!.completion_tokens).toBe(15);
@@ -170,7 +170,7 @@ describe('a stream', () => {
     expect(shown.filter(({ choices }) => choices[0]?.delta.reasoning_content)).toHaveLength(3);
   });
 
-  test('of a refusal has no content, and says it in a member of its own', async () => {
+  test('has a refusal in its own member, without content', async () => {
     const chunks = await streamed('[[sim refusal=3]]');
     expect(chunks[0]!.choices[0]!.delta).toEqual({ role: 'assistant', content: null, refusal: null });
     const refusal = chunks.map(({ choices }) => choices[0]!.delta.refusal ?? '').join('');
@@ -179,7 +179,7 @@ describe('a stream', () => {
     expect(refusal).toHaveLength(12);
   });
 
-  test('without a single token still has its role, its finish and its usage', async () => {
+  test('has its role, finish reason and usage even without a token', async () => {
     const chunks = await streamed('[[sim tokens=0]]', withUsage);
     expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([null, 'stop', undefined]);
   });
@@ -192,14 +192,14 @@ describe('what a request can ask for', () => {
     expect(usage.completion_tokens).toBe(5);
   });
 
-  test('an answer by a schema', async () => {
+  test('an answer that matches a schema', async () => {
     const schema = { type: 'object', properties: { done: { type: 'boolean' } }, required: ['done'] };
     const response_format = { type: 'json_schema', json_schema: { name: 'x', schema } };
     const { choices } = await whole('Hello.', { response_format });
     expect(JSON.parse(choices[0].message.content)).toEqual({ done: expect.any(Boolean) });
   });
 
-  test('words after the tools have answered', async () => {
+  test('text after the tools’ results', async () => {
     const body = {
       model: 'gpt-4o',
       tools: [weather],
@@ -222,7 +222,7 @@ describe('what a request can ask for', () => {
 });
 
 describe('the pace', () => {
-  test('holds over a whole stream, and for an answer in one piece', async () => {
+  test('is kept over a whole stream and for an unstreamed answer', async () => {
     for (const stream of [true, false]) {
       const begunMs = performance.now();
       await ask(simulator, { body: chat('[[sim tokens=21 pace=5 first=50]]', { stream }) });
@@ -230,14 +230,14 @@ describe('the pace', () => {
     }
   });
 
-  test('sends the headers with the first token', async () => {
+  test('sends the headers together with the first token', async () => {
     const { headers } = await ask(simulator, { body: chat('[[sim first=40]]', { stream: true }) });
     expect(Number(headers['openai-processing-ms'])).toBeGreaterThanOrEqual(39);
   });
 });
 
 describe('a large answer', () => {
-  test('comes whole through a reader of any speed', async () => {
+  test('arrives complete at a reader of any speed', async () => {
     const chunks = await streamed('[[sim tokens=30000]]', withUsage);
     expect(chunks.at(-1)!.usage!.completion_tokens).toBe(30_000);
     expect(Buffer.byteLength(contentOf(chunks))).toBe(120_000);

@@ -16,7 +16,7 @@ const complete = (prompt: unknown, more: object = {}) =>
   ask(simulator, { path: '/v1/completions', body: { model: 'gpt-4o', prompt, ...more } });
 
 describe('a completion', () => {
-  test('is the text that Chat would say', async () => {
+  test('has the text that Chat Completions would have', async () => {
     const [{ text }, inChat] = [await complete('Hello.'), await ask(simulator, { body: chat('Hello.') })];
     const { choices, usage, ...rest } = JSON.parse(text);
     expect(rest).toMatchObject({ id: expect.stringMatching(/^cmpl-/), object: 'text_completion', model: 'gpt-4o' });
@@ -26,18 +26,18 @@ describe('a completion', () => {
     expect(usage).toMatchObject({ prompt_tokens: 2, completion_tokens: 12, total_tokens: 14 });
   });
 
-  test('has 16 tokens unless it may have more', async () => {
+  test('has 16 tokens unless the request allows more', async () => {
     const lengthOf = async (more: object) => JSON.parse((await complete('[[sim tokens=40]]', more)).text).choices[0];
     expect(await lengthOf({})).toMatchObject({ text: expect.stringMatching(/^.{64}$/), finish_reason: 'length' });
     expect(await lengthOf({ max_tokens: 20 })).toMatchObject({ text: expect.stringMatching(/^.{80}$/) });
   });
 
-  test('comes for every prompt, as often as asked', async () => {
+  test('is returned for every prompt, as often as requested', async () => {
     const { choices } = JSON.parse((await complete(['One.', 'Two.'], { n: 2 })).text);
     expect(choices.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test('is the same in a stream, with usage where it is asked for', async () => {
+  test('is the same in a stream, with usage if requested', async () => {
     const { text } = await complete('Hello.');
     const { pieces } = await complete('Hello.', { stream: true, stream_options: { include_usage: true } });
     const events = eventsOf(pieces);
@@ -48,7 +48,7 @@ describe('a completion', () => {
     expect(chunks.map(({ choices }) => choices[0].text).join('')).toBe(JSON.parse(text).choices[0].text);
   });
 
-  test('can be cut, and is billed so far', async () => {
+  test('can be cut off, and is billed up to there', async () => {
     const { ending, pieces } = await complete('[[sim fault=cut@3]]', { stream: true });
     expect(ending).toBe('broken');
     expect(eventsOf(pieces)).toHaveLength(3);

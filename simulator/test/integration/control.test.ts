@@ -22,7 +22,7 @@ async function control(method: string, path: string, body?: unknown) {
 }
 
 describe('/sim/faults', () => {
-  test('are put, counted, shown and taken away', async () => {
+  test('can be added, counted, shown and removed', async () => {
     const rules = ['503 first=1', { fault: 'cut@3', match: { promptContains: 'river' } }];
     expect((await control('PUT', '/sim/faults', rules)).status).toBe(200);
     expect((await ask(simulator, hello)).status).toBe(503);
@@ -43,20 +43,20 @@ describe('/sim/faults', () => {
 });
 
 describe('/sim/behaviour', () => {
-  test('changes what is named and nothing else', async () => {
+  test('changes only the named settings', async () => {
     const { value } = await control('PUT', '/sim/behaviour', { tokens: 3, rpm: 100 });
     expect(value).toMatchObject({ tokens: 3, rpm: 100, contextWindow: 128_000 });
     expect(JSON.parse((await ask(simulator, hello)).text).usage.completion_tokens).toBe(3);
     expect((await control('GET', '/sim/behaviour')).value).toEqual(value);
   });
 
-  test('refuses what does not exist', async () => {
+  test('refuses unknown settings', async () => {
     expect((await control('PUT', '/sim/behaviour', { tokns: 3 })).value.error.message).toContain('tokns');
   });
 });
 
 describe('/sim/bill', () => {
-  test('comes in pages, with money as text', async () => {
+  test('has pages, with amounts as text', async () => {
     for (let i = 0; i < 3; i++) await ask(simulator, hello);
     const { value } = await control('GET', '/sim/bill?limit=2');
     expect(value.totals).toMatchObject({ calls: 3, costPicoUsd: String(simulator.bill.totals().costPicoUsd) });
@@ -69,7 +69,7 @@ describe('/sim/bill', () => {
 });
 
 describe('/sim/stats', () => {
-  test('count and forget', async () => {
+  test('are counted and can be reset', async () => {
     await ask(simulator, hello);
     await ask(simulator, { body: chat('Hello.') });
     expect((await control('GET', '/sim/stats')).value).toMatchObject({
@@ -82,7 +82,7 @@ describe('/sim/stats', () => {
 });
 
 describe('/sim/requests', () => {
-  test('show what came, without the key', async () => {
+  test('show what was received, without the key', async () => {
     await ask(simulator, { ...hello, path: '/v1/chat/completions?x=1' });
     const { value } = await control('GET', '/sim/requests');
     expect(value).toEqual([
@@ -102,7 +102,7 @@ describe('/sim/requests', () => {
 });
 
 describe('an unknown control address', () => {
-  test('says what there is', async () => {
+  test('lists the known addresses', async () => {
     const { status, value } = await control('POST', '/sim/faults', []);
     expect(status).toBe(404);
     expect(value.error.message).toContain('PUT /sim/faults');
@@ -110,20 +110,20 @@ describe('an unknown control address', () => {
 });
 
 describe('starting and stopping', () => {
-  test('closing ends every call and leaves nothing that keeps a process alive', async () => {
+  test('closing ends every call, and nothing keeps the process alive', async () => {
     const script = fileURLToPath(new URL('./start-and-close.ts', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [script], { timeout: 10_000 });
     expect(JSON.parse(stdout)).toEqual({ endings: ['broken'], inFlight: 0, openStreams: 0 });
   });
 
-  test('closing twice is closing once, and nobody waits for a state any more', async () => {
+  test('closing twice is harmless, and no waiter is left', async () => {
     const waiting = expect(simulator.until(() => false)).rejects.toThrow('was closed');
     await simulator.close();
     await simulator.close();
     await waiting;
   });
 
-  test('the same port can be taken again', async () => {
+  test('the same port can be used again', async () => {
     const { port } = simulator;
     await simulator.close();
     simulator = await startSimulator({ port });
@@ -131,7 +131,7 @@ describe('starting and stopping', () => {
     expect((await ask(simulator, hello)).status).toBe(200);
   });
 
-  test('a port that is taken is an error', async () => {
+  test('a port in use is an error', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { port: number };

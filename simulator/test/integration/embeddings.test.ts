@@ -24,7 +24,7 @@ async function embed(input: unknown, more: object = {}) {
 }
 
 describe('an answer', () => {
-  test('has a vector for every text, in their order', async () => {
+  test('has a vector for every text, in order', async () => {
     const { data, ...rest } = await embed(['one', 'two', 'one']);
     expect(rest).toEqual({ object: 'list', model: 'gpt-4o', usage: { prompt_tokens: 3, total_tokens: 3 } });
     expect(data.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2]);
@@ -43,19 +43,19 @@ describe('an answer', () => {
   test.each([
     ['text-embedding-3-small', 1_536],
     ['text-embedding-3-large', 3_072],
-  ])('of %s has %i numbers unless asked for fewer', async (model, count) => {
+  ])('of %s has %i numbers unless another size is requested', async (model, count) => {
     const { data } = await embed('one', { model, dimensions: undefined });
     expect(data[0].embedding).toHaveLength(count);
   });
 
-  test('takes tokens in place of words', async () => {
+  test('accepts tokens instead of text', async () => {
     expect((await embed([1, 2, 3])).usage.prompt_tokens).toBe(3);
     expect((await embed([[1], [2, 3]])).data).toHaveLength(2);
   });
 });
 
 describe('the bill', () => {
-  test('has the prompt, what of it was cached, and nothing else', async () => {
+  test('has the tokens of the prompt, how many were cached, and nothing else', async () => {
     await embed(['Hello. [[sim cached=3]]', 'four']);
     expect(simulator.bill.entries()).toMatchObject([
       {
@@ -66,7 +66,7 @@ describe('the bill', () => {
     ]);
   });
 
-  test('is held against the limits', async () => {
+  test('counts towards the limits', async () => {
     const limited = await startSimulator({ tpm: 5 });
     const statuses = [];
     for (const input of ['four', 'four by four by four by', 'four']) {
@@ -79,7 +79,7 @@ describe('the bill', () => {
 });
 
 describe('the context window', () => {
-  test('is for each text by itself', async () => {
+  test('applies to each text separately', async () => {
     const small = await startSimulator({ contextWindow: 4 });
     expect((await ask(small, request(['twelve bytes', 'twelve bytes']))).status).toBe(200);
     const { status, text } = await ask(small, request(['four', 'sixteen bytes it is']));
@@ -91,7 +91,7 @@ describe('the context window', () => {
     await small.close();
   });
 
-  test('leaves room for all the texts together', async () => {
+  test('does not limit all texts together', async () => {
     const error = JSON.parse((await ask(simulator, request(Array(38).fill('x'.repeat(32_000))))).text).error;
     expect(error).toMatchObject({
       message: 'Requested 304000 tokens, max 300000 tokens per request',

@@ -247,15 +247,15 @@ describe('a rate limit announces its wait', () => {
     ['429:2500:milliseconds', undefined, '2500'],
     ['429:2500:date', expect.stringMatching(/GMT$/), undefined],
     ['429:none', undefined, undefined],
-  ])('as "%s" says', async (fault, seconds, milliseconds) => {
+  ])('with headers "%s"', async (fault, seconds, milliseconds) => {
     const { headers } = await askMessages(simulator, message(`[[sim fault=${fault}]]`));
     expect(headers['retry-after']).toEqual(seconds);
     expect(headers['retry-after-ms']).toEqual(milliseconds);
   });
 });
 
-describe('a refusal in words', () => {
-  test('is an answer that ends with it, and is billed', async () => {
+describe('a refusal as text', () => {
+  test('ends the answer, and is billed', async () => {
     const { text } = await askMessages(simulator, message('[[sim refusal=3]]'));
     expect(JSON.parse(text)).toMatchObject({ content: [{ type: 'text' }], stop_reason: 'refusal' });
     expect(simulator.bill.totals().outputTokens).toBe(3);

@@ -248,10 +248,10 @@ describe.each(FAULT_NAMES)('%s', (name) => {
   test('in an answer that is not streamed', () => rehearseFault(text, 'unary', whole));
 });
 
-describe('in an array', () => {
+describe('a stream as an array', () => {
   const heardOf = (fault: string) => askContents(simulator, content(`[[sim fault=${fault}]]`), 'array');
 
-  test('a break leaves it open', async () => {
+  test('a broken connection leaves it unterminated', async () => {
     for (const fault of ['cut@3', 'end_early@3', 'missing_done', 'malformed@3', 'malformed_once@3']) {
       isPartOfJson(await heardOf(fault));
     }
@@ -286,7 +286,7 @@ describe('a rate limit announces its wait', () => {
     ['429:2500:seconds', '3s', undefined],
     ['429:2500:date', undefined, expect.stringMatching(/GMT$/)],
     ['429:none', undefined, undefined],
-  ])('as "%s" says', async (fault, delay, header) => {
+  ])('with headers "%s"', async (fault, delay, header) => {
     const { headers, text } = await askContents(simulator, content(`[[sim fault=${fault}]]`));
     expect(detailOf(JSON.parse(text).error, 'RetryInfo')?.retryDelay).toBe(delay);
     expect(headers['retry-after']).toEqual(header);

@@ -230,19 +230,19 @@ describe.each(FAULT_NAMES)('%s', (name) => {
   test('in an answer that is not streamed', () => rehearseFault(text, false, whole));
 });
 
-describe('a break', () => {
-  test('before the first token sends the headers only, and bills the prompt', async () => {
+describe('a broken connection', () => {
+  test('before the first token: only headers are sent, and the prompt is billed', async () => {
     const heard = await ask(simulator, request('[[sim fault=cut@0]]', { stream: true }));
     expect(heard).toMatchObject({ status: 200, text: '', ending: 'broken' });
     expect(simulator.bill.totals()).toMatchObject({ calls: 1, outputTokens: 0 });
   });
 
-  test('after the last token leaves out the end of the response', async () => {
+  test('after the last token: the end of the response is missing', async () => {
     const { pieces } = await ask(simulator, request(`[[sim fault=cut@${WHOLE}]]`, { stream: true }));
     expect(responsesEvents(pieces).at(-1)!.type).toBe('response.output_item.done');
   });
 
-  test('before the first token still says that it failed', async () => {
+  test('before the first token: the response still reports its failure', async () => {
     const failed = await ask(simulator, request('[[sim fault=failed@0]]', { stream: true }));
     expect(responsesEvents(failed.pieces).map(({ type }) => type)).toEqual([
       'response.created',

@@ -222,24 +222,24 @@ describe.each(FAULT_NAMES)('%s', (name) => {
   test('in an answer that is not streamed', () => rehearseFault(text, false, whole));
 });
 
-describe('a break', () => {
-  test('after more tokens than the answer has never comes', async () => {
+describe('a broken connection', () => {
+  test('after more tokens than the answer has: never happens', async () => {
     const heard = await ask(simulator, { body: chat(`[[sim fault=cut@${WHOLE + 1}]]`, { stream: true }) });
     expect(eventsOf(heard.pieces).at(-1)).toBe('[DONE]');
   });
 
-  test('after the last token leaves out the end', async () => {
+  test('after the last token: the end is missing', async () => {
     const heard = await ask(simulator, { body: chat(`[[sim fault=cut@${WHOLE}]]`, { stream: true }) });
     hasTokens(WHOLE)(heard);
   });
 
-  test('before the first token sends the headers only, and bills the prompt', async () => {
+  test('before the first token: only headers are sent, and the prompt is billed', async () => {
     const heard = await ask(simulator, { body: chat('[[sim fault=cut@0]]', { stream: true }) });
     expect(heard).toMatchObject({ status: 200, text: '', ending: 'broken' });
     expect(simulator.bill.totals()).toMatchObject({ calls: 1, outputTokens: 0 });
   });
 
-  test('comes at the same token however fast the answer is', async () => {
+  test('happens at the same token, however fast the answer is', async () => {
     const heard = await ask(simulator, { body: chat('[[sim fault=cut@3 pace=5 first=10]]', { stream: true }) });
     hasTokens(3)(heard);
   });
@@ -252,7 +252,7 @@ describe('a rate limit announces its wait', () => {
     ['429:2500:milliseconds', undefined, '2500', true],
     ['429:2500:date', expect.stringMatching(/GMT$/), undefined, true],
     ['429:none', undefined, undefined, false],
-  ])('as "%s" says', async (fault, seconds, milliseconds, isInMessage) => {
+  ])('with headers "%s"', async (fault, seconds, milliseconds, isInMessage) => {
     const { headers, text } = await ask(simulator, { body: chat(`[[sim fault=${fault}]]`) });
     expect(headers['retry-after']).toEqual(seconds);
     expect(headers['retry-after-ms']).toEqual(milliseconds);
@@ -260,8 +260,8 @@ describe('a rate limit announces its wait', () => {
   });
 });
 
-describe('faults in several forms at once', () => {
-  test('give the same answer to a client that reads it right', async () => {
+describe('several faults at once', () => {
+  test('give the same answer to a client that parses correctly', async () => {
     const plain = await ask(simulator, { body: chat('Reply with exactly: grüße 🙂 end', { stream: true }) });
     const content = 'Reply with exactly: grüße 🙂 end [[sim fault=comments,crlf,dribble:1 pace=1]]';
     const twisted = await ask(simulator, { body: chat(content, { stream: true }) });
@@ -269,7 +269,7 @@ describe('faults in several forms at once', () => {
     expect(contentOf(chunksOf(plain.pieces))).toBe('grüße 🙂 end');
   });
 
-  test('can end with a break', async () => {
+  test('can end with a broken connection', async () => {
     const heard = await ask(simulator, { body: chat('[[sim fault=comments,dribble:2,cut@2]]', { stream: true }) });
     expect(heard.ending).toBe('broken');
     expect(Buffer.byteLength(contentOf(chunksOf(heard.pieces)))).toBe(8);

@@ -45,7 +45,7 @@ async function streamed(text: string, more: object = {}, delivery: Delivery = 's
 const usageOf = (responses: readonly Response[]) => responses.at(-1)!.usageMetadata!;
 
 describe('an answer that is not streamed', () => {
-  test('has the members of a response', async () => {
+  test('has all members of a response', async () => {
     const answer = await whole('Hello.');
     expect(answer).toEqual({
       candidates: [
@@ -64,7 +64,7 @@ describe('an answer that is not streamed', () => {
     expect(simulator.bill.entries()[0]!.providerRequestId).toBe(`req_${answer.responseId}`);
   });
 
-  test('has no limits in its headers', async () => {
+  test('has no rate-limit headers', async () => {
     const { headers } = await askContents(simulator, content('Hello.'));
     expect(headers['content-type']).toBe('application/json; charset=UTF-8');
     expect(Object.keys(headers).join()).not.toMatch(/ratelimit|request-id/);
@@ -83,7 +83,7 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('that was all thought has no parts', async () => {
+  test('that consists of thoughts only has no parts', async () => {
     const more = { generationConfig: { maxOutputTokens: 4 } };
     const { candidates, usageMetadata } = await whole('[[sim reasoning=9]]', more);
     expect(candidates).toEqual([{ content: { role: 'model' }, finishReason: 'MAX_TOKENS', index: 0 }]);
@@ -93,13 +93,13 @@ describe('an answer that is not streamed', () => {
 });
 
 describe('a stream', () => {
-  test('of events has data only, no end, and lines that end in CR LF', async () => {
+  test('as events has only data lines, no end marker, and CR LF line ends', async () => {
     const { text, headers } = await askContents(simulator, content('Hello.'), 'sse');
     expect(headers['content-type']).toBe('text/event-stream');
     expect(text).toMatch(/^(data: \{[^\r\n]*\}\r\n\r\n)+$/);
   });
 
-  test('of one array comes element by element', async () => {
+  test('as an array arrives element by element', async () => {
     const { pieces, headers, text } = await askContents(simulator, content('[[sim pace=1]]'), 'array');
     expect(headers['content-type']).toBe('application/json; charset=UTF-8');
     expect(pieces.length).toBeGreaterThan(1);
@@ -112,7 +112,7 @@ describe('a stream', () => {
     expect(textOfResponses(responses)).toBe(candidates![0]!.content!.parts![0]!.text);
   });
 
-  test('adds usage up, thoughts apart', async () => {
+  test('sums up usage, with thoughts separately', async () => {
     const responses = await streamed(
       '[[sim reasoning=3]]',
       { generationConfig: { thinkingConfig: { includeThoughts: true } } },
@@ -134,13 +134,13 @@ describe('a stream', () => {
     expect(simulator.bill.totals()).toMatchObject({ inputTokens: 13, outputTokens: 15, reasoningTokens: 3 });
   });
 
-  test('has each function call whole, in one chunk', async () => {
+  test('has each function call complete in one chunk', async () => {
     const calls = partsOf(await streamed('weather train', { tools })).filter(({ functionCall }) => functionCall);
     expect(calls.map(({ functionCall }) => functionCall!.name)).toEqual(['get_weather', 'find_train']);
     expect(calls[0]!.functionCall!.args).toEqual({ city: expect.any(String) });
   });
 
-  test('has the finish on its last chunk only, for every candidate', async () => {
+  test('has the finish reason only in its last chunk, for every candidate', async () => {
     const responses = await streamed('Hello.', { generationConfig: { candidateCount: 2 } });
     const finishes = responses.map(({ candidates }) => candidates![0]!.finishReason);
     expect(finishes.filter((reason) => reason === 'STOP')).toHaveLength(2);
@@ -153,7 +153,7 @@ describe('a stream', () => {
 describe('thoughts', () => {
   const thinking = (thinkingConfig: object) => ({ generationConfig: { thinkingConfig } });
 
-  test('are parts of the answer when they are asked for', async () => {
+  test('are parts of the answer if requested', async () => {
     const parts = partsOf([await whole('[[sim reasoning=3]]', thinking({ includeThoughts: true }), SIGNING_MODEL)]);
     expect(parts).toMatchObject([
       { thought: true, text: expect.stringMatching(/^.{12}$/) },
@@ -161,13 +161,13 @@ describe('thoughts', () => {
     ]);
   });
 
-  test('are there without being asked for in models that think, and cost', async () => {
+  test('exist in models that always think, and cost', async () => {
     const { usageMetadata } = await whole('Hello.', {}, 'gemini-2.5-flash');
     expect(usageMetadata!.thoughtsTokenCount).toBe(16);
     expect(simulator.bill.totals().reasoningTokens).toBe(16);
   });
 
-  test('follow the budget, the level, or the command', async () => {
+  test('depend on the budget, the level or the command', async () => {
     const countOf = async (text: string, config: object, model: string) =>
       (await whole(text, thinking(config), model)).usageMetadata!.thoughtsTokenCount ?? 0;
     expect(await countOf('Hello.', { thinkingBudget: 0 }, 'gemini-2.5-flash')).toBe(0);
@@ -202,7 +202,7 @@ describe('a signature', () => {
     return status === 200 ? JSON.parse(text).candidates[0].finishReason : JSON.parse(text).error.message;
   }
 
-  test('stands on the first of several calls, and is taken back', async () => {
+  test('is on the first of several calls, and is accepted back', async () => {
     const parts = await call('weather train');
     expect(
       parts.map(({ thoughtSignature, functionCall }) => [thoughtSignature !== undefined, functionCall!.id]),
@@ -221,7 +221,7 @@ describe('a signature', () => {
     expect(await outcome(body)).toBe('STOP');
   });
 
-  test('may not be missing', async () => {
+  test('is required', async () => {
     const [{ functionCall } = {}] = await call();
     expect(await outcome(answerTo([{ functionCall: functionCall! }]))).toMatch(
       /^Function call is missing a thought_signature in functionCall parts\..* `default_api:get_weather` , position 2\./,
@@ -229,7 +229,7 @@ describe('a signature', () => {
     expect(await outcome(answerTo([{ functionCall: functionCall! }]), 'gemini-2.5-flash')).toBe('STOP');
   });
 
-  test('of another provider, another model or another call is refused', async () => {
+  test('from another provider, model or call is refused', async () => {
     const refused = expect.stringContaining(
       'the thought_signature of contents[1].parts[0] was not issued for this part',
     );
@@ -244,13 +244,13 @@ describe('a signature', () => {
     expect(await outcome(answerTo([altered]))).toEqual(refused);
   });
 
-  test('can be replaced by the word that skips the check', async () => {
+  test('can be replaced by the value that skips the check', async () => {
     const [{ functionCall } = {}] = await call();
     const part = { functionCall: functionCall!, thoughtSignature: 'skip_thought_signature_validator' };
     expect(await outcome(answerTo([part]))).toBe('STOP');
   });
 
-  test('also stands on the last words, and is taken back there', async () => {
+  test('is also on the last text, and is accepted back there', async () => {
     const parts = partsOf(await streamed('Hello.', {}, 'sse', SIGNING_MODEL));
     expect(parts.at(-1)).toEqual({ text: '', thoughtSignature: expect.any(String) });
     const contents = [
@@ -263,7 +263,7 @@ describe('a signature', () => {
 });
 
 describe('what a request can ask for', () => {
-  test('answers in JSON, by either kind of schema, or one word of a list', async () => {
+  test('JSON answers, with either kind of schema, or one value of an enum', async () => {
     const answer = async (generationConfig: object) => partsOf([await whole('Hello.', { generationConfig })])[0]!.text!;
     const json = { responseMimeType: 'application/json' };
     expect(JSON.parse(await answer(json))).toEqual({ answer: expect.any(String) });
@@ -274,14 +274,14 @@ describe('what a request can ask for', () => {
     expect(await answer(words)).toMatch(/^(red|blue)$/);
   });
 
-  test('an end at a sequence', async () => {
+  test('an end at a stop sequence', async () => {
     const more = { generationConfig: { stopSequences: ['two'] } };
     expect(await whole('Reply with exactly: one two three', more)).toMatchObject({
       candidates: [{ content: { parts: [{ text: 'one ' }] }, finishReason: 'STOP' }],
     });
   });
 
-  test('functions by force or not at all', async () => {
+  test('forced functions, or none', async () => {
     const namesOf = async (functionCallingConfig: object) =>
       partsOf([await whole('weather', { tools, toolConfig: { functionCallingConfig } })]).map(
         (part) => part.functionCall?.name,
@@ -303,7 +303,7 @@ describe('what a request can ask for', () => {
     });
   });
 
-  test('cached content, which is part of the prompt', async () => {
+  test('cached content, which counts as part of the prompt', async () => {
     const { usageMetadata } = await whole('Hello.', { cachedContent: 'cachedContents/abc' });
     expect(usageMetadata).toMatchObject({ promptTokenCount: 1_034, cachedContentTokenCount: 1_024 });
     expect(simulator.bill.totals()).toMatchObject({ inputTokens: 1_034, cachedInputTokens: 1_024 });
@@ -321,7 +321,7 @@ describe('images', () => {
     return { width: file.readUInt32BE(16), height: file.readUInt32BE(20), text: file.toString('latin1') };
   }
 
-  test('come after words, with the sides and the size that were asked for', async () => {
+  test('follow text, with the requested aspect ratio and size', async () => {
     const more = wanted(['TEXT', 'IMAGE'], { aspectRatio: '16:9', imageSize: '2K' });
     const { candidates, usageMetadata } = await whole('Paint.', more, 'gemini-3-pro-image');
     const [words, image] = candidates![0]!.content!.parts!;
@@ -336,7 +336,7 @@ describe('images', () => {
     expect(simulator.bill.totals().outputTokens).toBe(12 + 1_680);
   });
 
-  test('come alone, and whole in one chunk of a stream', async () => {
+  test('can be the only content, complete in one chunk of a stream', async () => {
     const responses = await streamed('Paint.', wanted(['IMAGE']), 'sse', 'gemini-2.5-flash-image');
     expect(partsOf(responses).filter(({ inlineData }) => inlineData)).toHaveLength(1);
     expect(textOfResponses(responses)).toBe('');
@@ -345,7 +345,7 @@ describe('images', () => {
 });
 
 describe('tokens', () => {
-  test('are counted as they are billed', async () => {
+  test('counted are those billed', async () => {
     const body = content('Hello.', { tools, systemInstruction: { parts: [{ text: 'Be brief.' }] } });
     const path = `/v1beta/models/${PLAIN_MODEL}:countTokens`;
     const request = { generateContentRequest: { model: `models/${PLAIN_MODEL}`, ...body } };
@@ -373,7 +373,7 @@ describe('tokens', () => {
 });
 
 describe('keys', () => {
-  test('are shown in a header, in the query, or as a bearer', async () => {
+  test('can be in a header, in the query, or a bearer token', async () => {
     const locked = await startSimulator({ apiKey: 'right' });
     const outcome = async (headers: Record<string, string>, query = '') => {
       const wanted = contentsRequest(content('Hello.'));
@@ -395,7 +395,7 @@ describe('keys', () => {
 });
 
 describe('models', () => {
-  test('are listed, and found one by one', async () => {
+  test('can be listed and retrieved', async () => {
     const served = await startSimulator({ models: ['gemini-3-pro'] });
     const get = async (path: string) =>
       JSON.parse((await ask(served, { method: 'GET', path: `/v1beta/models${path}` })).text);
@@ -407,7 +407,7 @@ describe('models', () => {
     await served.close();
   });
 
-  test('are Google’s under any version, for who shows a key as its SDKs do', async () => {
+  test('are in Google’s format under any version, for clients that send a key as its SDKs do', async () => {
     const { status } = await ask(simulator, { path: '/v1/models/any:generateContent', body: content('Hello.') });
     expect(status).toBe(200);
     const get = (headers: Record<string, string>) => ask(simulator, { method: 'GET', path: '/v1/models', headers });

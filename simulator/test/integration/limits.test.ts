@@ -10,7 +10,7 @@ afterEach(() => simulator.close());
 const hello = { body: chat('Hello.', { max_tokens: 10 }) };
 
 describe('requests per minute', () => {
-  test('are refused over the limit as OpenAI does', async () => {
+  test('above the limit are refused as OpenAI does', async () => {
     simulator = await startSimulator({ rpm: 2 });
     const first = await ask(simulator, hello);
     expect(first.headers).toMatchObject({
@@ -45,7 +45,7 @@ describe('requests per minute', () => {
     expect((await ask(simulator, hello)).status).toBe(200);
   });
 
-  test('of a bucket come back one by one', async () => {
+  test('in a bucket are replenished one by one', async () => {
     // A thousandth of a minute each, less what has gone by since.
     simulator = await startSimulator({ rpm: 1_000, limitStyle: 'bucket' });
     const { headers } = await ask(simulator, hello);
@@ -54,7 +54,7 @@ describe('requests per minute', () => {
 });
 
 describe('tokens per minute', () => {
-  test('count the most that an answer may have, and then what it had', async () => {
+  test('are reserved for the longest possible answer, then corrected', async () => {
     simulator = await startSimulator({ tpm: 100, tokens: 5 });
     const large = { body: chat('Hello.', { max_tokens: 80 }) };
     await ask(simulator, large);
@@ -68,7 +68,7 @@ describe('tokens per minute', () => {
     });
   });
 
-  test('cannot be waited for by a request that is larger than all of them', async () => {
+  test('no wait is announced to a request larger than the limit', async () => {
     simulator = await startSimulator({ tpm: 50 });
     const { status, headers, text } = await ask(simulator, { body: chat('Hello.', { max_tokens: 80 }) });
     expect(status).toBe(429);
@@ -77,8 +77,8 @@ describe('tokens per minute', () => {
   });
 });
 
-describe('calls at once', () => {
-  test('are refused over the limit until one ends', async () => {
+describe('concurrent calls', () => {
+  test('above the limit are refused until one ends', async () => {
     simulator = await startSimulator({ concurrency: 1 });
     const held = openRequest(simulator, { body: chat('[[sim fault=silence]]') });
     await simulator.until(({ inFlight }) => inFlight === 1);
@@ -91,14 +91,14 @@ describe('calls at once', () => {
 });
 
 describe('faults', () => {
-  test('count against the requests and not against the tokens', async () => {
+  test('count as requests but not as tokens', async () => {
     simulator = await startSimulator({ rpm: 10, tpm: 1_000, faults: ['500 first=1'] });
     await ask(simulator, hello);
     const { headers } = await ask(simulator, hello);
     expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '8', 'x-ratelimit-remaining-tokens': '980' });
   });
 
-  test('strike nobody whom the limits have refused', async () => {
+  test('do not apply to requests that the limits have refused', async () => {
     simulator = await startSimulator({ rpm: 1, faults: ['500 first=1'] });
     simulator.change({ rpm: 1 });
     await ask(simulator, hello);

@@ -51,7 +51,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(response._request_id).toBe(simulator.bill.entries()[0]!.providerRequestId);
   });
 
-  test('puts a stream together', async () => {
+  test('assembles a stream', async () => {
     const stream = connect().responses.stream({ model: 'gpt-4o', input: 'Hello.' });
     const deltas: string[] = [];
     stream.on('response.output_text.delta', ({ delta }) => deltas.push(delta));
@@ -62,7 +62,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(final.usage?.total_tokens).toBe(20);
   });
 
-  test('puts reasoning, calls of both kinds and their results together, over two turns', async () => {
+  test('assembles reasoning, calls of both kinds and their results over two turns', async () => {
     const { responses } = connect();
     const more = { model: 'gpt-5', tools: [weather, query], reasoning: { summary: 'auto' as const }, store: false };
     const question = { role: 'user' as const, content: 'The weather, and a query.' };
@@ -74,7 +74,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(second.output_text).toHaveLength(40);
   });
 
-  test('takes what a stream says was done, and not what it announced, into the next turn', async () => {
+  test('sends the finished items of a stream, not the announced ones, in the next turn', async () => {
     const { responses } = connect();
     const stream = await responses.create({ model: 'gpt-5', input: 'Hello.', stream: true });
     const items: Record<'added' | 'done', unknown[]> = { added: [], done: [] };
@@ -91,7 +91,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     await expect(next(items.added)).rejects.toMatchObject({ status: 400, code: 'invalid_encrypted_content' });
   });
 
-  test('parses an answer by a schema, streamed and not', async () => {
+  test('parses an answer with a schema, streamed and unstreamed', async () => {
     const schema = { type: 'object', properties: { done: { type: 'boolean' } }, required: ['done'] };
     const params = {
       model: 'gpt-4o',
@@ -103,7 +103,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect((await connect().responses.stream(params).finalResponse()).output_text).toBe(whole.output_text);
   });
 
-  test('reads refusals, and answers that were cut short', async () => {
+  test('reads refusals and truncated answers', async () => {
     const { responses } = connect();
     const refused = await responses.stream({ model: 'gpt-4o', input: '[[sim refusal=4]]' }).finalResponse();
     expect(refused.output[0]).toMatchObject({ content: [{ type: 'refusal', refusal: expect.any(String) }] });
@@ -119,12 +119,12 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     ['404', 'NotFoundError'],
     ['quota_exhausted', 'RateLimitError'],
     ['500', 'InternalServerError'],
-  ])('sees %s as %s', async (fault, name) => {
+  ])('raises for %s %s', async (fault, name) => {
     const call = connect().responses.create({ model: 'gpt-4o', input: `[[sim fault=${fault}]]` });
     await expect(call).rejects.toThrow(expect.objectContaining({ constructor: expect.objectContaining({ name }) }));
   });
 
-  test('sees an error in the middle of a stream, and a failure as the end of one', async () => {
+  test('gets an error in the middle of a stream, and a failure as its end', async () => {
     const stream = connect().responses.stream({ model: 'gpt-4o', input: '[[sim fault=error_event@3]]' });
     await expect(stream.finalResponse()).rejects.toThrow();
     const failed = await connect()
@@ -133,7 +133,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(failed).toMatchObject({ status: 'failed', error: { code: 'server_error' } });
   });
 
-  test('leaves a stream in the middle', async () => {
+  test('can stop reading a stream in the middle', async () => {
     const input = '[[sim tokens=5000 pace=2]]';
     const stream = await connect().responses.create({ model: 'gpt-4o', input, stream: true });
     for await (const { type } of stream) {
@@ -149,7 +149,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect((await connect().responses.create(params)).usage?.input_tokens).toBe(counted);
   });
 
-  test('embeds, in the encoding that it prefers and in the other', async () => {
+  test('gets embeddings in its default encoding and in the other', async () => {
     const { embeddings } = connect();
     const params = { model: 'text-embedding-3-small', input: ['one', 'two'] };
     const packed = await embeddings.create(params);
@@ -160,7 +160,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(packed.usage).toEqual({ prompt_tokens: 2, total_tokens: 2 });
   });
 
-  test('still completes as of old', async () => {
+  test('can still use legacy completions', async () => {
     const completion = await connect().completions.create({ model: 'gpt-3.5-turbo-instruct', prompt: 'Hello.' });
     expect(completion.choices[0]!.text).toHaveLength(40);
   });

@@ -33,14 +33,14 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(completion._request_id).toBe(simulator.bill.entries()[0]!.providerRequestId);
   });
 
-  test('puts a stream together', async () => {
+  test('assembles a stream', async () => {
     const params = { ...ask('Hello.'), stream_options: { include_usage: true } };
     const final = await connect().chat.completions.stream(params).finalChatCompletion();
     expect(final.choices[0]!.message.content).toHaveLength(40);
     expect(final.usage?.total_tokens).toBe(20);
   });
 
-  test('calls a tool and comes back with its result', async () => {
+  test('calls a tool and returns its result', async () => {
     const { completions } = connect().chat;
     const first = await completions.stream({ ...ask('What is the weather?'), tools: [weather] }).finalChatCompletion();
     const [call] = first.choices[0]!.message.tool_calls!;
@@ -58,7 +58,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(second.choices[0]!.finish_reason).toBe('stop');
   });
 
-  test('parses an answer by a schema', async () => {
+  test('parses an answer with a schema', async () => {
     const schema = { type: 'object', properties: { done: { type: 'boolean' } }, required: ['done'] };
     const completion = await connect().chat.completions.parse({
       ...ask('Are you done?'),
@@ -67,7 +67,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     expect(completion.choices[0]!.message.parsed).toEqual({ done: expect.any(Boolean) });
   });
 
-  test('retries as a rate limit tells it to', async () => {
+  test('waits before a retry as a rate limit tells it', async () => {
     const completion = await connect().chat.completions.create(ask('Hello. [[sim fault=429:10 times=2]]'));
     expect(completion.choices[0]!.finish_reason).toBe('stop');
     expect(simulator.stats()).toMatchObject({ refusals: { rate_limited: 2 }, outcomes: { completed: 1 } });
@@ -80,12 +80,12 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     ['quota_exhausted', 'RateLimitError'],
     ['500', 'InternalServerError'],
     ['529', 'InternalServerError'],
-  ])('sees %s as %s', async (fault, name) => {
+  ])('raises for %s %s', async (fault, name) => {
     const call = connect().chat.completions.create(ask(`[[sim fault=${fault}]]`), { maxRetries: 0 });
     await expect(call).rejects.toThrow(expect.objectContaining({ constructor: expect.objectContaining({ name }) }));
   });
 
-  test('sees an error in the middle of a stream', async () => {
+  test('gets an error in the middle of a stream', async () => {
     const stream = await connect().chat.completions.create({ ...ask('[[sim fault=error_event@3]]'), stream: true });
     const read = async () => {
       for await (const chunk of stream) expect(chunk.object).toBe('chat.completion.chunk');
@@ -93,7 +93,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     await expect(read()).rejects.toThrow('The server had an error');
   });
 
-  test('leaves a stream in the middle', async () => {
+  test('can stop reading a stream in the middle', async () => {
     const stream = await connect().chat.completions.create({ ...ask('[[sim tokens=5000 pace=2]]'), stream: true });
     for await (const chunk of stream) {
       if (chunk.choices[0]?.delta.content) break;

@@ -17,20 +17,20 @@ async function errorOf(options: SimulatorOptions, wanted: Parameters<typeof ask>
 describe('keys', () => {
   const withKey = (authorization: string) => ({ body: chat('Hello.'), headers: { authorization } });
 
-  test('that are wrong are shown only in part', async () => {
+  test('that are wrong are quoted only in part', async () => {
     const error = await errorOf({ apiKey: 'sk-right' }, withKey('Bearer sk-wrong-and-long'));
     expect(error).toMatchObject({ status: 401, code: 'invalid_api_key', type: 'invalid_request_error' });
     expect(error.message).toContain('Incorrect API key provided: sk-********long.');
     expect(error.headers['www-authenticate']).toBe('Bearer realm="OpenAI API"');
   });
 
-  test('that are missing are asked for', async () => {
+  test('that are missing are named in the error', async () => {
     const error = await errorOf({ apiKey: 'sk-right' }, { body: chat('Hello.') });
     expect(error).toMatchObject({ status: 401, code: null });
     expect(error.message).toContain("You didn't provide an API key.");
   });
 
-  test('that are right are let in', async () => {
+  test('that are right are accepted', async () => {
     simulator = await startSimulator({ apiKey: 'sk-right' });
     expect((await ask(simulator, withKey('Bearer sk-right'))).status).toBe(200);
   });
@@ -43,7 +43,7 @@ describe('models', () => {
     expect(error.message).toContain('`gpt-4o`');
   });
 
-  test('are listed, and found one by one', async () => {
+  test('can be listed and retrieved', async () => {
     simulator = await startSimulator({ models: ['gpt-5', 'vendor/model'] });
     const get = async (path: string) => {
       const { status, text } = await ask(simulator, { method: 'GET', path });
@@ -60,12 +60,12 @@ describe('requests', () => {
     expect(await errorOf({}, { body: '{"model":' })).toMatchObject({ status: 400, type: 'invalid_request_error' });
   });
 
-  test('that name no known address', async () => {
+  test('with an unknown path', async () => {
     const error = await errorOf({}, { path: '/v2/chat', body: {} });
     expect(error).toMatchObject({ status: 404, message: 'Invalid URL (POST /v2/chat)' });
   });
 
-  test('with a mistyped command, rather than ignoring it', async () => {
+  test('with a misspelt command are refused, not ignored', async () => {
     const error = await errorOf({}, { body: chat('[[sim fualt=500]]') });
     expect(error).toMatchObject({ status: 400, param: 'messages' });
     expect(error.message).toContain('Unknown simulator command "fualt"');
@@ -73,7 +73,7 @@ describe('requests', () => {
 });
 
 describe('the context window', () => {
-  test('does not take a prompt that is longer', async () => {
+  test('refuses a prompt that is longer', async () => {
     const error = await errorOf({ contextWindow: 20 }, { body: chat('x'.repeat(100)) });
     expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded', param: 'messages' });
     expect(error.message).toContain(
@@ -81,12 +81,12 @@ describe('the context window', () => {
     );
   });
 
-  test('does not take a prompt and an answer that are longer together', async () => {
+  test('refuses a prompt and an answer that are longer together', async () => {
     const error = await errorOf({ contextWindow: 20 }, { body: chat('Hello.', { max_tokens: 11 }) });
     expect(error.message).toContain('you requested 21 tokens (10 in the messages, 11 in the completion)');
   });
 
-  test('ends an answer that nobody has bounded', async () => {
+  test('ends an answer without another limit', async () => {
     simulator = await startSimulator({ contextWindow: 20 });
     const { text } = await ask(simulator, { body: chat('Hello.') });
     expect(JSON.parse(text)).toMatchObject({ choices: [{ finish_reason: 'length' }], usage: { total_tokens: 20 } });
@@ -94,7 +94,7 @@ describe('the context window', () => {
 });
 
 describe('a prefilled answer', () => {
-  test('is refused where the behaviour says so', async () => {
+  test('is refused if the behaviour is set to that', async () => {
     const messages = [
       { role: 'user', content: 'Hello.' },
       { role: 'assistant', content: 'Well' },

@@ -36,7 +36,7 @@ async function streamed(more: object = {}): Promise<ResponsesEvent[]> {
 const sameness = (output: readonly object[]) => output.map((item) => ({ ...item, id: '', encrypted_content: '' }));
 
 describe('an answer that is not streamed', () => {
-  test('has every member that the types call required, and repeats its request', async () => {
+  test('has every member that the types require, and repeats its request', async () => {
     const body = {
       instructions: 'Be brief.',
       tools: [weather, query],
@@ -97,12 +97,12 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('says the same words as Chat does', async () => {
+  test('has the same text as Chat Completions', async () => {
     const { text } = await ask(simulator, { body: chat(input) });
     expect((await whole()).output[0].content[0].text).toBe(JSON.parse(text).choices[0].message.content);
   });
 
-  test('has the headers that the provider sends with everything', async () => {
+  test('has the headers that the provider sends with every response', async () => {
     const { headers } = await ask(simulator, { path, body: { model: 'gpt-4o', input } });
     expect(headers).toMatchObject({
       'content-type': 'application/json',
@@ -111,7 +111,7 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('has a call with an id of its own and another that its result is to name', async () => {
+  test('has a call with an item id and a call id for its result', async () => {
     const { output, status } = await whole({ input: 'weather query', tools: [weather, query] });
     expect(status).toBe('completed');
     expect(output).toEqual([
@@ -134,7 +134,7 @@ describe('an answer that is not streamed', () => {
     ]);
   });
 
-  test('says which tokens were cached and which were reasoning, as the bill does', async () => {
+  test('shows which tokens were cached and which were reasoning, as the bill does', async () => {
     const { usage } = await whole({ input: '[[sim cached=5 reasoning=4]]' });
     expect(usage).toMatchObject({
       input_tokens_details: { cached_tokens: 5, cache_write_tokens: 0 },
@@ -149,13 +149,13 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('obeys a schema', async () => {
+  test('matches a schema', async () => {
     const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
     const { output } = await whole({ text: { format: { type: 'json_schema', name: 'count', schema } } });
     expect(JSON.parse(output[0].content[0].text)).toEqual({ n: expect.any(Number) });
   });
 
-  test('is the same as the whole response at the end of the stream', async () => {
+  test('equals the complete response at the end of the stream', async () => {
     for (const more of [
       {},
       { input: 'weather query', tools: [weather, query] },
@@ -170,7 +170,7 @@ describe('an answer that is not streamed', () => {
 });
 
 describe('a stream', () => {
-  test('of a message has every event in its order, named twice', async () => {
+  test('has every event of a message in order, each named twice', async () => {
     const events = await streamed();
     expect(order(events)).toEqual([
       'created',
@@ -188,7 +188,7 @@ describe('a stream', () => {
     expect(text.match(/^event: /gm)).toHaveLength(events.length);
   });
 
-  test('has the text in pieces, and whole three times', async () => {
+  test('has the text in pieces, and complete three times', async () => {
     const events = await streamed();
     const text = spokenText(events);
     expect(text).toHaveLength(48);
@@ -201,7 +201,7 @@ describe('a stream', () => {
     expect(wholes).toEqual([text, text, text, text]);
   });
 
-  test('is one response throughout, without output or usage until its end', async () => {
+  test('has one response id throughout, without output or usage until its end', async () => {
     const events = await streamed();
     const responses = events.flatMap(({ response }) => (response === undefined ? [] : [response]));
     expect(new Set(responses.map(({ id }) => id)).size).toBe(1);
@@ -218,7 +218,7 @@ describe('a stream', () => {
     expect(Object.keys(responses[0]!).sort()).toEqual(Object.keys(responses[2]!).sort());
   });
 
-  test('names every item by one id and one place from its announcement to the end', async () => {
+  test('gives every item one id and one index from start to end', async () => {
     const events = await streamed({ model: 'gpt-5', input: 'weather query', tools: [weather, query] });
     const { output } = events.at(-1)!.response!;
     expect(output.map(({ type }) => type)).toEqual(['reasoning', 'function_call', 'custom_tool_call']);
@@ -241,7 +241,7 @@ describe('a stream', () => {
     expect(text).not.toContain('output_item');
   });
 
-  test('of tool calls has their arguments in pieces', async () => {
+  test('has tool arguments in pieces', async () => {
     const events = await streamed({ input: 'weather query', tools: [weather, query] });
     expect(order(events).map((name) => name.replace(/ ×.*/, ''))).toEqual([
       'created',
@@ -263,7 +263,7 @@ describe('a stream', () => {
     expect(deltas.map(({ delta }) => delta).join('')).toBe(done.arguments);
   });
 
-  test('pads its deltas when asked to', async () => {
+  test('pads its deltas if requested', async () => {
     const events = await streamed({ stream_options: { include_obfuscation: true } });
     for (const { type, delta, obfuscation } of events) {
       if (type === 'response.output_text.delta') expect(delta + String(obfuscation)).toHaveLength(16);
@@ -274,7 +274,7 @@ describe('a stream', () => {
 describe('reasoning', () => {
   const model = 'gpt-5';
 
-  test('that nobody asked to see takes time and tokens, and shows nothing', async () => {
+  test('that was not requested takes time and tokens but is not shown', async () => {
     const events = await streamed({ model });
     expect(order(events).slice(0, 5)).toEqual([
       'created',
@@ -290,7 +290,7 @@ describe('reasoning', () => {
     expect(simulator.bill.entries().at(-1)!.usage).toMatchObject({ outputTokens: 28, reasoningTokens: 16 });
   });
 
-  test('is summarized where that is asked for', async () => {
+  test('is summarised if requested', async () => {
     const events = await streamed({ model, reasoning: { effort: 'low', summary: 'auto' } });
     expect(order(events).slice(2, 8)).toEqual([
       'output_item.added',
@@ -304,7 +304,7 @@ describe('reasoning', () => {
     expect(thought!.summary![0]!.text).toHaveLength(32);
   });
 
-  test('is encrypted anew at every stage', async () => {
+  test('is encrypted differently in each event', async () => {
     const events = await streamed({ model });
     const first = (type: string) => events.find((event) => event.type === type)!.item!.encrypted_content;
     const last = events.at(-1)!.response!.output[0]!.encrypted_content;
@@ -312,7 +312,7 @@ describe('reasoning', () => {
     expect(new Set(all).size).toBe(3);
   });
 
-  test('as long as a command says goes before the effort', async () => {
+  test('with a length set by a command ignores the effort', async () => {
     const { usage } = await whole({
       model,
       input: '[[sim reasoning=3 thoughts=shown]]',
@@ -321,7 +321,7 @@ describe('reasoning', () => {
     expect(usage.output_tokens_details.reasoning_tokens).toBe(3);
   });
 
-  test('can be all there is', async () => {
+  test('can be the only output', async () => {
     const response = await whole({ model, reasoning: { effort: 'max' }, max_output_tokens: 16 });
     expect(response).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } });
     expect(response.output.map(({ type }: { type: string }) => type)).toEqual(['reasoning']);
@@ -329,7 +329,7 @@ describe('reasoning', () => {
 });
 
 describe('the end', () => {
-  test('of an answer that is too long is incomplete, streamed and not', async () => {
+  test('of an answer that is too long is incomplete, streamed and unstreamed', async () => {
     const more = { input: '[[sim tokens=40]]', max_output_tokens: 16 };
     const expected = { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, completed_at: null };
     expect(await whole(more)).toMatchObject({ ...expected, usage: { output_tokens: 16 } });
@@ -351,7 +351,7 @@ describe('the end', () => {
     expect(status).toBe('completed');
   });
 
-  test('of an answer without a word is a message without one', async () => {
+  test('of an empty answer is a message without text', async () => {
     const events = await streamed({ input: '[[sim tokens=0]]' });
     expect(order(events)).toEqual([
       'created',
@@ -378,7 +378,7 @@ describe('a second turn', () => {
     return ask(to, { path, body: { model: 'gpt-5', input: items, tools, store: false } });
   }
 
-  test('with the first one’s items is answered in words', async () => {
+  test('with the first turn’s items is answered with text', async () => {
     const { status, text } = await turns(simulator, simulator, () => {});
     expect(status).toBe(200);
     expect(JSON.parse(text).output.map(({ type }: { type: string }) => type)).toEqual(['reasoning', 'message']);
@@ -400,8 +400,8 @@ describe('a second turn', () => {
   });
 });
 
-describe('beside answers', () => {
-  test('tokens are counted as they would be billed', async () => {
+describe('other requests', () => {
+  test('token counts equal what would be billed', async () => {
     const body = {
       model: 'gpt-4o',
       instructions: 'Be brief.',
@@ -418,7 +418,7 @@ describe('beside answers', () => {
     ['DELETE', '/resp_1'],
     ['POST', '/resp_1/cancel'],
     ['GET', '/resp_1/input_items'],
-  ])('%s %s finds nothing', async (method, rest) => {
+  ])('%s %s is not found', async (method, rest) => {
     const { status, text } = await ask(simulator, { method, path: path + rest });
     expect({ status, ...JSON.parse(text).error }).toMatchObject({
       status: 404,
@@ -427,7 +427,7 @@ describe('beside answers', () => {
     });
   });
 
-  test('a prompt that is too long, and a mistyped command, are refused in the protocol’s own terms', async () => {
+  test('a prompt that is too long and a misspelt command are refused in the protocol’s format', async () => {
     const errorOf = async (text: string) =>
       JSON.parse((await ask(simulator, { path, body: { model: 'gpt-4o', input: text } })).text).error;
     expect(await errorOf('x'.repeat(600_000))).toMatchObject({ code: 'context_length_exceeded', param: 'input' });

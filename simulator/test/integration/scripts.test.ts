@@ -114,13 +114,13 @@ const SESSIONS: Record<string, Session> = {
 };
 
 describe.each(Object.keys(SESSIONS))('a session over %s', (protocol) => {
-  test.each([true, false])('says what the script says, and calls nothing else; streamed: %s', async (isStream) => {
+  test.each([true, false])('follows the script and calls nothing else; streamed: %s', async (isStream) => {
     expect(await SESSIONS[protocol]!(isStream)).toEqual([FIRST, SECOND]);
     expect(simulator.scripts.list()[0]!.turns.map(({ said }) => said)).toEqual([1, 1]);
   });
 });
 
-test('thoughts are shown, and words come before calls', async () => {
+test('thoughts are shown, and text comes before calls', async () => {
   const { text } = await ask(simulator, {
     body: chat('Go.', { tools: [{ type: 'function', function: { name: 'read' } }] }),
   });
@@ -130,7 +130,7 @@ test('thoughts are shown, and words come before calls', async () => {
   });
 });
 
-test('a request beside the session calls nothing, though its words name a tool', async () => {
+test('a request outside the session calls nothing, even if its text names a tool', async () => {
   const tools = [{ type: 'function', function: { name: 'delete_all' } }];
   const { text } = await ask(simulator, { body: chat('delete_all, please', { tools }) });
   expect(JSON.parse(text).choices[0].message).not.toHaveProperty('tool_calls');
@@ -144,7 +144,7 @@ test('a forced tool that the script does not call is a 400', async () => {
   expect(text).toContain('Simulator script: a tool is forced, but turn 1 of \\"session\\" calls \\"read\\"');
 });
 
-test('scripts are put, counted and taken away over the control API; what is wrong is said', async () => {
+test('scripts can be added, counted and removed over the control API; errors are explained', async () => {
   const control = async (method: string, body?: unknown) => {
     const { status, text } = await ask(simulator, { method, path: '/sim/scripts', body });
     return { status, value: JSON.parse(text) };
@@ -159,7 +159,7 @@ test('scripts are put, counted and taken away over the control API; what is wron
   expect((await control('DELETE')).value).toEqual([]);
 });
 
-test('a tool in a group is called in its group', async () => {
+test('a tool in a group is called with its group', async () => {
   simulator.scripts.replace([{ name: 'grouped', turns: [{ calls: [{ tool: 'files.read', arguments: { a: 1 } }] }] }]);
   const group = { type: 'namespace', name: 'files', tools: [{ type: 'function', name: 'read', parameters: SCHEMA }] };
   const { text } = await ask(simulator, {

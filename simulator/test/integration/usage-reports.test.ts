@@ -42,7 +42,7 @@ const message = (key: string) =>
     body: JSON.stringify({ model: 'claude-sonnet-4', max_tokens: 50, messages: [{ role: 'user', content: 'Hello.' }] }),
   }).then((response) => response.json());
 
-test('OpenAI: usage by model and key, and costs by line item, are the bill', async () => {
+test('OpenAI: usage by model and key, and costs by line item, equal the bill', async () => {
   await call('sk-one', '[[sim cached=4]]');
   await call('sk-two');
   await message('sk-three');
@@ -75,7 +75,7 @@ test('OpenAI: usage by model and key, and costs by line item, are the bill', asy
   ]);
 });
 
-test('Anthropic: the three kinds of input apart, amounts in cents', async () => {
+test('Anthropic: three kinds of input tokens, amounts in cents', async () => {
   await message('sk-three');
   await call('sk-one');
   const [entry] = simulator.bill.entries();
@@ -99,7 +99,7 @@ test('Anthropic: the three kinds of input apart, amounts in cents', async () => 
   expect(cents).toBeCloseTo(Number(entry!.costPicoUsd) / 1e10, 10);
 });
 
-test('pages: each begins where the one before said', async () => {
+test('pages: each begins where the previous one ended', async () => {
   await call('sk-one');
   const start = String((today() - 2 * DAY_MS) / 1_000);
   const first = await report('/v1/organization/usage/completions', { start_time: start, limit: '2' });
@@ -116,7 +116,7 @@ test('pages: each begins where the one before said', async () => {
   });
 });
 
-test('the organization’s key is asked for, and parameters are checked', async () => {
+test('the organization’s key is required, and parameters are checked', async () => {
   const start = String(today() / 1_000);
   expect(await report('/v1/organization/costs', { start_time: start }, 'sk-one')).toMatchObject({ status: 401 });
   expect(await report('/v1/organizations/cost_report', { starting_at: '2026-11-01' }, 'sk-one')).toMatchObject({

@@ -20,7 +20,7 @@ function refusalOf(admitted: Ticket | Refusal): RateRefusal {
 }
 
 describe('a strict window', () => {
-  test('admits the limit and no more within any sixty seconds', () => {
+  test('admits exactly the limit within any sixty seconds', () => {
     const { clock, admission } = admissionAt({ rpm: 3 });
     for (clock.nowMs = 0; clock.nowMs < 30_000; clock.nowMs += 10_000) ticketOf(admission.admit(1));
     const refusal = refusalOf(admission.admit(1));
@@ -39,7 +39,7 @@ describe('a strict window', () => {
     expect(admission.peaks.requestsPerMinute).toBe(1);
   });
 
-  test('counts tokens as announced and gives back what was not used', () => {
+  test('counts reserved tokens and returns the unused ones', () => {
     const { admission } = admissionAt({ tpm: 100 });
     const ticket = ticketOf(admission.admit(80));
     expect(refusalOf(admission.admit(40))).toMatchObject({ thing: 'tokens', used: 80, requested: 40 });
@@ -48,14 +48,14 @@ describe('a strict window', () => {
     expect(admission.allowances().tokens).toMatchObject({ limit: 100, remaining: 10 });
   });
 
-  test('says that waiting is no use for a request larger than the whole limit', () => {
+  test('announces no wait to a request larger than the limit', () => {
     const { admission } = admissionAt({ tpm: 100 });
     expect(admission.admit(101)).toEqual({ kind: 'exceeds_limit', limit: 100, requested: 101 });
   });
 });
 
 describe('a bucket', () => {
-  test('refills all the time', () => {
+  test('refills continuously', () => {
     const { clock, admission } = admissionAt({ rpm: 60, limitStyle: 'bucket' });
     for (let i = 0; i < 60; i++) ticketOf(admission.admit(1));
     expect(refusalOf(admission.admit(1)).retryAfterMs).toBe(1_000);
@@ -64,7 +64,7 @@ describe('a bucket', () => {
     refusalOf(admission.admit(1));
   });
 
-  test('takes more than was announced from what comes later', () => {
+  test('charges tokens above the reservation to later requests', () => {
     const { clock, admission } = admissionAt({ tpm: 60, limitStyle: 'bucket' });
     admission.settle(ticketOf(admission.admit(10)), 70);
     expect(refusalOf(admission.admit(1)).retryAfterMs).toBe(11_000);
@@ -72,7 +72,7 @@ describe('a bucket', () => {
     ticketOf(admission.admit(1));
   });
 
-  test('stays as full as it is when something else is changed', () => {
+  test('keeps its level when another limit changes', () => {
     const limits: AdmissionLimits = { ...UNLIMITED, rpm: 1, limitStyle: 'bucket' };
     const { admission } = admissionAt(limits);
     ticketOf(admission.admit(1));
@@ -82,7 +82,7 @@ describe('a bucket', () => {
 });
 
 describe('concurrency', () => {
-  test('refuses the call over the limit until one has ended', () => {
+  test('refuses calls above the limit until one has ended', () => {
     const { admission } = admissionAt({ concurrency: 2 });
     const first = ticketOf(admission.admit(1));
     ticketOf(admission.admit(1));
@@ -94,7 +94,7 @@ describe('concurrency', () => {
 });
 
 describe('without limits', () => {
-  test('peaks are kept all the same', () => {
+  test('peaks are recorded anyway', () => {
     const { clock, admission } = admissionAt({});
     for (let i = 0; i < 10; i++) ticketOf(admission.admit(7));
     clock.nowMs = 60_000;

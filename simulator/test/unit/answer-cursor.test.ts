@@ -20,13 +20,13 @@ describe('the steps of an answer', () => {
     expect(steps.map((step) => step.isLastOfPart)).toEqual([false, false, true]);
   });
 
-  test('of several choices come in turn, to the end of the longest', () => {
+  test('of several choices alternate, to the end of the longest', () => {
     const steps = stepsOf([text('aaaabbbb')], [text('cccc')], [text('ddddeeeeffff')]);
     expect(steps.map((step) => step.text)).toEqual(['aaaa', 'cccc', 'dddd', 'bbbb', 'eeee', 'ffff']);
     expect(steps.map((step) => step.choice)).toEqual([0, 1, 2, 0, 2, 2]);
   });
 
-  test('begin a tool call with its name, which may be several tokens', () => {
+  test('start a tool call with its name, which may be several tokens', () => {
     const call: AnswerPart = { kind: 'tool_call', id: '1', name: 'get_weather', input: '{"a":12}', takesText: false };
     const steps = stepsOf([call]);
     expect(steps.map((step) => [step.text, step.tokens])).toEqual([
@@ -36,7 +36,7 @@ describe('the steps of an answer', () => {
     ]);
   });
 
-  test('give an image in one, with all its tokens', () => {
+  test('contain an image as one step, with all its tokens', () => {
     const image: AnswerPart = { kind: 'image', mediaType: 'image/png', data: 'AAAA', tokens: 100 };
     const steps = stepsOf([text('abcd'), image, text('efgh')]);
     expect(steps.map((step) => [step.text, step.tokens, step.isLastOfPart])).toEqual([
@@ -51,7 +51,7 @@ describe('the steps of an answer', () => {
     expect(total(steps)).toBe(2);
   });
 
-  test('are none where nothing is said', () => {
+  test('are none for an empty answer', () => {
     expect(stepsOf([text('')], [])).toEqual([]);
   });
 });

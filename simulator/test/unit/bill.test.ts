@@ -38,7 +38,7 @@ describe('the bill', () => {
     });
   });
 
-  test('takes what has no price of its own at the input price', () => {
+  test('uses the input price for kinds without a price', () => {
     expect(priceOf({ input: 3, output: 15 })).toEqual({
       input: 3_000_000n,
       cachedInput: 3_000_000n,
@@ -47,14 +47,14 @@ describe('the bill', () => {
     });
   });
 
-  test('is read in pages', () => {
+  test('can be read in pages', () => {
     const bill = new Bill();
     add(bill, 10);
     expect(bill.entries(3, 2).map(({ sequence }) => sequence)).toEqual([4, 5]);
     expect(bill.entries(10)).toEqual([]);
   });
 
-  test('drops the oldest entries when it is full, and goes on adding up', () => {
+  test('drops the oldest entries when it is full, but keeps the totals', () => {
     const bill = new Bill();
     add(bill, MAX_BILL_ENTRIES + 3);
     const entries = bill.entries();
@@ -67,7 +67,7 @@ describe('the bill', () => {
     ]);
   });
 
-  test('cleared is empty, and numbers go on', () => {
+  test('is empty after clearing, and numbering continues', () => {
     const bill = new Bill();
     add(bill, 2);
     bill.clear();

@@ -11,7 +11,7 @@ const object = (properties: object, more: object = {}) => ({
 });
 
 describe('a schema for structured outputs', () => {
-  test('may have what the provider supports', () => {
+  test('may use what the provider supports', () => {
     const schema = object(
       {
         when: { type: 'string', format: 'date-time' },
@@ -33,5 +33,5 @@ describe('a schema for structured outputs', () => {
     ['another format', object({ s: { type: 'string', format: 'phone' } }), "'phone'"],
     ['references elsewhere', object({ s: { $ref: 'https://example.com/s.json' } }), 'External references'],
     ['recursion', object({ next: { $ref: '#' } }), 'Recursive schemas'],
-  ])('may not have %s', (_, schema, words) => expect(complaint(schema)).toContain(words));
+  ])('may not use %s', (_, schema, words) => expect(complaint(schema)).toContain(words));
 });

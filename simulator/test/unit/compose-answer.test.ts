@@ -38,7 +38,7 @@ function callsOf(answer: Answer): { name: string; input: string }[] {
 }
 
 describe('an answer', () => {
-  test('is the same for the same call, and another for another model, prompt or seed', () => {
+  test('is the same for the same call, and differs for another model, prompt or seed', () => {
     const answer = textOf(compose({}));
     expect(textOf(compose({}))).toBe(answer);
     expect(textOf(compose({ model: 'other' }))).not.toBe(answer);
@@ -47,12 +47,12 @@ describe('an answer', () => {
     expect(textOf(compose({}, { seed: 1 }))).not.toBe(answer);
   });
 
-  test('has the length that behaviour or command says', () => {
+  test('has the length set by behaviour or command', () => {
     expect(compose({}).usage.outputTokens).toBe(10);
     expect(compose({ lastUserText: 'x [[sim tokens=25]]' }).usage.outputTokens).toBe(25);
   });
 
-  test('is cut at the most tokens allowed, and is then a beginning of the whole', () => {
+  test('is cut at the token limit, and is then a prefix of the complete answer', () => {
     const whole = textOf(compose({}));
     const answer = compose({ maxOutputTokens: 4 });
     expect(answer.choices[0]!.finish).toBe('length');
@@ -60,17 +60,17 @@ describe('an answer', () => {
     expect(whole.startsWith(textOf(answer))).toBe(true);
   });
 
-  test('is cut where the context window ends', () => {
+  test('is cut at the end of the context window', () => {
     expect(compose({}, { roomTokens: 3 }).usage.outputTokens).toBe(3);
   });
 
-  test('differs in each of several choices, and all are counted', () => {
+  test('differs between choices, and all are counted', () => {
     const answer = compose({ choices: 3 });
     expect(new Set([0, 1, 2].map((choice) => textOf(answer, choice))).size).toBe(3);
     expect(answer.usage.outputTokens).toBe(30);
   });
 
-  test('echoes what it is told to, without the commands', () => {
+  test('echoes the requested text, without the commands', () => {
     const answer = compose({ lastUserText: 'Reply with exactly: grüße 🙂 [[sim pace=1]]' });
     expect(textOf(answer)).toBe('grüße 🙂');
     expect(answer.usage.outputTokens).toBe(3);
@@ -83,7 +83,7 @@ describe('an answer', () => {
     expect(compose({ stop: ['END'] }).choices[0]).not.toHaveProperty('stoppedBy');
   });
 
-  test('counts reasoning into the output, and shows it when asked to', () => {
+  test('counts reasoning as output, and shows it if requested', () => {
     const { usage, choices } = compose({ lastUserText: '[[sim reasoning=7]]' });
     expect(usage).toMatchObject({ outputTokens: 17, reasoningTokens: 7 });
     expect(choices[0]!.parts[0]).toMatchObject({ kind: 'reasoning', isShown: false });
@@ -98,12 +98,12 @@ describe('an answer', () => {
     expect(answer.choices[0]!.finish).toBe('length');
   });
 
-  test('takes as many prompt tokens from the cache as there are', () => {
+  test('reads at most as many prompt tokens from the cache as there are', () => {
     expect(compose({ lastUserText: '[[sim cached=8]]' }).usage.cachedInputTokens).toBe(8);
     expect(compose({ lastUserText: '[[sim cached=800]]' }).usage.cachedInputTokens).toBe(20);
   });
 
-  test('writes to the cache what the request marks and no command has read', () => {
+  test('writes to the cache what the request marks and no command reads', () => {
     const cache = { readTokens: 5, markedTokens: 15 };
     expect(compose({ cache }).usage).toMatchObject({ cachedInputTokens: 5, cacheWriteTokens: 10 });
     const commanded = compose({ cache, lastUserText: '[[sim cached=18]]' });
@@ -111,7 +111,7 @@ describe('an answer', () => {
     expect(compose({ cache: { readTokens: 0, markedTokens: 99 } }).usage.cacheWriteTokens).toBe(20);
   });
 
-  test('can have an image, after its words or alone', () => {
+  test('can have an image, after text or alone', () => {
     const file = { mediaType: 'image/png', data: 'AAAA', tokens: 100 };
     const both = compose({ image: { file, isAlone: false } });
     expect(both.choices[0]!.parts.map(({ kind }) => kind)).toEqual(['text', 'image']);
@@ -121,24 +121,24 @@ describe('an answer', () => {
     expect(cut.choices[0]).toMatchObject({ parts: [{ kind: 'text' }], finish: 'length' });
   });
 
-  test('thinks as long as the request says, where no command does', () => {
+  test('thinks as long as the request sets, unless a command does', () => {
     expect(compose({ reasoningTokens: 6 }).usage).toMatchObject({ outputTokens: 16, reasoningTokens: 6 });
     expect(compose({ reasoningTokens: 0 }).choices[0]!.parts).toHaveLength(1);
     expect(compose({ reasoningTokens: 6, lastUserText: '[[sim reasoning=2]]' }).usage.reasoningTokens).toBe(2);
   });
 
-  test('can be a refusal, which calls no tool', () => {
+  test('can be a refusal, without tool calls', () => {
     const tools = [{ name: 'get_weather', parameters: null, takesText: false }];
     const answer = compose({ tools, lastUserText: 'weather [[sim refusal=3]]' });
     expect(answer.choices[0]).toMatchObject({ parts: [{ kind: 'text', isRefusal: true }], finish: 'stop' });
     expect(answer.usage.outputTokens).toBe(3);
   });
 
-  test('has no words where none are asked for', () => {
+  test('has no text if none is requested', () => {
     expect(compose({ choices: 0 })).toMatchObject({ choices: [], usage: { inputTokens: 20, outputTokens: 0 } });
   });
 
-  test('goes on after a prefilled beginning of itself, where the behaviour says so', () => {
+  test('continues a prefilled beginning, if the behaviour is set to that', () => {
     const whole = textOf(compose({}));
     const prefill = whole.slice(0, 16);
     expect(textOf(compose({ prefill }, { continuesPrefill: true }))).toBe(whole.slice(16));
@@ -146,7 +146,7 @@ describe('an answer', () => {
     expect(textOf(compose({ prefill: 'Something else' }, { continuesPrefill: true }))).toBe(whole);
   });
 
-  test('filtered is shorter and says why', () => {
+  test('is shorter if filtered, with the reason', () => {
     const answer = filterAnswer(compose({}), 4);
     expect(answer.usage.outputTokens).toBe(4);
     expect(answer.choices[0]!.finish).toBe('content_filter');
@@ -154,15 +154,15 @@ describe('an answer', () => {
 });
 
 describe('a structured answer', () => {
-  test('is an object where JSON is asked for', () => {
+  test('is an object if JSON is requested', () => {
     expect(JSON.parse(textOf(compose({ format: { kind: 'json' } })))).toEqual({ answer: expect.any(String) });
   });
 
-  test('is one of the words that are allowed', () => {
+  test('is one of the allowed values', () => {
     expect(['red', 'blue']).toContain(textOf(compose({ format: { kind: 'enum', values: ['red', 'blue'] } })));
   });
 
-  test('fits the schema', () => {
+  test('matches the schema', () => {
     const schema = { type: 'object', properties: { steps: { type: 'array', items: { type: 'integer' } } } };
     const value = JSON.parse(textOf(compose({ format: { kind: 'schema', schema } })));
     expect(value).toEqual({ steps: [expect.any(Number)] });
@@ -178,14 +178,14 @@ describe('tool calls', () => {
   const tools = [tool('get_weather'), tool('find_train')];
   const names = (change: Partial<Call>) => callsOf(compose({ tools, ...change })).map(({ name }) => name);
 
-  test('are made when the words name a tool, wholly or by a telling part', () => {
+  test('are made when the prompt names a tool, completely or by a distinctive part', () => {
     expect(names({ lastUserText: 'What is the weather like?' })).toEqual(['get_weather']);
     expect(names({ lastUserText: 'Please get_weather now' })).toEqual(['get_weather']);
     expect(names({ lastUserText: 'weather and train' })).toEqual(['get_weather', 'find_train']);
     expect(names({ lastUserText: 'Please get me a song' })).toEqual([]);
   });
 
-  test('are one at a time where the request says so', () => {
+  test('are not parallel if the request forbids it', () => {
     expect(names({ lastUserText: 'weather and train', isToolUseParallel: false })).toEqual(['get_weather']);
   });
 
@@ -195,13 +195,13 @@ describe('tool calls', () => {
     expect(names({ lastUserText: '[[sim tool=find_train,get_weather]]' })).toEqual(['find_train', 'get_weather']);
   });
 
-  test('are not made when the request forbids them, nor once tools have answered', () => {
+  test('are not made when the request forbids them, or after results', () => {
     expect(names({ lastUserText: 'weather', toolChoice: { mode: 'none', allowed: null } })).toEqual([]);
     expect(names({ lastUserText: 'weather', endsWithToolResult: true })).toEqual([]);
     expect(names({ lastUserText: '[[sim tool=find_train]]', endsWithToolResult: true })).toEqual([]);
   });
 
-  test('have arguments that fit, and are counted by name and arguments', () => {
+  test('have arguments that match the schema; name and arguments are counted', () => {
     const answer = compose({ tools, lastUserText: 'weather' });
     const [call] = callsOf(answer);
     expect(JSON.parse(call!.input)).toEqual({ city: expect.any(String) });

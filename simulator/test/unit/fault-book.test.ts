@@ -17,12 +17,13 @@ function struck(book: FaultBook, count: number, promptKey = ANY_PROMPT): number[
 }
 
 describe('rules', () => {
-  test('without conditions strike every call', () => expect(struck(bookOf('500'), 3)).toEqual([1, 2, 3]));
-  test('"first" strikes the first calls only', () => expect(struck(bookOf('500 first=2'), 5)).toEqual([1, 2]));
-  test('"every" strikes each nth call', () => expect(struck(bookOf('500 every=3'), 7)).toEqual([3, 6]));
-  test('"times" ends after so many strikes', () => expect(struck(bookOf('500 every=2 times=2'), 9)).toEqual([2, 4]));
+  test('without conditions apply to every call', () => expect(struck(bookOf('500'), 3)).toEqual([1, 2, 3]));
+  test('"first" applies to the first calls only', () => expect(struck(bookOf('500 first=2'), 5)).toEqual([1, 2]));
+  test('"every" applies to each nth call', () => expect(struck(bookOf('500 every=3'), 7)).toEqual([3, 6]));
+  test('"times" limits how often a rule applies', () =>
+    expect(struck(bookOf('500 every=2 times=2'), 9)).toEqual([2, 4]));
 
-  test('"chance" strikes about so many, and the same ones again with the same seed', () => {
+  test('"chance" applies to that share of calls, and to the same ones with the same seed', () => {
     const first = struck(bookOf('500 chance=0.25'), 1_000);
     expect(first.length).toBeGreaterThan(200);
     expect(first.length).toBeLessThan(300);
@@ -38,14 +39,14 @@ describe('rules', () => {
     expect(book.list()[0]).toMatchObject({ matched: 1, fired: 1 });
   });
 
-  test('"per=prompt" counts each prompt on its own', () => {
+  test('"per=prompt" counts each prompt separately', () => {
     const book = bookOf('500 first=2 per=prompt');
     expect(struck(book, 3, 1)).toEqual([1, 2]);
     expect(struck(book, 3, 2)).toEqual([1, 2]);
     expect(book.list()[0]).toMatchObject({ matched: 6, fired: 4 });
   });
 
-  test('replacing them starts all counts anew', () => {
+  test('replacing them resets all counts', () => {
     const book = bookOf('500 first=1');
     expect(struck(book, 2)).toEqual([1]);
     book.replace([readRule('500 first=1')]);
@@ -53,21 +54,21 @@ describe('rules', () => {
   });
 });
 
-describe('faults together', () => {
-  test('only the first that decides the end counts; those of form are added', () => {
+describe('combined faults', () => {
+  test('only the first fault that ends the answer counts; format faults are added', () => {
     const plan = bookOf('cut@3', 'crlf', '500').strike(callForTest(), ANY_PROMPT, []);
     expect(plan.names).toEqual(['cut', 'crlf']);
     expect(plan).toMatchObject({ break: { kind: 'cut', afterTokens: 3 }, hasCarriageReturns: true, refusal: null });
   });
 
-  test('the prompt goes before the rules', () => {
+  test('faults in the prompt take precedence over rules', () => {
     const own = [{ faults: readFaults('503'), times: null }];
     expect(bookOf('500').strike(callForTest(), ANY_PROMPT, own).names).toEqual(['unavailable']);
   });
 });
 
 describe('faults in a prompt', () => {
-  test('can be limited to so many calls with this very prompt', () => {
+  test('can be limited to a number of calls with this prompt', () => {
     const book = bookOf();
     const own = [{ faults: readFaults('500'), times: 2 }];
     const strikes = (promptKey: number) => book.strike(callForTest(), promptKey, own).names.length;

@@ -24,9 +24,9 @@ describe('a fault as text', () => {
     ['any other status', '451', { name: 'status', amount: 451 }],
   ])('%s', (_, text, fault) => expect(readFault(text)).toEqual(fault));
 
-  test.each(FAULT_NAMES)('the name "%s" alone is enough', (name) => expect(readFault(name)).toEqual({ name }));
+  test.each(FAULT_NAMES)('the name "%s" is enough', (name) => expect(readFault(name)).toEqual({ name }));
 
-  test('several stand between commas', () => {
+  test('several are separated by commas', () => {
     expect(readFaults('crlf,dribble:3,cut@2').map(({ name }) => name)).toEqual(['crlf', 'dribble', 'cut']);
   });
 
@@ -59,7 +59,7 @@ describe('a rule', () => {
     '503',
     'crlf,dribble:3,cut@40 model=gpt-4o contains="hello world" every=10 chance=0.1 first=2 times=3 per=prompt',
     'rate_limited:1500:seconds first=2',
-  ])('is described as it can be given again: %s', (line) => {
+  ])('has a description that parses to the same rule: %s', (line) => {
     expect(readRule(describeRule(readRule(line)))).toEqual(readRule(line));
   });
 
@@ -80,7 +80,7 @@ describe('a rule', () => {
     expect(parsed.error?.issues[0]?.message).toContain(reason);
   });
 
-  test('refuses an object whose fault has a number that it does not take', () => {
+  test('refuses an object with a number that its fault does not accept', () => {
     const { error } = faultRuleSchema.safeParse({ fault: { name: 'reset', amount: 5 } });
     expect(error?.issues[0]).toMatchObject({ path: ['fault'], message: expect.stringContaining('takes no amount') });
   });

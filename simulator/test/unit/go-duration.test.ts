@@ -11,7 +11,7 @@ test.each([
   [54_000, '54s'],
   [360_000, '6m0s'],
   [3_723_004, '1h2m3.004s'],
-])('%d ms is written %s, and read back as the same', (durationMs, text) => {
+])('%d ms is written as %s and read back unchanged', (durationMs, text) => {
   expect(formatGoDuration(durationMs)).toBe(text);
   expect(parseGoDuration(text)).toBeCloseTo(Math.ceil(durationMs), 6);
 });

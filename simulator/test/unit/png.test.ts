@@ -15,7 +15,7 @@ function chunksOf(file: Buffer): Map<string, Buffer> {
   return chunks;
 }
 
-test('a picture is a PNG of these sides, with its comment', () => {
+test('an image is a PNG of this size, with its comment', () => {
   const file = encodePng({ width: 18, height: 32, comment: 'aspectRatio=9:16' });
   expect(file.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a');
   const chunks = chunksOf(file);

@@ -4,7 +4,7 @@ import { readPromptCommands, withoutCommands } from '../../src/engine/faults/pro
 const read = (text: string, name = 'simulator') => readPromptCommands(text, name);
 
 describe('commands in a prompt', () => {
-  test('are all read', () => {
+  test('are all recognised', () => {
     const text =
       'Hello. [[sim tokens=60 pace=10 first=500 fault=cut@40 cached=100 reasoning=20 thoughts=shown tool=a,b]] Bye.';
     expect(read(text)).toEqual({
@@ -19,16 +19,16 @@ describe('commands in a prompt', () => {
     });
   });
 
-  test('are none in an ordinary text', () => expect(read('[[similar]] [sim tokens=3]')).toEqual({ faults: [] }));
+  test('are not found in ordinary text', () => expect(read('[[similar]] [sim tokens=3]')).toEqual({ faults: [] }));
 
-  test('may stand in several places, each with its own count', () => {
+  test('may be in several places, each with its own count', () => {
     expect(read('[[sim fault=500 times=2]] and [[sim fault=crlf,dribble:3]]').faults).toMatchObject([
       { faults: [{ name: 'server_error' }], times: 2 },
       { faults: [{ name: 'crlf' }, { name: 'dribble' }], times: null },
     ]);
   });
 
-  test('for another simulator are left to it', () => {
+  test('for another simulator are ignored', () => {
     const text = '[[sim tokens=5]] [[sim on=primary fault=500]]';
     expect(read(text, 'primary').faults).toHaveLength(1);
     expect(read(text, 'secondary')).toEqual({ tokens: 5, faults: [] });
@@ -45,5 +45,5 @@ describe('commands in a prompt', () => {
     ['[[sim thoughts=yes]]', '"thoughts" must be shown or hidden'],
   ])('%s is refused with a reason', (text, reason) => expect(() => read(text)).toThrow(reason));
 
-  test('can be taken out', () => expect(withoutCommands(' one [[sim tokens=3]] two ')).toBe('one  two'));
+  test('can be removed from the text', () => expect(withoutCommands(' one [[sim tokens=3]] two ')).toBe('one  two'));
 });

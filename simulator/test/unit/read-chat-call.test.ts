@@ -31,7 +31,7 @@ describe('prompt tokens', () => {
     ['tools', { tools: [weather] }],
     ['functions of old', { functions: [{ name: 'f' }] }],
     ['earlier tool calls', { messages: [...messages, { role: 'assistant', tool_calls: [assistantCall] }] }],
-  ])('of %s are what the broker estimates', (_, more) => {
+  ])('of %s equal the broker’s estimate', (_, more) => {
     const body = { model: 'gpt-4o', messages, ...more };
     const facts = readChatRequest(body, TARGET);
     expect(read(more).promptTokens).toBe('estimatedInputTokens' in facts && facts.estimatedInputTokens);
@@ -39,17 +39,17 @@ describe('prompt tokens', () => {
 });
 
 describe('a conversation', () => {
-  test('reads the same whether its parts are texts or lists of parts', () => {
+  test('is the same with texts and with lists of parts', () => {
     const parts = [{ role: 'user', content: [{ type: 'text', text: 'hello' }] }];
     expect(read({ messages: parts }).promptText).toBe(read({}).promptText);
   });
 
-  test('counts developer instructions as the system’s', () => {
+  test('counts developer instructions as system messages', () => {
     const under = (role: string) => read({ messages: [{ role, content: 'Be brief.' }, ...messages] }).promptText;
     expect(under('developer')).toBe(under('system'));
   });
 
-  test('has its last user text where commands are looked for', () => {
+  test('searches the last user text for commands', () => {
     const turns = [{ role: 'user', content: 'first' }, { role: 'assistant', content: 'yes' }, ...messages];
     expect(read({ messages: turns })).toMatchObject({
       lastUserText: 'hello',
@@ -58,7 +58,7 @@ describe('a conversation', () => {
     });
   });
 
-  test('that ends with the assistant is to be continued, and is the same prompt as without it', () => {
+  test('is continued if it ends with the assistant, and is the same prompt as without that', () => {
     const call = read({ messages: [...messages, { role: 'assistant', content: 'It beg' }] });
     expect(call.prefill).toBe('It beg');
     expect(call.promptText).toBe(read({}).promptText);
@@ -79,7 +79,7 @@ describe('a conversation', () => {
 });
 
 describe('parameters', () => {
-  test('are read where the engine needs them', () => {
+  test('are read if the engine needs them', () => {
     expect(
       read({
         stream: true,
@@ -104,7 +104,7 @@ describe('parameters', () => {
     });
   });
 
-  test('null counts as absent', () => {
+  test('are absent if null', () => {
     expect(read({ stream: null, max_tokens: null, n: null, stop: null, tools: null, tool_choice: null })).toMatchObject(
       {
         isStream: false,
@@ -114,7 +114,7 @@ describe('parameters', () => {
     );
   });
 
-  test('a list of allowed tools narrows the choice', () => {
+  test('are restricted to the allowed tools', () => {
     const choice = { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [weather] } };
     expect(read({ tools: [weather], tool_choice: choice }).toolChoice).toEqual({
       mode: 'auto',

@@ -21,11 +21,11 @@ describe('an embeddings request', () => {
     ['several texts', ['four', 'eight by'], 3, 2],
     ['a text as tokens', [1, 2, 3], 3, 3],
     ['several texts as tokens', [[1], [2, 3]], 3, 2],
-  ])('for %s counts all tokens, and holds the longest against the context window', (_, input, all, longest) => {
+  ])('for %s counts all tokens, and compares the longest text with the context window', (_, input, all, longest) => {
     expect(read(input)).toMatchObject({ promptTokens: all, windowTokens: longest, choices: 0, isStream: false });
   });
 
-  test('takes commands from any of its texts', () => {
+  test('accepts commands in any of its texts', () => {
     expect(read(['a [[sim fault=500]]', 'b']).lastUserText).toContain('[[sim fault=500]]');
   });
 
@@ -59,11 +59,11 @@ describe('a vector', () => {
   const lengthOf = (vector: Float32Array) => Math.hypot(...vector);
   const product = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, index) => sum + value * b[index]!, 0);
 
-  test('is one long', () => {
+  test('has length one', () => {
     for (const dimensions of [1, 8, 1_536]) expect(lengthOf(embedText('a', model, 0, dimensions))).toBeCloseTo(1, 5);
   });
 
-  test('depends on text, model and seed, and on nothing else', () => {
+  test('depends only on text, model and seed', () => {
     const vector = embedText('a', model, 0, 256);
     expect(embedText('a', model, 0, 256)).toEqual(vector);
     for (const other of [embedText('b', model, 0, 256), embedText('a', 'm', 0, 256), embedText('a', model, 1, 256)]) {
@@ -71,7 +71,7 @@ describe('a vector', () => {
     }
   });
 
-  test('that is shorter is the beginning of the longer one, made one long again', () => {
+  test('that is shorter is the normalised beginning of the longer one', () => {
     const [short, long] = [embedText('a', model, 0, 8), embedText('a', model, 0, 16).subarray(0, 8)];
     const shrink = lengthOf(long);
     for (const [index, value] of short.entries()) expect(value).toBeCloseTo(long[index]! / shrink, 5);

@@ -18,7 +18,7 @@ const complaint = (more: object, model?: string) => complaintOf(() => read(more,
 const config = (generationConfig: object) => ({ generationConfig });
 
 describe('a conversation', () => {
-  test('reads the same in one content or several', () => {
+  test('is the same in one content or several', () => {
     const parts = [
       { role: 'user', parts: [text('hel')] },
       { role: 'user', parts: text('lo') },
@@ -26,7 +26,7 @@ describe('a conversation', () => {
     expect(read({ contents: parts }).promptText).toBe(read({}).promptText);
   });
 
-  test('is written as other protocols write it, without thoughts and ids', () => {
+  test('becomes the same as in other protocols, without thoughts and ids', () => {
     const model = { role: 'model', parts: [{ text: 'Hm.', thought: true }, text('Well: '), call()] };
     const { promptText, lastUserText, endsWithToolResult } = read({
       systemInstruction: { parts: [text('Be brief.')] },
@@ -38,14 +38,14 @@ describe('a conversation', () => {
     expect({ lastUserText, endsWithToolResult }).toEqual({ lastUserText: 'hello', endsWithToolResult: true });
   });
 
-  test('that ends with the model is to be continued', () => {
+  test('is continued if it ends with the model', () => {
     const last = { role: 'model', parts: [text('It beg')] };
     expect(read({ contents: [hello, last] })).toMatchObject({ prefill: 'It beg', promptText: read({}).promptText });
   });
 });
 
 describe('parameters', () => {
-  test('are read where the engine needs them', () => {
+  test('are read if the engine needs them', () => {
     const more = {
       ...withTools,
       toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['get_weather'] } },
@@ -61,7 +61,7 @@ describe('parameters', () => {
     });
   });
 
-  test('that are null count as absent', () => {
+  test('are absent if null', () => {
     expect(
       read({ tools: null, generationConfig: { maxOutputTokens: null }, cachedContent: null }).maxOutputTokens,
     ).toBeNull();
@@ -130,7 +130,7 @@ describe('thoughts', () => {
     for (const value of refused) expect(complaint(thinking(value), model), JSON.stringify(value)).not.toBeNull();
   });
 
-  test('have a budget or a level, not both', () => {
+  test('have a budget or a level, but not both', () => {
     const both = thinking({ thinkingBudget: 200, thinkingLevel: 'LOW' });
     expect(complaint(both, 'gemini-3-pro')).toBe('You can only set only one of thinking budget and thinking level.');
   });
@@ -261,7 +261,7 @@ describe('what the provider refuses', () => {
     ['a tier of another provider', { serviceTier: 'auto' }, "Invalid value at 'service_tier'"],
   ])('%s', (_, more, words) => expect(complaint(more)).toContain(words));
 
-  test('less in newer models', () => {
+  test('some of this is accepted by newer models', () => {
     const mixed = {
       tools: [{ functionDeclarations: [declaration] }, { googleSearch: {} }],
       toolConfig: { includeServerSideToolInvocations: true },
@@ -273,7 +273,7 @@ describe('what the provider refuses', () => {
     }
   });
 
-  test('and names the field', () => {
+  test('the error names the field', () => {
     expect(refusalOf(() => read(config({ maxTokens: 5 })))).toMatchObject({ param: 'generation_config' });
   });
 });

@@ -20,7 +20,7 @@ function read(more: object, version = OLD) {
 const complaint = (more: object, version?: string) => complaintOf(() => read(more, version));
 
 describe('a conversation', () => {
-  test('reads the same whether its content is text or blocks, in one message or several', () => {
+  test('is the same as text or blocks, in one message or several', () => {
     const whole = read({ messages: [{ role: 'user', content: 'one two' }] }).promptText;
     expect(read({ messages: [{ role: 'user', content: [text('one '), text('two')] }] }).promptText).toBe(whole);
     const parts = [
@@ -30,14 +30,14 @@ describe('a conversation', () => {
     expect(read({ messages: parts }).promptText).toBe(whole);
   });
 
-  test('does not depend on ids, nor on thoughts', () => {
+  test('does not depend on ids or thoughts', () => {
     const withId = (id: string) =>
       read({ messages: [hello, { role: 'assistant', content: [use(id)] }, { role: 'user', content: [result(id)] }] });
     expect(withId('a').promptText).toBe(withId('b').promptText);
     expect(withId('a').promptText).toBe('user: hello\nassistant: [get_weather {"city":"Ulm"}]\ntool: sunny\n');
   });
 
-  test('looks for commands where a person has spoken last', () => {
+  test('is searched for commands in the last user message', () => {
     const messages = [
       hello,
       { role: 'assistant', content: [use('a')] },
@@ -48,14 +48,14 @@ describe('a conversation', () => {
     expect(read({ messages: spoken })).toMatchObject({ lastUserText: 'thanks', endsWithToolResult: false });
   });
 
-  test('that ends with the assistant is to be continued, and is the same prompt as without it', () => {
+  test('is continued if it ends with the assistant, and is the same prompt as without that', () => {
     const call = read({ messages: [hello, { role: 'assistant', content: 'It beg' }] });
     expect(call).toMatchObject({ prefill: 'It beg', promptText: read({}).promptText });
   });
 });
 
 describe('parameters', () => {
-  test('are read where the engine needs them', () => {
+  test('are read if the engine needs them', () => {
     const format = { type: 'json_schema', schema: objectSchema };
     const more = {
       stream: true,
@@ -75,7 +75,7 @@ describe('parameters', () => {
     });
   });
 
-  test('leave server tools alone', () => {
+  test('ignore server tools', () => {
     expect(
       read({ tools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: 3 }, weather] }).tools,
     ).toHaveLength(1);
@@ -120,7 +120,7 @@ describe('what models refuse', () => {
     for (const more of refused) expect(complaint({ model, ...more }), JSON.stringify(more)).not.toBeNull();
   });
 
-  test('sampling is gone from the new version, whatever the model', () => {
+  test('sampling is refused in the new version, for every model', () => {
     for (const member of ['temperature', 'top_p', 'top_k']) {
       expect(complaint({ [member]: 1 }, NEW)).toBe(`${member}: Extra inputs are not permitted`);
       expect(complaint({ [member]: 1 })).toBeNull();
@@ -176,7 +176,7 @@ describe('the order of tools', () => {
 describe('system turns', () => {
   const late = { messages: [hello, { role: 'system', content: 'Be brief.' }] };
 
-  test('are for new models, after what a person said', () => {
+  test('are accepted by new models, after a user message', () => {
     expect(complaint(late)).toContain('Unexpected role "system"');
     expect(complaint({ ...late, model: 'claude-opus-4-8' })).toBeNull();
     const first = { messages: [{ role: 'system', content: 'Be brief.' }, hello], model: 'claude-opus-5' };
@@ -316,7 +316,7 @@ describe('what the provider refuses', () => {
     ['a tier of another provider', { service_tier: 'flex' }, "service_tier: Input should be 'auto' or 'standard_only'"],
   ])('%s', (_, more, words) => expect(complaint(more)).toContain(words));
 
-  test('more with the new version', () => {
+  test('the new version refuses more', () => {
     const document = { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'x' } };
     const said = { messages: [hello, { role: 'assistant', content: [document] }, hello] };
     const cited = user({ ...text('so'), citations: [{}] });
@@ -342,7 +342,7 @@ describe('betas', () => {
     'context-management-2025-06-27',
     'prompt-caching-2024-07-31',
     'claude-code-20250219,interleaved-thinking-2025-05-14, fine-grained-tool-streaming-2025-05-14',
-  ])('of clients in use are taken: %s', (betas) => {
+  ])('of clients in use are accepted: %s', (betas) => {
     expect(withBetas(betas).model).toBe('claude-sonnet-4-5');
   });
 

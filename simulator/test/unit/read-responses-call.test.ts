@@ -48,14 +48,14 @@ describe('a conversation', () => {
     { role: 'user', content: 'thanks' },
   ];
 
-  test('reads the same as in Chat', () => {
+  test('is the same as in Chat Completions', () => {
     const said = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'I look.' }] };
     const items = [user, thought(), said, call, output, { role: 'user', content: 'thanks' }];
     const { promptText } = read({ instructions: 'Be brief.', input: items });
     expect(promptText).toBe(readChatCall({ model: 'gpt-4o', messages: chat }).call.promptText);
   });
 
-  test('has as many tokens as in Chat, where it has no calls', () => {
+  test('has as many tokens as in Chat Completions, without calls', () => {
     const messages = chat.slice(0, 2);
     const { promptTokens } = read({ input: messages });
     expect(promptTokens).toBe(readChatCall({ model: 'gpt-4o', messages }).call.promptTokens);
@@ -79,18 +79,18 @@ describe('a conversation', () => {
     }
   });
 
-  test('that ends with a result is to be answered in words', () => {
+  test('is answered with text if it ends with a result', () => {
     expect(readItems(user, call, output).endsWithToolResult).toBe(true);
     expect(readItems(user, call, output, user).endsWithToolResult).toBe(false);
   });
 
-  test('that ends with the assistant is to be continued, and is the same prompt as without it', () => {
+  test('is continued if it ends with the assistant, and is the same prompt as without that', () => {
     const continued = readItems(user, { role: 'assistant', content: 'It beg' });
     expect(continued.prefill).toBe('It beg');
     expect(continued.promptText).toBe(readItems(user).promptText);
   });
 
-  test('counts images, files and sound', () => {
+  test('counts images, files and audio', () => {
     const file = { type: 'input_file', filename: 'a.pdf', file_data: `data:application/pdf;base64,${'A'.repeat(372)}` };
     const audio = { type: 'input_audio', input_audio: { data: 'A'.repeat(400), format: 'wav' } };
     const tokens = (...parts: object[]) => readItems({ role: 'user', content: parts }).promptTokens;
@@ -101,7 +101,7 @@ describe('a conversation', () => {
 });
 
 describe('parameters', () => {
-  test('are read where the engine needs them', () => {
+  test('are read if the engine needs them', () => {
     expect(
       read({
         stream: true,
@@ -155,13 +155,13 @@ describe('parameters', () => {
     ['gpt-4o', { reasoning: { summary: 'concise' } }, 16],
     ['gpt-4o', { include: ['reasoning.encrypted_content'] }, 16],
     ['gpt-4o', { include: ['message.output_text.logprobs'] }, 0],
-  ])('%s with %j thinks as long as it should', (model, more, tokens) => {
+  ])('%s with %j thinks for the right length', (model, more, tokens) => {
     expect(read({ model, ...more }).reasoningTokens).toBe(tokens);
   });
 });
 
-describe('between items', () => {
-  test('everything that belongs together is taken', () => {
+describe('references between items', () => {
+  test('consistent items are accepted', () => {
     const custom = { type: 'custom_tool_call', id: 'ctc_1', call_id: 'call_2', name: 'run_query', input: 'all' };
     const answer = { type: 'custom_tool_call_output', call_id: 'call_2', output: [{ type: 'input_text', text: '3' }] };
     const hosted = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
@@ -203,7 +203,7 @@ describe('between items', () => {
     ['a reference', { type: 'item_reference', id: 'msg_1' }, 'msg_1'],
     ['a reference without its type', { id: 'msg_1' }, 'msg_1'],
     ['a thought by its id alone', { ...thought(), encrypted_content: null }, 'rs_1'],
-  ])('%s leads nowhere', (_, item, id) => {
+  ])('%s is not found', (_, item, id) => {
     expect(refusalOf({ model: 'm', input: [user, item] })).toMatchObject({
       message: expect.stringContaining(`Item with id '${id}' not found.`),
       param: 'input',

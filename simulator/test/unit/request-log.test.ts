@@ -20,13 +20,13 @@ describe('the request log', () => {
     expect(log.list().map(({ providerRequestId }) => providerRequestId)).toEqual(['req_6', 'req_7', 'req_8']);
   });
 
-  test('keeps nothing when told to', () => {
+  test('keeps nothing if configured so', () => {
     const log = new RequestLog(0);
     log.add(arrived(1));
     expect(log.list()).toEqual([]);
   });
 
-  test('shows no credential', () => {
+  test('contains no credential', () => {
     const log = new RequestLog(1);
     const headers = { authorization: 'Bearer sk-secret-secret-1234', 'x-api-key': 'short', 'x-other': 'seen' };
     log.add(arrived(1, { headers, path: '/v1/x?key=AIzaSecret&alt=sse' }));

@@ -28,19 +28,19 @@ describe('a value for a schema', () => {
     [{ type: 'number', minimum: 0.2, maximum: 0.3 }, 0.2, 0.3],
     [{ type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 0.5 }, 0.001, 0.499],
     [{ type: 'integer', minimum: 201, multipleOf: 25 }, 225, 225],
-  ])('a number within the bounds of %o', (schema, least, most) => {
+  ])('a number is within the bounds of %o', (schema, least, most) => {
     expect(sample(schema)).toBeGreaterThanOrEqual(least);
     expect(sample(schema)).toBeLessThanOrEqual(most);
   });
 
-  test('keeps the lengths of strings and lists', () => {
+  test('respects the lengths of strings and lists', () => {
     expect(sample({ type: 'string', minLength: 50 })).toMatch(/^.{50,}$/);
     expect(sample({ type: 'string', maxLength: 3 })).toHaveLength(3);
     expect(sample({ type: 'array', minItems: 3, items: { const: 1 } })).toEqual([1, 1, 1]);
     expect(sample({ type: 'array', maxItems: 0, items: {} })).toEqual([]);
   });
 
-  test('ends where a schema does not', () => {
+  test('is finite for a recursive schema', () => {
     const list = {
       type: 'object',
       required: ['next'],

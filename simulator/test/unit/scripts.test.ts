@@ -23,7 +23,7 @@ function cueOf(book: ScriptBook, change: Partial<Call>, name?: string): Cue {
   return prompting.cue;
 }
 
-describe('the turn that is said', () => {
+describe('the current turn', () => {
   test.each([
     [0, { thoughts: 'Look first.', text: 'I read.', calls: [{ tool: { name: 'read' }, input: '{"path":"a"}' }] }],
     [
@@ -36,11 +36,11 @@ describe('the turn that is said', () => {
       },
     ],
     [3, { text: 'Done.', calls: [] }],
-  ])('goes by the results so far: %i', (toolResults, cue) => {
+  ])('follows from the results so far: %i', (toolResults, cue) => {
     expect(cueOf(bookOf(SESSION), { toolResults })).toMatchObject(cue);
   });
 
-  test('is the same again for a retry, and counted', () => {
+  test('is the same for a retry, and counted', () => {
     const book = bookOf(SESSION);
     expect(cueOf(book, {})).toEqual(cueOf(book, {}));
     expect(book.list()[0]!.turns).toEqual([
@@ -54,13 +54,13 @@ describe('the turn that is said', () => {
     [2, {}, 'turn 2 of "session" calls 2 tools at once, but the conversation has 2 tool results'],
     [4, {}, '"session" has ended: the conversation has 4 tool results, and it calls 3 tools'],
     [1, { isToolUseParallel: false }, 'the turn calls 2 tools at once, but the request allows one at a time'],
-  ])('is refused where the session has left the script: %i results', (toolResults, more, message) => {
+  ])('is refused if the session differs from the script: %i results', (toolResults, more, message) => {
     expect(() => bookOf(SESSION).prompt(callOf({ toolResults, ...more }), undefined)).toThrow(message);
   });
 });
 
-describe('a call beside the session', () => {
-  test('is answered in words, and its reason is kept', () => {
+describe('a call outside the session', () => {
+  test('is answered with text, and its reason is recorded', () => {
     const book = bookOf(SESSION);
     expect(book.prompt(callOf({ tools: [tool('title')] }), undefined)).toEqual({ kind: 'off' });
     expect(book.prompt(callOf({ toolChoice: { mode: 'none', allowed: null } }), undefined)).toEqual({ kind: 'off' });
@@ -70,7 +70,7 @@ describe('a call beside the session', () => {
     });
   });
 
-  test('is refused where a tool would have to be made up', () => {
+  test('is refused if a tool would have to be invented', () => {
     const forced = callOf({ toolChoice: { mode: 'required', allowed: ['edit'] } });
     expect(() => bookOf(SESSION).prompt(forced, undefined)).toThrow(
       'a tool is forced, but turn 1 of "session" calls "read"',
@@ -78,7 +78,7 @@ describe('a call beside the session', () => {
   });
 });
 
-describe('the script that holds', () => {
+describe('the script in force', () => {
   const book = bookOf(
     { ...SESSION, name: 'by-model', model: 'gpt-5' },
     { ...SESSION, name: 'by-text', contains: 'fix it' },
@@ -94,15 +94,15 @@ describe('the script that holds', () => {
     ['the text', { lastUserText: 'Please fix it.' }, undefined, 'by-text'],
     ['its name, before both', { model: 'gpt-5' }, 'by-text', 'by-text'],
     ['nothing', {}, undefined, 'none'],
-  ])('by %s', (_, change, name, expected) => {
+  ])('is selected by %s', (_, change, name, expected) => {
     expect(heldBy(change, name)).toBe(expected);
   });
 
-  test('is none for what has no words', () => {
+  test('does not exist for a request without text', () => {
     expect(book.prompt(callOf({ model: 'gpt-5', choices: 0 }), undefined)).toEqual({ kind: 'none' });
   });
 
-  test('must exist where it is named', () => {
+  test('must exist if it is named', () => {
     expect(() => book.prompt(callOf({}), 'other')).toThrow('there is no script "other"; known: by-model, by-text');
   });
 });
@@ -112,19 +112,19 @@ describe('the input of a call', () => {
   const said = (declared: Tool, call: object) =>
     cueOf(bookOf({ name: 'one', turns: [{ calls: [call] }] }), { tools: [declared] }).calls[0]!.input;
 
-  test('is text for a tool that takes text, and the one argument of a function', () => {
+  test('is text for a tool that accepts text, and the only argument of a function', () => {
     expect(said(tool('patch', { takesText: true }), patch)).toBe('text');
     expect(said(tool('patch', { parameters: { properties: { input: {} } } }), patch)).toBe('{"input":"text"}');
   });
 
-  test('is refused where it does not fit the kind of tool', () => {
+  test('is refused if it does not match the kind of tool', () => {
     expect(() => said(tool('patch', { parameters: { properties: { a: {}, b: {} } } }), patch)).toThrow(
       'takes 2 arguments',
     );
     expect(() => said(tool('patch', { takesText: true }), { tool: 'patch', arguments: {} })).toThrow('takes text');
   });
 
-  test('goes to the tool of a group by both names', () => {
+  test('reaches the tool of a group by both names', () => {
     expect(said(tool('read', { namespace: 'files' }), { tool: 'files.read' })).toBe('{}');
   });
 });
@@ -147,7 +147,7 @@ describe('a file', () => {
     ['turns: [{ say: a }]', 'turns.0: Unrecognized key: "say"'],
     ['hello', 'x.yaml is not a valid script'],
     ['- { name: a, turns: [{ text: b }] }\n- { name: a, turns: [{ text: b }] }', '1.name: there are two scripts "a"'],
-  ])('is refused with its place: %s', (text, message) => {
+  ])('is refused with the position of the error: %s', (text, message) => {
     expect(() => readScripts(text, 'x.yaml')).toThrow(message);
   });
 });

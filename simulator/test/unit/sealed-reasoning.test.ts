@@ -4,14 +4,14 @@ import { openReasoning, sealReasoning } from '../../src/dialects/openai-response
 const text = 'Grüße, let me think 🙂';
 
 describe('sealed reasoning', () => {
-  test('opens for the provider that sealed it, and shows nothing before', () => {
+  test('can be decrypted only by the provider that encrypted it', () => {
     const sealed = sealReasoning(text, 'primary', 'done');
     expect(openReasoning(sealed, 'primary')).toBe(text);
     expect(sealed).toMatch(/^gAAAAA[\w-]+$/);
     expect(Buffer.from(sealed.slice(6), 'base64url').toString()).not.toContain('think');
   });
 
-  test('is another text on every occasion', () => {
+  test('is different each time', () => {
     const [added, done] = ['added', 'done'].map((occasion) => sealReasoning(text, 'primary', occasion));
     expect(added).not.toBe(done);
     expect(openReasoning(added!, 'primary')).toBe(openReasoning(done!, 'primary'));
@@ -22,11 +22,11 @@ describe('sealed reasoning', () => {
   });
 
   test.each(['', 'gAAAAA', 'gAAAAAshort', 'not sealed at all, but long enough to be taken for it by mistake'])(
-    'does not open where it is "%s"',
+    'cannot be decrypted if it is "%s"',
     (sealed) => expect(openReasoning(sealed, 'primary')).toBeNull(),
   );
 
-  test('does not open for another provider, nor with one character changed', () => {
+  test('cannot be decrypted by another provider, or after a changed character', () => {
     const sealed = sealReasoning(text, 'primary', 'done');
     expect(openReasoning(sealed, 'secondary')).toBeNull();
     for (const at of [6, 20, 40, sealed.length - 2]) {

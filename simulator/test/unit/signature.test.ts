@@ -4,7 +4,7 @@ import { isGenuine, sign } from '../../src/dialects/signature.ts';
 const claim = { issuer: 'vendor', subject: 'thought' };
 
 describe('a signature', () => {
-  test('proves itself, and is the same for the same thing', () => {
+  test('is valid, and the same for the same content', () => {
     const signature = sign(claim, 'source');
     expect(signature).toBe(sign(claim, 'source'));
     expect(signature).not.toBe(sign(claim, 'other source'));
@@ -12,7 +12,7 @@ describe('a signature', () => {
     expect(isGenuine(sign(claim, 'other source'), claim)).toBe(true);
   });
 
-  test('is nothing elsewhere', () => {
+  test('is invalid elsewhere', () => {
     const signature = sign(claim, 'source');
     expect(isGenuine(signature, { ...claim, issuer: 'another' })).toBe(false);
     expect(isGenuine(signature, { ...claim, subject: 'thoughts' })).toBe(false);
@@ -21,11 +21,11 @@ describe('a signature', () => {
     ).toBe(false);
   });
 
-  test.each(['', 'AAAA', 'not base64 at all', sign(claim, 'source').slice(0, -8)])('is not "%s"', (text) => {
+  test.each(['', 'AAAA', 'not base64 at all', sign(claim, 'source').slice(0, -8)])('cannot be "%s"', (text) => {
     expect(isGenuine(text, claim)).toBe(false);
   });
 
-  test('changed in any character is none', () => {
+  test('is invalid after any changed character', () => {
     const signature = sign(claim, 'source');
     for (let at = 0; at < signature.length - 2; at++) {
       const other = signature[at] === 'A' ? 'B' : 'A';

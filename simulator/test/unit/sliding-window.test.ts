@@ -4,14 +4,14 @@ import { explore } from '../../../test/support/runs.ts';
 import { SlidingWindow, WINDOW_MS } from '../../src/engine/limits/sliding-window.ts';
 
 describe('the sliding window', () => {
-  test('forgets an entry sixty seconds after it came, and not a millisecond earlier', () => {
+  test('drops an entry exactly sixty seconds after it was added', () => {
     const window = new SlidingWindow();
     window.add(1_000, 5);
     expect(window.total(1_000 + WINDOW_MS - 1)).toBe(5);
     expect(window.total(1_000 + WINDOW_MS)).toBe(0);
   });
 
-  test('says when enough will have left', () => {
+  test('computes when enough capacity will be free', () => {
     const window = new SlidingWindow();
     window.add(0, 4);
     window.add(10_000, 3);
@@ -23,7 +23,7 @@ describe('the sliding window', () => {
     expect(window.emptyInMs(30_000)).toBe(50_000);
   });
 
-  test('corrects what is still in it and nothing else', () => {
+  test('corrects only entries that are still in it', () => {
     const window = new SlidingWindow();
     const early = window.add(0, 100);
     const late = window.add(50_000, 100);
@@ -34,7 +34,7 @@ describe('the sliding window', () => {
     expect(window.total(WINDOW_MS)).toBe(30);
   });
 
-  test('holds at any time what a plain list of the last minute holds, also when it has grown', () => {
+  test('always equals a plain list of the last minute, also after growing', () => {
     const amounts = fc.array(fc.record({ gapMs: fc.nat(400), amount: fc.nat(10) }), { maxLength: 3_000 });
     fc.assert(
       fc.property(amounts, (steps) => {

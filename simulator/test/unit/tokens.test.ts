@@ -15,7 +15,7 @@ function readAll(text: string): string[] {
 const anyText = fc.string({ unit: 'binary' });
 
 describe('the tokenizer', () => {
-  test('cuts every text into as many pieces as the broker estimates tokens', () => {
+  test('splits every text into as many pieces as the broker estimates tokens', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(readAll(text)).toHaveLength(tokensOfText(text));
@@ -24,7 +24,7 @@ describe('the tokenizer', () => {
     );
   });
 
-  test('counts k tokens after k pieces, wherever a stream is cut', () => {
+  test('counts k tokens after k pieces, wherever a stream is cut off', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         let soFar = '';
@@ -38,7 +38,7 @@ describe('the tokenizer', () => {
     );
   });
 
-  test('gives no empty piece and breaks no character', () => {
+  test('returns no empty piece and splits no character', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(readAll(text)).not.toContain('');
@@ -48,28 +48,28 @@ describe('the tokenizer', () => {
     expect(readAll('aaa🙂b')).toEqual(['aaa', '🙂b']);
   });
 
-  test('has nothing to say about an empty text', () => {
+  test('returns nothing for an empty text', () => {
     expect(new TokenReader('').isAtEnd).toBe(true);
   });
 });
 
 describe('sayTokens', () => {
-  test.each([0, 1, 2, 60, 1000])('gives exactly four bytes for each of %i tokens', (count) => {
+  test.each([0, 1, 2, 60, 1000])('returns exactly four bytes for each of %i tokens', (count) => {
     expect(Buffer.byteLength(sayTokens(count, 7))).toBe(4 * count);
   });
 
-  test('says the same for the same seed and something else for another', () => {
+  test('returns the same text for the same seed, and another for another seed', () => {
     expect(sayTokens(20, 1)).toBe(sayTokens(20, 1));
     expect(sayTokens(20, 1)).not.toBe(sayTokens(20, 2));
   });
 
-  test('begins a longer answer as a shorter one of the same seed', () => {
+  test('starts a longer answer like a shorter one of the same seed', () => {
     expect(sayTokens(50, 3).startsWith(sayTokens(10, 3).slice(0, -1))).toBe(true);
   });
 });
 
 describe('takeBytes', () => {
-  test('gives the longest beginning that fits, without breaking a character', () => {
+  test('returns the longest prefix that fits, without splitting a character', () => {
     fc.assert(
       fc.property(anyText, fc.nat(40), (text, bytes) => {
         const taken = takeBytes(text, bytes);

@@ -113,7 +113,7 @@ function unmarked(value: unknown): string {
 }
 
 describe.each(PROVIDER_NAMES)('a conversation of a client of %s', (client) => {
-  test.each(PROVIDER_NAMES)('begins with the same bytes at every turn, to a provider of %s', (upstream) => {
+  test.each(PROVIDER_NAMES)('starts with the same bytes at every turn, to a provider of %s', (upstream) => {
     const sent = conversation(DIALECTS[client]).map((body) => {
       const text = prepare(client, upstream, JSON.stringify(body)).request.body.toString();
       return { text, body: JSON.parse(text) as JsonObject };
@@ -132,7 +132,7 @@ describe.each(PROVIDER_NAMES)('a conversation of a client of %s', (client) => {
     }
   });
 
-  test.each(PROVIDER_NAMES)('is the same bytes when it is sent again, to a provider of %s', (upstream) => {
+  test.each(PROVIDER_NAMES)('has the same bytes when it is sent again, to a provider of %s', (upstream) => {
     for (const body of conversation(DIALECTS[client])) {
       const bytes = () => prepare(client, upstream, JSON.stringify(body)).request.body.toString();
       expect(bytes()).toBe(bytes());
@@ -147,11 +147,11 @@ describe('marks', () => {
         prepare(client, upstream, JSON.stringify(body)).request.body.toString().split('"cache_control"').length - 1,
     );
 
-  test('of other clients reach Anthropic, never more than four of them', () => {
+  test('of other clients reach Anthropic, at most four of them', () => {
     expect(marksIn('anthropic-messages', 'openai-chat')).toEqual([1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4]);
   });
 
-  test('are named where a provider has none', () => {
+  test('are named as dropped if the provider has none', () => {
     const [body] = conversation(DIALECTS['anthropic-messages']);
     for (const upstream of ['openai-chat', 'openai-responses', 'gemini-generate-content'] as const) {
       expect(prepare('anthropic-messages', upstream, JSON.stringify(body)).dropped).toContain('cache_control');
@@ -159,7 +159,7 @@ describe('marks', () => {
   });
 });
 
-describe('a key of the cache', () => {
+describe('a cache key', () => {
   const OPENAI = ['openai-chat', 'openai-responses'] as const;
   const sent = (client: ProviderName, upstream: ProviderName) => {
     const [body] = conversation(DIALECTS[client]);
@@ -169,7 +169,7 @@ describe('a key of the cache', () => {
   };
 
   test.each(OPENAI.flatMap((client) => PROVIDER_NAMES.map((upstream) => [client, upstream] as const)))(
-    'of a client of %s reaches a provider of %s, or is named',
+    'of a client of %s reaches a provider of %s, or is named as dropped',
     (client, upstream) => {
       const isTaken = (OPENAI as readonly ProviderName[]).includes(upstream);
       expect(sent(client, upstream)).toEqual({ key: isTaken ? 'session-1' : undefined, isNamed: !isTaken });

@@ -91,11 +91,11 @@ describe.each(CLIENTS)('by way of a client of %s', (client) => {
       stream: replayStream(client, relayStream(prepare(client, 'openai-chat', ASK[client]!, true), stream(deltas))),
     });
 
-    test('goes back to where it came from', () => {
+    test('is returned to its origin', () => {
       for (const body of Object.values(turns())) expect(sentBack(client, body)).toMatchObject(expected);
     });
 
-    test('goes to no other model, no other provider, and no provider that refuses what it does not know', () => {
+    test('is not sent to another model, another provider, or a provider that refuses unknown members', () => {
       for (const body of Object.values(turns())) {
         for (const to of [{ model: 'another' }, { provider: 'another' }, { isStrict: true }]) {
           expect(JSON.stringify(sentBack(client, body, to))).not.toMatch(/reasoning|I should/);
@@ -103,7 +103,7 @@ describe.each(CLIENTS)('by way of a client of %s', (client) => {
       }
     });
 
-    test('goes to no provider of another protocol', () => {
+    test('is not sent to a provider of another protocol', () => {
       for (const body of Object.values(turns())) {
         for (const vendor of CLIENTS) {
           const sent = prepare(
@@ -118,7 +118,7 @@ describe.each(CLIENTS)('by way of a client of %s', (client) => {
   });
 });
 
-test('a Gemini client that keeps no thoughts gives them back with the call', () => {
+test('a Gemini client that keeps no thoughts returns them with the call', () => {
   const client = 'gemini-generate-content';
   const [, members, deltas, expected] = FORMS[0]!;
   const bodies = [
@@ -131,7 +131,7 @@ test('a Gemini client that keeps no thoughts gives them back with the call', () 
   }
 });
 
-describe('what answers alone have, in the history of a Chat client', () => {
+describe('members that only answers have, in the history of a Chat client', () => {
   const assistant = {
     ...{ role: 'assistant', content: null, refusal: null, annotations: [], audio: null, function_call: null },
     ...{ reasoning_content: THOUGHT, reasoning: THOUGHT, reasoning_details: [DETAIL], images: [] },
@@ -151,11 +151,11 @@ describe('what answers alone have, in the history of a Chat client', () => {
     expect(sentBack('openai-chat', body, to).tool_calls).toEqual([call]);
   });
 
-  test('goes to everybody else as it is', () => {
+  test('is sent to all others unchanged', () => {
     expect(sentBack('openai-chat', body)).toEqual(assistant);
   });
 
-  test('a strict provider is told what a model refused with', () => {
+  test('a strict provider gets the text of a refusal', () => {
     const messages = [{ role: 'assistant', content: null, refusal: 'No.' }];
     const call = prepareCall(
       findProtocolRoute('openai-chat', ['openai-chat'])!,
@@ -169,7 +169,7 @@ describe('what answers alone have, in the history of a Chat client', () => {
   });
 });
 
-test('a request that is cured keeps the thoughts of its own provider', () => {
+test('a corrected request keeps the thoughts of its own provider', () => {
   const messages = [
     { role: 'user', content: 'hi' },
     { role: 'assistant', content: null, reasoning_content: THOUGHT, tool_calls: [CALL] },

@@ -36,14 +36,14 @@ const STREAMS = PROVIDER_NAMES.flatMap((vendor) =>
 );
 
 describe.each(STREAMS)('the stream of %s: %s', (vendor, _name, stream) => {
-  test('cut in two at every byte, and into single bytes, gives the same events', () => {
+  test('split at every byte, and into single bytes, gives the same events', () => {
     const events = print(decodeStream(vendor, stream));
     for (const cut of cutsOf(stream)) expect(print(decodeStream(vendor, stream, [cut]))).toBe(events);
     const everywhere = Array.from({ length: Buffer.byteLength(stream) }, (_, at) => at);
     expect(print(decodeStream(vendor, stream, everywhere))).toBe(events);
   });
 
-  test('broken off before its finish it is not whole, to no client', () => {
+  test('broken off before its finish is complete for no client', () => {
     const events = new SseSplitter().push(Buffer.from(stream));
     for (const client of CLIENT_NAMES) {
       for (let count = 0; count < events.length; count++) {
@@ -78,7 +78,7 @@ describe.each(CLIENT_NAMES.filter((name) => name !== 'gemini-generate-content-ar
   'what %s clients get',
   (client) => {
     test.each(STREAMS.filter(([, name]) => name === 'unicode' || name === 'mixed'))(
-      'of %s: %s, cut at every byte, reads the same',
+      'of %s: %s, split at every byte, is the same',
       (vendor, _name, stream) => {
         const text = encodeStream(client, decodeStream(vendor, stream));
         const whole = readStream(client, text);

@@ -41,13 +41,13 @@ const context = {
 };
 
 describe.each(PROVIDER_NAMES)('a client of %s', (client) => {
-  test.each(PROVIDER_NAMES)('is told an estimate where a provider of %s counts nothing', (vendor) => {
+  test.each(PROVIDER_NAMES)('gets an estimate if a provider of %s counts nothing', (vendor) => {
     const { translation } = prepare(client, vendor, ASK[client]);
     const { body } = translation.relayBody(Buffer.from(WHOLE[vendor]), context);
     expect(body.toString()).toMatch(COUNTED[client]);
   });
 
-  test('is told an estimate at the end of a stream', () => {
+  test('gets an estimate at the end of a stream', () => {
     const relay = prepare(client, 'openai-chat', ASK[client], true).translation.openStream(context);
     const events = new SseSplitter().push(Buffer.from(STREAM)).map((event) => relay.accept(event).bytes ?? '');
     expect(events.join('')).toMatch(COUNTED[client]);

@@ -74,7 +74,7 @@ const plain = (text: string | Buffer) => text.toString().replaceAll('\\', '');
 
 const PAIRS = PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const));
 
-describe.each(PAIRS)('numbers of a client of %s and a provider of %s', (client, vendor) => {
+describe.each(PAIRS)('numbers between a client of %s and a provider of %s are exact', (client, vendor) => {
   const expectRequest = (call: PreparedCall) => {
     const sent = plain(call.request.body);
     expect(sent.split(NUMBERS)).toHaveLength(3);
@@ -83,7 +83,7 @@ describe.each(PAIRS)('numbers of a client of %s and a provider of %s', (client, 
 
   test('of a request', () => expectRequest(prepare(client, vendor, REQUESTS[client](''))));
 
-  test('of a request that holds the thought of another provider', () => {
+  test('of a request with the thought of another provider', () => {
     expectRequest(prepare(client, vendor, REQUESTS[client](MARKED)));
   });
 
@@ -101,19 +101,19 @@ describe.each(PAIRS)('numbers of a client of %s and a provider of %s', (client, 
   });
 
   if (client !== vendor) return;
-  test('of a request that is cured', () => {
+  test('of a corrected request', () => {
     expectRequest(prepare(client, vendor, REQUESTS[client](''), false, ['adapt', 'forget-thoughts']));
   });
 });
 
-test('a Responses client is shown its schemas as it sent them', () => {
+test('a Responses client gets its schemas as it sent them', () => {
   const body = `{"model":"m","input":"hi","tools":[{"type":"function","name":"f","parameters":${SCHEMA}}]}`;
   const { translation } = prepare('openai-responses', 'openai-chat', body);
   const shown = translation.relayBody(Buffer.from(WHOLE['openai-chat']), relayContext).body.toString();
   expect(shown).toContain(BOUND);
 });
 
-test('a seed of 64 bits stays what it is', () => {
+test('a seed of 64 bits is unchanged', () => {
   const body = '{"model":"m","seed":9223372036854775807,"prompt":"hi","max_tokens":9007199254740993}';
   const call = prepareCall(findProtocolRoute('openai-completions', ['openai-chat'])!, PROVIDER, {
     ...{ body: Buffer.from(body), upstreamModel: 'm', isStream: false, requestId: 'req_1', acceptedAtMs: 0 },
@@ -123,7 +123,7 @@ test('a seed of 64 bits stays what it is', () => {
   expect(call.request.body.toString()).toContain('"seed":9223372036854775807');
 });
 
-test('metadata of a Chat client becomes texts, digit by digit', () => {
+test('metadata of a Chat client becomes texts with all digits', () => {
   const body = '{"model":"m","metadata":{"order":2512292042121000001},"messages":[{"role":"user","content":"hi"}]}';
   expect(prepare('openai-chat', 'openai-responses', body).request.body.toString()).toContain('"2512292042121000001"');
 });

@@ -24,7 +24,7 @@ import {
 
 const RUNS = explore(500);
 
-describe('nothing throws for what a client or a provider can send', () => {
+describe('nothing that a client or a provider sends can cause an exception', () => {
   const mutations = fc.array(mutation, { minLength: 1, maxLength: 3 });
 
   test.each(PROVIDER_NAMES)('requests of a client of %s', (client) => {
@@ -63,7 +63,7 @@ describe('nothing throws for what a client or a provider can send', () => {
     );
   });
 
-  test.each(PROVIDER_NAMES)('events of a provider of %s; what they become is in order', (vendor) => {
+  test.each(PROVIDER_NAMES)('events of a provider of %s; the output is in order', (vendor) => {
     const streams = Object.values(FIXTURES[vendor].answers).map(({ stream }) =>
       new SseSplitter().push(Buffer.from(stream)),
     );

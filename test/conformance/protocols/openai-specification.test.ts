@@ -34,7 +34,7 @@ function eventsOf(text: string): JsonObject[] {
 /** A message without a type is two kinds of input item at once. */
 const AMBIGUOUS = /^\/input(\/\d+)? must (be string|match exactly one schema in oneOf)$/;
 
-describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
+describe.skipIf(!hasOpenaiSchemas)('conforms to the specification', () => {
   const schemas = hasOpenaiSchemas ? loadOpenaiSchemas() : null;
   const faultsOf = (schema: string, value: unknown) => schemas!.faultsOf(schema, value);
 

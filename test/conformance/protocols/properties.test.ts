@@ -97,7 +97,7 @@ describe('a conversation keeps its texts, calls, results, pictures and their ord
   });
 });
 
-describe('an answer keeps its texts and calls, and no part of it overlaps', () => {
+describe('an answer keeps its texts and calls, and none of its parts overlap', () => {
   test.each(CLIENT_NAMES)('streamed to a client of %s', (client) => {
     return fc.assert(
       fc.property(answerEvents, (events) => {
@@ -149,7 +149,7 @@ const line = fc.oneof(
 const lineEnd = fc.constantFrom('\n', '\r\n', '\r');
 const sseText = fc.array(fc.tuple(line, lineEnd), { maxLength: 12 }).map((lines) => lines.flat().join(''));
 
-describe('bytes arrive in any pieces', () => {
+describe('bytes arriving in any pieces', () => {
   test('the splitter gives the same events', () => {
     return fc.assert(
       fc.property(sseText, cuts, (text, at) => {

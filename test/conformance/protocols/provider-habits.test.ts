@@ -45,7 +45,7 @@ const EMPTY_CALLS: [string, JsonObject, string][] = [
   ['no entries', { tool_calls: [] }, 'tool_calls'],
 ];
 
-describe.each(PROVIDER_NAMES)('a client of %s is shown no call', (client) => {
+describe.each(PROVIDER_NAMES)('a client of %s gets no call', (client) => {
   test.each(EMPTY_CALLS)('for %s', (_name, members, reason) => {
     const call = prepare(client, 'openai-chat', ASK[client]);
     const whole = readWhole(client, relayWhole(call, completion(members, reason))).choices[0]!;
@@ -64,7 +64,7 @@ describe.each(PROVIDER_NAMES)('a client of %s is shown no call', (client) => {
     expect(finishReason).toBe('stop');
   });
 
-  test('for a call whose name never comes', () => {
+  test('for a call whose name never arrives', () => {
     const nameless = {
       tool_calls: [{ index: 0, id: 'c1', type: 'function', function: { name: '', arguments: '{}' } }],
     };
@@ -78,7 +78,7 @@ describe.each(PROVIDER_NAMES)('a client of %s is shown no call', (client) => {
   });
 });
 
-test('a real call beside an empty one is the only one, and streamed as it comes', () => {
+test('a real call next to an empty one is the only one, and is streamed as it arrives', () => {
   const real = { index: 0, id: 'c1', type: 'function', function: { name: 'f', arguments: '{}' } };
   const empty = { function_call: { name: '', arguments: '' } };
   const events = sse(chunk({ tool_calls: [real], ...empty }), chunk(empty, 'tool_calls'), '[DONE]');
@@ -105,7 +105,7 @@ describe.each<[ProviderName, string]>([
     JSON.stringify(gemini([{ text: 'Hello' }, { functionCall: { name: '', args: {} } }, { functionCall: {} }], 'STOP')),
   ],
 ])('a call without a name from a provider of %s', (vendor, body) => {
-  test.each(PROVIDER_NAMES.filter((name) => name !== vendor))('is none to a client of %s', (client) => {
+  test.each(PROVIDER_NAMES.filter((name) => name !== vendor))('is ignored for a client of %s', (client) => {
     const { parts, finishReason } = readWhole(client, relayWhole(prepare(client, vendor, ASK[client]), body))
       .choices[0]!;
     expect(parts).toMatchObject([{ kind: 'text', text: 'Hello' }]);
@@ -113,7 +113,7 @@ describe.each<[ProviderName, string]>([
   });
 });
 
-test('empty calls in the history of a Chat client reach no provider', () => {
+test('empty calls in the history of a Chat client are not sent to providers', () => {
   const turn = {
     role: 'assistant',
     content: 'Hello',
@@ -129,7 +129,7 @@ test('empty calls in the history of a Chat client reach no provider', () => {
   }
 });
 
-describe('an end that is not known to be clean', () => {
+describe('an unknown finish reason', () => {
   const CLEAN: Record<ProviderName, RegExp> = {
     'openai-chat': /"finish_reason":"stop"/,
     'openai-responses': /"status":"completed"/,
@@ -163,14 +163,14 @@ describe('an end that is not known to be clean', () => {
     PROVIDER_NAMES.map((client) => [vendor, what, client, body] as const),
   );
 
-  test.each(rows)('of %s (%s) is no stop to a client of %s', (vendor, _what, client, body) => {
+  test.each(rows)('of %s (%s) is not a normal stop for a client of %s', (vendor, _what, client, body) => {
     const seen = relayWhole(prepare(client, vendor, ASK[client]), body);
     expect(seen).toContain('Hello');
     if (client !== 'openai-responses') expect(seen).not.toMatch(CLEAN[client]);
     else expect(JSON.parse(seen).status).not.toBe('completed');
   });
 
-  test.each(PROVIDER_NAMES)('is explained to a client of %s in the words of the provider', (client) => {
+  test.each(PROVIDER_NAMES)('is explained to a client of %s with the text of the provider', (client) => {
     const [, , armor] = ENDS[0]!;
     const [, , unknown] = ENDS[1]!;
     expect(relayWhole(prepare(client, 'gemini-generate-content', ASK[client]), armor)).toContain('Withheld by X.');
@@ -186,7 +186,7 @@ describe('an end that is not known to be clean', () => {
   });
 });
 
-describe('bytes in the URL-safe alphabet', () => {
+describe('URL-safe base64', () => {
   const [URL_SAFE, STANDARD] = ['-_-_aGk', '+/+/aGk='];
   const BODIES: Record<ProviderName, string[]> = {
     'openai-chat': [
@@ -209,7 +209,7 @@ describe('bytes in the URL-safe alphabet', () => {
   const pairs = PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const));
 
   test.each(pairs.filter(([client, vendor]) => client !== vendor))(
-    'from a client of %s are standard to a provider of %s',
+    'from a client of %s becomes standard base64 for a provider of %s',
     (client, vendor) => {
       for (const body of BODIES[client]) {
         const sent = prepare(client, vendor, body).request.body.toString();
@@ -223,7 +223,7 @@ describe('bytes in the URL-safe alphabet', () => {
 describe('a signature that is known when its call begins', () => {
   const part = { functionCall: { name: 'f', args: { a: 1 } }, thoughtSignature: 'c2ln' };
 
-  test('is in the first delta of the call, with its name, and said once', () => {
+  test('is in the first delta of the call, with its name, and sent once', () => {
     const text = relayStream(
       prepare('openai-chat', 'gemini-generate-content', ASK['openai-chat'], true),
       sse(gemini([part], 'STOP')),
@@ -234,7 +234,7 @@ describe('a signature that is known when its call begins', () => {
     expect(text.split('extra_content')).toHaveLength(2);
   });
 
-  test('reaches a client of Messages though the call comes in pieces', () => {
+  test('reaches a client of Messages even if the call arrives in pieces', () => {
     const first = {
       index: 0,
       id: 'c1',

@@ -19,7 +19,7 @@ function decode(client: ProviderName, name: CaseName): InferenceRequest {
 }
 
 describe.each(PROVIDER_NAMES)('requests of a client of %s', (client) => {
-  test.each(casesOf(client))('%s: everything in it has a canonical place', (name) => {
+  test.each(casesOf(client))('%s: all of it has a place in the canonical form', (name) => {
     expect(decode(client, name).unmapped).toEqual({});
   });
 
@@ -45,7 +45,7 @@ function droppedOf(client: ProviderName, vendor: ProviderName, name: CaseName): 
   return fields.toSorted();
 }
 
-describe('what a client is told', () => {
+describe('the error or header that a client gets', () => {
   const send = (client: ProviderName, vendor: ProviderName, body: Record<string, unknown>) =>
     translateRequest(
       { client: clientCodec(client), upstream: providerCodec(vendor) },
@@ -60,7 +60,7 @@ describe('what a client is told', () => {
     );
 
   test.each(PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const)))(
-    'by a refusal: the field in its own words, the provider and its protocol (%s → %s)',
+    'of a refusal: the field by the client’s name, the provider and its protocol (%s → %s)',
     (client, vendor) => {
       for (const [name, field] of Object.entries(REFUSED[vendor]) as [CaseName, RequestField][]) {
         const body = FIXTURES[client].requests[name];
@@ -82,7 +82,7 @@ describe('what a client is told', () => {
       { brandNew: 1, generationConfig: { brandNew: 2 } },
       'brandNew, generationConfig.brandNew',
     ],
-  ])('of members that nobody knows: their names, by the path that a client of %s knows', (client, more, names) => {
+  ])('of unknown members: their names, by the path that a client of %s knows', (client, more, names) => {
     const body = { ...FIXTURES[client].requests.text!, ...more };
     for (const vendor of PROVIDER_NAMES) {
       const translated = send(client, vendor, body);
@@ -90,7 +90,7 @@ describe('what a client is told', () => {
     }
   });
 
-  test('every field has a name in every client’s protocol, and none has a canonical one by accident', () => {
+  test('every field has a name in every client’s protocol, and none is accidentally canonical', () => {
     for (const client of PROVIDER_NAMES) {
       for (const field of Object.values(DROPPED).flatMap((cases) => Object.values(cases).flat())) {
         const name = clientCodec(client).fieldName(field);

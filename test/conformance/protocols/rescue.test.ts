@@ -34,12 +34,12 @@ const STREAMS = PROVIDER_NAMES.flatMap((vendor) =>
 );
 
 describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
-  describe.each(STREAMS)('begun by %s: %s', (vendor, name, stream) => {
+  describe.each(STREAMS)('started by %s: %s', (vendor, name, stream) => {
     const events = decodeStream(vendor, stream);
     const whole = readStream(client, encodeStream(client, events));
     const text = textOf(whole.choices[0]!.parts);
 
-    test('is whole wherever it broke, when the provider starts over', () => {
+    test('is complete wherever it broke if the provider starts over', () => {
       for (const delivered of beginnings(client, vendor, stream)) {
         const resumed = resume(client, delivered);
         if (resumed === null) continue;
@@ -51,7 +51,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
       }
     });
 
-    test('is whole wherever it broke, when a provider goes on behind it', () => {
+    test('is complete wherever it broke if a provider continues it', () => {
       const finish = events.find((event) => event.kind === 'finish')!;
       for (const delivered of beginnings(client, vendor, stream)) {
         const resumed = resume(client, delivered);
@@ -63,7 +63,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
       }
     });
 
-    test('can be gone on with until its text is over, and never after its finish', () => {
+    test('can be continued until its text has ended, and never after its finish', () => {
       for (const delivered of beginnings(client, vendor, stream)) {
         const resumed = resume(client, delivered);
         if (resumed === null) expect(saidAll(client, delivered, text), delivered).toBe(true);
@@ -73,7 +73,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
     });
   });
 
-  test.each(PROVIDER_NAMES)('begun by another provider is finished by %s', (vendor) => {
+  test.each(PROVIDER_NAMES)('started by another provider is finished by %s', (vendor) => {
     for (const first of PROVIDER_NAMES) {
       const whole = readStream(client, encodeStream(client, decodeStream(first, FIXTURES[first].answers.text.stream)));
       for (const delivered of beginnings(client, first, FIXTURES[first].answers.text.stream)) {
@@ -89,7 +89,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
   });
 
   test.each(['tool-call', 'mixed', 'parallel-tool-calls', 'unicode'] as const)(
-    '%s is left where it is once it is more than a text',
+    '%s is not continued once it has more than text',
     (name) => {
       for (const vendor of PROVIDER_NAMES) {
         const all = beginnings(client, vendor, FIXTURES[vendor].answers[name].stream);
@@ -100,7 +100,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
     },
   );
 
-  test('several answers are not gone on with', () => {
+  test('several choices are not continued', () => {
     const body = { model: 'm', n: 2, generationConfig: { candidateCount: 2 } };
     const [delivered] = beginnings(client, 'openai-chat', FIXTURES['openai-chat'].answers.choices!.stream).slice(-1);
     const resumed = clientCodec(client).resumeEncoder!(Buffer.from(delivered!), encodeContext(body));
@@ -108,11 +108,11 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
   });
 });
 
-describe.each(PROVIDER_NAMES)('a stream that %s broke off', (vendor) => {
+describe.each(PROVIDER_NAMES)('a stream that broke off at %s', (vendor) => {
   const { stream } = FIXTURES[vendor].answers.text;
   const events = new SseSplitter().push(Buffer.from(stream));
 
-  test.each(CLIENT_NAMES)('leaves its text open to a client of %s', (client) => {
+  test.each(CLIENT_NAMES)('leaves its text open for a client of %s', (client) => {
     const whole = readStream(client, encodeStream(client, decodeStream(vendor, stream)));
     let resumes = 0;
     for (let count = 0; count < events.length; count++) {
@@ -133,7 +133,7 @@ describe.each(PROVIDER_NAMES)('a stream that %s broke off', (vendor) => {
   });
 });
 
-describe('what a provider of the client’s own protocol began', () => {
+describe('a stream that a provider of the client’s own protocol started', () => {
   test.each(PROVIDER_NAMES)('%s', (name) => {
     const { stream } = FIXTURES[name].answers.reasoning;
     const providerEvents = splitEvents(Buffer.from(stream.replaceAll('\r\n', '\n'))).map(String);
@@ -156,7 +156,7 @@ describe('what a provider of the client’s own protocol began', () => {
   });
 });
 
-test('what is shown is the price of all attempts', () => {
+test('the shown cost is that of all attempts', () => {
   const [delivered] = beginnings('openai-chat', 'openai-chat', FIXTURES['openai-chat'].answers.text.stream);
   const resumed = resume('openai-chat', delivered!)!;
   const end = resumed.encoder.end({ ...relayUsage }, SHOWN);

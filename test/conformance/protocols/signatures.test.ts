@@ -84,8 +84,8 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
     streamed: replayStream(client, encodeStream(client, events)),
   });
 
-  describe.each(PROVIDER_NAMES)('and a client of %s keeps', (client) => {
-    test.each(['whole', 'streamed'] as const)('comes back to it, %s', (form) => {
+  describe.each(PROVIDER_NAMES)('and a client of %s sends back', (client) => {
+    test.each(['whole', 'streamed'] as const)('is returned to it, %s', (form) => {
       const body = sendTo(vendor, client, nextOf(client)[form]);
       // Answers of Anthropic's protocol hold no pictures: what was drawn is a link, and no proof of it is needed. Nor have
       // they a place for a text's proof: a thought behind the last words hides them from Claude Code.
@@ -93,7 +93,7 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
       expect(signedParts(vendor, body).map(bearer)).toEqual(lost ? [] : made.map(bearer));
     });
 
-    test.each(['whole', 'streamed'] as const)('never reaches another provider, %s', (form) => {
+    test.each(['whole', 'streamed'] as const)('is not sent to another provider, %s', (form) => {
       const next = nextOf(client)[form];
       for (const other of PROVIDER_NAMES) {
         if (other === vendor) continue;
@@ -103,23 +103,26 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
       }
     });
 
-    test.each(['whole', 'streamed'] as const)('is not passed through to one of the client’s protocol, %s', (form) => {
-      if (client === vendor) return;
-      const { passThrough } = clientProtocol(client);
-      const body = Buffer.from(JSON.stringify(nextOf(client)[form]));
-      const input = { body, upstreamModel: 'some-model', isStream: false, canReportStreamUsage: true };
-      const sent = passThrough.buildBody(input).toString();
-      expect(sent).not.toContain(MARK);
-      for (const { signature } of made) expect(sent).not.toContain(signature.value);
-    });
+    test.each(['whole', 'streamed'] as const)(
+      'is not passed through to a provider of the client’s protocol, %s',
+      (form) => {
+        if (client === vendor) return;
+        const { passThrough } = clientProtocol(client);
+        const body = Buffer.from(JSON.stringify(nextOf(client)[form]));
+        const input = { body, upstreamModel: 'some-model', isStream: false, canReportStreamUsage: true };
+        const sent = passThrough.buildBody(input).toString();
+        expect(sent).not.toContain(MARK);
+        for (const { signature } of made) expect(sent).not.toContain(signature.value);
+      },
+    );
   });
 });
 
-describe.each(PROVIDER_NAMES)('a thought that nobody signed, kept by a client of %s', (client) => {
+describe.each(PROVIDER_NAMES)('an unsigned thought, sent back by a client of %s', (client) => {
   const { whole, stream } = FIXTURES['openai-chat'].answers.reasoning;
   const answer = decodeWhole('openai-chat', whole);
 
-  test.each(['whole', 'streamed'])('is no provider’s, %s', (form) => {
+  test.each(['whole', 'streamed'])('is not sent to any provider, %s', (form) => {
     const text = clientCodec(client).encodeAnswer(answer, answer.usage!, SHOWN, encodeContext());
     const next =
       form === 'whole'

@@ -54,13 +54,13 @@ describe.each(PAIRS)('$provider to $client', (pair) => {
   const stream = eventsOf(FIXTURES[pair.vendor].answers.text.stream);
   const expected = relayed(pair, stream);
 
-  test.each(SILENT)('%s, everywhere', (_name, silence) => {
+  test.each(SILENT)('%s is ignored everywhere', (_name, silence) => {
     const silent = eventsOf(silence);
     expect(relayed(pair, [...silent, ...stream.flatMap((event) => [event, ...silent])])).toEqual(expected);
   });
 
   if (pair.vendor === 'openai-chat') return;
-  test('[DONE], where it is not the end', () => {
+  test('[DONE] is ignored if it is not the end', () => {
     const done = eventsOf('data: [DONE]\n\n');
     const { bytes, failures } = relayed(pair, [...done, ...stream.flatMap((event) => [event, ...done])]);
     expect(failures).toEqual([]);
@@ -82,7 +82,7 @@ test.each([
   }
 });
 
-describe('an event of a Gemini stream is one line, whatever its provider writes', () => {
+describe('an event of a Gemini stream is one line, however its provider writes it', () => {
   const json = '{"candidates":[{"content":{"parts":[{"text":"ä"}]},"finishReason":"STOP"}]}';
   test.each([
     ['no blank behind the colon', `data:${json}\n\n`],

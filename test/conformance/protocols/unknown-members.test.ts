@@ -65,14 +65,14 @@ const LEAST: Partial<Record<ProviderName, JsonObject>> = {
   'gemini-generate-content': { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] },
 };
 
-describe.each(Object.keys(MEMBERS) as ProviderName[])('a client of %s is told', (client) => {
+describe.each(Object.keys(MEMBERS) as ProviderName[])('a client of %s is informed', (client) => {
   describe.each(PROVIDER_NAMES.filter((upstream) => upstream !== client))('by a provider of %s', (upstream) => {
     test.each(MEMBERS[client]!)('of %s', (name, members) => {
       const body = JSON.stringify({ ...LEAST[client], ...members });
       expect(prepare(client, upstream, body).dropped).toContain(name);
     });
 
-    test('of nothing where nothing is lost', () => {
+    test('of nothing if nothing is lost', () => {
       expect(prepare(client, upstream, JSON.stringify(LEAST[client])).dropped).toEqual([]);
     });
   });

@@ -17,7 +17,7 @@ const asked = {
 
 afterEach(() => vendors.simulators.anthropic.faults.clear());
 
-test('sampling and a budget, which the next model refuses, are left out and named', async () => {
+test('sampling and a budget that the next model refuses are left out and named', async () => {
   vendors.simulators.anthropic.faults.replace(['503 model=claude-sonnet-4-5']);
   const thinking = { type: 'enabled' as const, budget_tokens: 1_024 };
   const { data, response } = await connect()
@@ -37,7 +37,7 @@ test('sampling and a budget, which the next model refuses, are left out and name
   expect(sampled.response.headers.get('x-sluice-attempts')).toBe('2');
 });
 
-test('a model that takes them is sent them as they are', async () => {
+test('a model that accepts them gets them unchanged', async () => {
   const body = { ...asked, temperature: 0.3 } as Anthropic.MessageCreateParamsNonStreaming;
   const { data, response } = await connect().messages.create(body).withResponse();
   expect([data.model, response.headers.get('x-sluice-model')]).toEqual(['claude', 'claude-sonnet-4-5']);

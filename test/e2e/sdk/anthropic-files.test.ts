@@ -16,7 +16,7 @@ describe.each([
   { name: '@anthropic-ai/sdk 1', Client: Anthropic },
   { name: '@anthropic-ai/sdk 0', Client: Anthropic0 as unknown as typeof Anthropic },
 ])('$name', ({ Client }) => {
-  test('uploads, finds, downloads and deletes a file, which OpenAI’s client sees too', async () => {
+  test('uploads, finds, downloads and deletes a file, which OpenAI’s client can use too', async () => {
     const { files } = anthropic(Client).beta;
     const file = await files.upload({ file: await toFile(Buffer.from('Paris is a city.'), 'notes.txt') });
     expect(file).toMatchObject({ type: 'file', filename: 'notes.txt', mime_type: 'text/plain', size_bytes: 16 });
@@ -29,7 +29,7 @@ describe.each([
     await expect(files.retrieveMetadata(file.id)).rejects.toMatchObject(gone);
   });
 
-  test('lists all files, page by page, newest first', async () => {
+  test('lists all files in pages, newest first', async () => {
     const { secret } = await vendors.broker.createKey(`lists ${Client.name}`);
     const { files } = anthropic(Client, secret).beta;
     const made: string[] = [];
@@ -43,7 +43,7 @@ describe.each([
 });
 
 test.each(['claude-sonnet-4-5', 'gpt-4o', 'gpt-5', 'gemini-2.5-flash'])(
-  'a message of %s has a file’s text',
+  'a message to %s has a file’s text',
   async (model) => {
     const client = anthropic();
     const file = await client.beta.files.upload({
@@ -72,7 +72,7 @@ test.each(['claude-sonnet-4-5', 'gpt-4o', 'gpt-5', 'gemini-2.5-flash'])(
   },
 );
 
-test('what is wrong with an upload is said in Anthropic’s shape', async () => {
+test('an invalid upload gets an error in Anthropic’s format', async () => {
   const headers = { 'x-api-key': TEST_KEY, 'anthropic-version': '2023-06-01' };
   const form = new FormData();
   form.append('expires_in_seconds', '5');
@@ -87,7 +87,7 @@ test('what is wrong with an upload is said in Anthropic’s shape', async () => 
   ]);
 });
 
-test('Groq’s addresses are OpenAI’s', async () => {
+test('Groq’s paths work like OpenAI’s', async () => {
   const client = openai('/openai/v1');
   const messages = [{ role: 'user' as const, content: 'Reply with exactly: yes' }];
   const { choices } = await client.chat.completions.create({ model: 'gpt-4o', messages });
@@ -96,7 +96,7 @@ test('Groq’s addresses are OpenAI’s', async () => {
   expect((await client.models.list()).data.length).toBeGreaterThan(0);
 });
 
-test('stored chat completions are said not to be there', async () => {
+test('stored chat completions are reported as not supported', async () => {
   const { completions } = openai().chat;
   const none = { status: 404, message: expect.stringContaining('not stored here') };
   await expect(completions.list()).rejects.toMatchObject(none);

@@ -23,7 +23,7 @@ describe.each(ALL_SDKS)('$name', (sdk) => {
   describe.each(MODES)('%s', (mode) => {
     const ask = (prompt: string, more: object = {}) => vendors.connect(sdk)[mode]({ model: CASCADE, prompt, ...more });
 
-    test.each(STEPS.slice(1))('answered by %s, when the providers before it are away', async (name) => {
+    test.each(STEPS.slice(1))('answered by %s when the providers before it are down', async (name) => {
       const requests = vendors.simulators[name].stats().calls;
       away(...STEPS.slice(0, STEPS.indexOf(name)));
       const reply = await ask('Reply with exactly: rescued by another');
@@ -32,7 +32,7 @@ describe.each(ALL_SDKS)('$name', (sdk) => {
     });
 
     test.each(STEPS)(
-      'a conversation with tools and thoughts that began with %s goes on with the others',
+      'a conversation with tools and thoughts that started at %s continues at the others',
       async (first) => {
         away(...STEPS.filter((name) => name !== first));
         const more = { hasTools: true, isThinking: true };
@@ -53,7 +53,7 @@ describe.each(ALL_SDKS)('$name', (sdk) => {
     );
   });
 
-  test('a stream that breaks off goes on with the next provider', async () => {
+  test('a stream that breaks off is continued by the next provider', async () => {
     const prompt = '[[sim on=chat fault=cut@3]] Reply with exactly: one two three four five six seven';
     const reply = await vendors.connect(sdk).stream({ model: CASCADE, prompt });
     expect(reply.text).toBe('one two three four five six seven');

@@ -41,7 +41,7 @@ describe.each(PROVIDER_MODELS)('$model ($provider)', ({ model }) => {
       expect(chunks.at(-1)).toMatchObject({ usageMetadata: { cost: expect.any(Number) }, cost: expect.any(Number) });
     });
 
-    test('a stream with alt=sse is the same in events', async () => {
+    test('a stream with alt=sse has the same as events', async () => {
       const answer = await post(`${path}:streamGenerateContent?alt=sse`, 'Reply with exactly: one after the other');
       const events = (await answer.text()).trim().split(/\r?\n\r?\n/);
       const chunks = events.map((event) => JSON.parse(event.replace(/^data: /, '')) as Chunk);
@@ -49,7 +49,7 @@ describe.each(PROVIDER_MODELS)('$model ($provider)', ({ model }) => {
       expect(chunks.at(-1)).toMatchObject({ usageMetadata: { cost: expect.any(Number) }, cost: expect.any(Number) });
     });
 
-    test('a whole answer has its cost', async () => {
+    test('an unstreamed answer has its cost', async () => {
       const answer = await post(`${path}:generateContent`, 'Reply with exactly: all at once');
       const whole = (await answer.json()) as Chunk;
       expect(textOf([whole])).toBe('all at once');
@@ -57,7 +57,7 @@ describe.each(PROVIDER_MODELS)('$model ($provider)', ({ model }) => {
     });
   });
 
-  test('an error in the middle of the array is its last element', async () => {
+  test('an error in the middle of the array is the last element', async () => {
     const answer = await post(
       `/v1beta/models/${model}:streamGenerateContent`,
       '[[sim fault=error_event@25 tokens=60]] Hello.',
@@ -76,12 +76,12 @@ test.each<[string, string, Record<string, string>]>([
   ['its header', '', { 'x-goog-api-key': TEST_KEY }],
   ['the query', `?key=${TEST_KEY}`, {}],
   ['a bearer', '', { authorization: `Bearer ${TEST_KEY}` }],
-])('a key may stand in %s', async (_place, query, headers) => {
+])('a key may be in %s', async (_place, query, headers) => {
   const answer = await post(`/v1beta/models/gemini-2.5-flash:generateContent${query}`, 'Hello.', headers);
   expect(answer.status).toBe(200);
 });
 
-test('a wrong key is an error in Google’s shape', async () => {
+test('a wrong key gets an error in Google’s format', async () => {
   const answer = await post('/v1beta/models/gpt-4o:generateContent', 'Hello.', { 'x-goog-api-key': 'wrong' });
   expect(answer.status).toBe(401);
   expect(await answer.json()).toMatchObject({ error: { code: 401, status: 'UNAUTHENTICATED' } });

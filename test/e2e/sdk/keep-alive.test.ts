@@ -70,7 +70,7 @@ describe('on the wire, before the first event and between events', () => {
     expect(raw.get(name)).toMatch(between);
   });
 
-  test('no line of a Gemini stream is anything but empty or data', () => {
+  test('every line of a Gemini stream is empty or data', () => {
     const odd = raw
       .get('gemini')!
       .split(/\r?\n/)
@@ -85,7 +85,7 @@ const PYTHON = [process.env.SLUICE_TEST_PYTHON, '/tmp/sluice-python/bin/python',
   .find((path) => spawnSync(path, ['-c', 'import openai, anthropic, google.genai']).status === 0);
 
 test.skipIf(PYTHON === undefined)(
-  'Python’s',
+  'Python’s SDK',
   async () => {
     const models = MODELS.map(({ model }) => model);
     const { stdout } = await promisify(execFile)(PYTHON!, [SCRIPT, vendors.broker.url, TEST_KEY, PROMPT, ...models]);

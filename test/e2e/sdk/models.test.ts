@@ -47,7 +47,7 @@ describe.each([
 ])('$name', ({ Client }) => {
   const connect = (apiKey = TEST_KEY) => new Client({ baseURL: url, apiKey, maxRetries: 0 }).models;
 
-  test('lists them, page by page', async () => {
+  test('lists them in pages', async () => {
     expect(await idsOf(connect().list())).toEqual(names);
     expect(await idsOf(connect().list({ limit: 3 }))).toEqual(names);
     const before = await connect().list({ limit: 2, before_id: names[4]! });
@@ -55,7 +55,7 @@ describe.each([
     expect(before.has_more).toBe(true);
   });
 
-  test('finds one, and says what is wrong in Anthropic’s shape', async () => {
+  test('retrieves one, with errors in Anthropic’s format', async () => {
     expect(await connect().retrieve('gpt-4o')).toMatchObject({ type: 'model', id: 'gpt-4o', display_name: 'gpt-4o' });
     const notFound = { status: 404, error: { type: 'error', error: { type: 'not_found_error' } } };
     await expect(connect().retrieve('nope')).rejects.toMatchObject(notFound);
@@ -70,12 +70,12 @@ describe('@google/genai', () => {
     new GoogleGenAI({ apiKey: TEST_KEY, httpOptions: { baseUrl: url, ...more } }).models;
   const resources = () => names.map((name) => `models/${name}`);
 
-  test.each([{}, { apiVersion: 'v1beta' }, { apiVersion: 'v1alpha' }])('lists them, page by page: %o', async (more) => {
+  test.each([{}, { apiVersion: 'v1beta' }, { apiVersion: 'v1alpha' }])('lists them in pages: %o', async (more) => {
     expect(await idsOf(await connect(more).list())).toEqual(resources());
     expect(await idsOf(await connect(more).list({ config: { pageSize: 2 } }))).toEqual(resources());
   });
 
-  test('finds one, and says what is wrong in Google’s shape', async () => {
+  test('retrieves one, with errors in Google’s format', async () => {
     const model = await connect().get({ model: 'claude-opus-5' });
     expect(model).toMatchObject({ name: 'models/claude-opus-5', displayName: 'claude-opus-5' });
     expect(model.supportedActions).toContain('generateContent');
@@ -97,13 +97,13 @@ test.each<[string, string, Record<string, string>, string]>([
   ['x-goog-api-key', '/v1/models', { 'x-goog-api-key': TEST_KEY }, 'models'],
   ['a key in the query', `/v1/models?key=${TEST_KEY}`, {}, 'models'],
   ['Google’s address', '/v1beta/models', { authorization: `Bearer ${TEST_KEY}` }, 'models'],
-])('%s tells whose client asks', async (_what, path, headers, member) => {
+])('%s identifies the kind of client', async (_what, path, headers, member) => {
   const { status, body } = await get(path, headers);
   expect(status).toBe(200);
   expect(Object.keys(body)).toContain(member);
 });
 
-test('a key sees what it may use, with prices, in every shape', async () => {
+test('a key sees the models it may use, with prices, in every format', async () => {
   const { secret } = await vendors.broker.createKey('narrow', { models: ['gpt-*'] });
   const { body: openai } = await get('/v1/models', { authorization: `Bearer ${secret}` });
   const { body: anthropic } = await get('/v1/models', { 'x-api-key': secret });

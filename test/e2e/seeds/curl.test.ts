@@ -68,7 +68,7 @@ describe.skipIf(!hasCurl).each(SEED_PROVIDERS)('answered by %s', (provider) => {
     expect(vendors.simulators[provider].requests().at(-1)!.body).toContain(IMAGE_BASE64);
   });
 
-  test('YouRouter: a PDF in file_data, base64 as it is', async () => {
+  test('YouRouter: a PDF in file_data, plain base64', async () => {
     vendors.answerBy(provider);
     expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pdf.replace('<BASE64_PDF>', PDF_BASE64))), provider);
     expect(vendors.simulators[provider].requests().at(-1)!.body).toContain(PDF_BASE64);
@@ -80,7 +80,7 @@ describe.skipIf(!hasCurl)('YouRouter: a pinned provider', () => {
     expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pinned)), 'openai');
   });
 
-  test.each(SEED_PROVIDERS)('is the only one asked: %s', async (provider) => {
+  test.each(SEED_PROVIDERS)('is the only one called: %s', async (provider) => {
     const calls = () => SEED_PROVIDERS.map((name) => vendors.simulators[name].stats().calls);
     const before = calls();
     expectCompletion(
@@ -91,12 +91,12 @@ describe.skipIf(!hasCurl)('YouRouter: a pinned provider', () => {
     expect(asked).toEqual(SEED_PROVIDERS.map((name) => (name === provider ? 1 : 0)));
   });
 
-  test('has no substitute when it is away', async () => {
+  test('has no substitute when it is down', async () => {
     vendors.answerBy('anthropic');
     expect(JSON.parse(await shell(CURL_EXAMPLES.pinned))).toMatchObject({ error: { message: expect.any(String) } });
   });
 
-  test('auto pins nobody', async () => {
+  test('auto pins no provider', async () => {
     vendors.answerBy('google');
     expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('vendor: openai', 'vendor: auto'))), '');
   });

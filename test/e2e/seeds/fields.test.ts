@@ -44,7 +44,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     return complete(body);
   };
 
-  test('sampling and its kind; what the provider has no word for is named', async () => {
+  test('sampling parameters; those that the provider does not have are named', async () => {
     const { dropped } = await ask({
       temperature: 0.7,
       top_p: 0.9,
@@ -71,7 +71,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     await ask(body);
   });
 
-  test('every role, tool calls and their results among them', async () => {
+  test('every role, with tool calls and their results', async () => {
     const call = { id: 'call_1', type: 'function', function: { name: 'get_weather', arguments: '{"city":"Paris"}' } };
     const { sent } = await ask({
       tools: [WEATHER],
@@ -90,7 +90,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     }
   });
 
-  test('the older form of calls', async () => {
+  test('the older form of function calls', async () => {
     const { sent } = await ask({
       functions: [WEATHER.function],
       messages: [
@@ -132,7 +132,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     });
   });
 
-  test('chunks of a stream, with usage where it is asked for', async () => {
+  test('chunks of a stream, with usage if requested', async () => {
     vendors.answerBy(provider);
     const { text } = await post({ stream: true, stream_options: { include_usage: true } });
     const events = readEvents(text);
@@ -141,7 +141,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     expect(events.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: expect.any(Number) } });
   });
 
-  test('several answers, or a word that this provider gives only one', async () => {
+  test('several choices, or a message that this provider returns only one', async () => {
     vendors.answerBy(provider);
     const { status, text } = await post({ n: 2 });
     const answer = JSON.parse(text) as { choices?: unknown[]; error?: { param: string } };
@@ -156,7 +156,7 @@ describe('YouRouter: models by their providers’ names', () => {
   });
 });
 
-describe('OmniRouters: sound, where the provider takes it', () => {
+describe('OmniRouters: audio, if the provider accepts it', () => {
   test.each(['mp3', 'wav'])('%s', async (format) => {
     const part = { type: 'input_audio', input_audio: { data: 'SUQzBAAAAAAAI1RTU0UAAAAP', format } };
     const messages = [{ role: 'user', content: [{ type: 'text', text: 'What is said?' }, part] }];
@@ -197,7 +197,7 @@ describe('OmniRouters: extra_body.google.image_config', () => {
     expect(text).toContain('data:image/png;base64,');
   });
 
-  test('larger sizes are larger', async () => {
+  test('larger sizes give larger images', async () => {
     const sides = [];
     for (const size of Object.keys(SIZES)) {
       const google = { image_config: { aspect_ratio: '1:1', image_size: size } };
