@@ -362,7 +362,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await adminKeys.audit({ limit: 2 })).toHaveLength(2);
   });
 
-  test('what a key has spent is summed from the requests, from a day on', async () => {
+  test('the spending of a key is summed from its requests since a day', async () => {
     await insert(
       { request: outcome({ requestId: 'req_1', acceptedAtMs: DAY - 86_400_000 }) },
       // Together more than SQLite's own sums can hold.

@@ -33,14 +33,14 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the clients received: a connection that broke, never a whole answer that is none', () => {
+test('what the clients received: a broken connection, never a partial answer that looks complete', () => {
   expect(streamed.ending).toBe('broken');
   expect(readChatStream(streamed.text).isDone).toBe(false);
   expect(whole).toMatchObject({ status: null, ending: 'broken' });
   expect(readChatStream(elsewhere.text)).toMatchObject({ tokens: 30, isDone: true, error: null });
 });
 
-test('what was billed: every call to its end, as the provider served it', async () => {
+test('what was billed: every call completely, as the provider served it', async () => {
   await vendors.primary.until((stats) => stats.outcomes.completed === 3);
   await booksClosed(broker);
   const rows = await ledgerRows(broker);

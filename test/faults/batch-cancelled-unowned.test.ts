@@ -38,7 +38,7 @@ test('what the client received: the line was cancelled', async () => {
   expect(line).toMatchObject({ custom_id: 'unlucky', response: null, error: { code: 'batch_cancelled' } });
 });
 
-test('what was billed: the call was ended, nothing goes on', async () => {
+test('what was billed: the call was ended, nothing continues', async () => {
   await vendors.primary.until((stats) => stats.inFlight === 0);
   expect(vendors.primary.stats().calls).toBe(3);
   await booksClosed(broker);

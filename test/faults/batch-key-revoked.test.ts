@@ -54,7 +54,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the owner would find: what was done, and the rest as cancelled', () => {
+test('what the owner would find: finished lines, and the rest as cancelled', () => {
   const { totals } = batch;
   expect(batch.status).toBe('cancelled');
   expect(totals.completed).toBeGreaterThan(50);
@@ -63,7 +63,7 @@ test('what the owner would find: what was done, and the rest as cancelled', () =
   expect(batch.outputFileId).not.toBeNull();
 });
 
-test('what was billed: what ran until then', async () => {
+test('what was billed: the calls until then', async () => {
   await booksClosed(broker);
   // Those that were broken off are booked as estimates.
   const rows = (await ledgerRows(broker)).filter((row) => row.outcome === 'ok');
@@ -73,6 +73,6 @@ test('what was billed: what ran until then', async () => {
   expect(callsAtEnd).toBeLessThan(LINES);
 });
 
-test('what happens to others: their batches go on', () => {
+test('what happens to others: their batches continue', () => {
   expect(otherStatus).toBe('completed');
 });

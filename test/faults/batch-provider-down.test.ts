@@ -65,7 +65,7 @@ async function takeDown(): Promise<void> {
   vendors.primary.faults.clear();
 }
 
-test('what the client received: every line once, counts that are right', () => {
+test('what the client received: every line once, with correct counts', () => {
   const refused = LINES / REFUSED_EVERY;
   expect(batch).toMatchObject({
     status: 'completed',

@@ -43,7 +43,7 @@ function expectEveryLineOnce(lines: readonly ResultLine[]): void {
   expect(new Set(lines.map((line) => line.custom_id)).size).toBe(LINES);
 }
 
-test('everything: every line has its result once', { timeout: LIMIT_MS * 1.5 }, async () => {
+test('everything lost: every line has its result once', { timeout: LIMIT_MS * 1.5 }, async () => {
   const { client } = broker.redis;
   const { batch, lines } = await runWith(async () => void (await client.flushall()));
   expect(batch).toMatchObject({
@@ -59,7 +59,7 @@ test('everything: every line has its result once', { timeout: LIMIT_MS * 1.5 }, 
   }
 });
 
-test('all jobs, and some requests: the others get their jobs again', { timeout: LIMIT_MS * 1.5 }, async () => {
+test('all jobs and some requests lost: the others get their jobs again', { timeout: LIMIT_MS * 1.5 }, async () => {
   const { client } = broker.redis;
   const callsBefore = vendors.primary.stats().calls;
   const { batch, lines } = await runWith(async () => {

@@ -48,7 +48,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the client received: every line once, counts that are right', () => {
+test('what the client received: every line once, with correct counts', () => {
   expect(batch).toMatchObject({
     status: 'completed',
     request_counts: { total: LINES, completed: LINES - LINES / 50, failed: LINES / 50 },
@@ -58,7 +58,7 @@ test('what the client received: every line once, counts that are right', () => {
   expect(new Set([...output, ...error].map((line) => line.custom_id)).size).toBe(LINES);
 });
 
-test('what was billed: one call for each line, as the ledger has it', async () => {
+test('what was billed: one call for each line, as in the ledger', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   expectLedgerEqualsBill(rows, vendors);

@@ -38,7 +38,7 @@ test.each([
   { what: 'a failure', prompt: '[[sim fault=400]] Refused.', outcome: 'upstream_bad_request' },
   { what: 'a stream that broke', prompt: '[[sim fault=cut@5]] Broken.', outcome: 'upstream_stream_cut', stream: true },
 ])(
-  'the outcome of $what is written by the next worker, and nobody is called again',
+  'the outcome of $what is written by the next worker, without another call',
   async ({ prompt, outcome, stream = false }) => {
     const answer = await ask(broker.url, { prompt, stream, headers: { 'idempotency-key': prompt } });
     const requestId = answer.headers['x-request-id']!;

@@ -84,7 +84,7 @@ test('what the clients received: their answers', () => {
   expect(others.map(({ status }) => status)).toEqual(others.map(() => 200));
 });
 
-test('what was billed: everything but what was refused, which is listed with its reason', async () => {
+test('what was billed: everything except the refused message, which is listed with its reason', async () => {
   expect(await ledgerRows(broker)).toHaveLength(others.length);
   const [reject, ...more] = await rejects();
   expect(more).toEqual([]);
@@ -99,7 +99,7 @@ test('what was billed: everything but what was refused, which is listed with its
   expect(await readReadiness(broker)).toMatchObject({ status: 'ready', ledger: { waiting: 0, rejects: 1 } });
 });
 
-test('what happens to it: refused again while SQL refuses it, booked when it does not', async () => {
+test('what happens to it: refused again while SQL refuses it, written when it does not', async () => {
   const [{ id }] = (await rejects()) as [ShownReject];
   expect(await command('list')).toContain(id);
   expect(await command('replay', id)).toContain('1 replayed');
@@ -115,7 +115,7 @@ test('what happens to it: refused again while SQL refuses it, booked when it doe
   expect((await admin(broker, 'GET', `/ledger/rejects/${again!.id}`)).status).toBe(404);
 });
 
-test('a message that is wrong in itself is corrected, or deleted', async () => {
+test('an invalid message can be corrected or deleted', async () => {
   const raw = { attempt: { requestId: 'req_wrong', inputTokens: 1e30 } };
   const key = createKeyspace('sluice').ledgerStream;
   for (const _ of [1, 2]) await broker.redis.client.xadd(key, '*', 'e', JSON.stringify(raw));
@@ -128,7 +128,7 @@ test('a message that is wrong in itself is corrected, or deleted', async () => {
   expect(await command('list')).toContain('No refused messages.');
 });
 
-test('what happens to the next request: it is booked', async () => {
+test('what happens to the next request: it is in the ledger', async () => {
   expect((await ask(broker.url, { stream: true, prompt: 'And then?' })).status).toBe(200);
   await booksClosed(broker);
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);

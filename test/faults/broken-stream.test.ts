@@ -147,7 +147,7 @@ const countedBy = (vendor: SpokenName) => (vendor === 'gemini-generate-content' 
 
 describe('what the client receives, and what is billed', () => {
   const rescued = CASES.filter(({ second }) => second !== 'other');
-  test.each(rescued)('$title: the whole answer', async (the) => {
+  test.each(rescued)('$title: the complete answer', async (the) => {
     const { text, headers, ending } = played.get(the)!;
     const stream = readSpokenStream(the.client, text);
     expect({ ending, error: stream.error, isDone: stream.isDone }).toEqual({
@@ -183,7 +183,7 @@ describe('what the client receives, and what is billed', () => {
   });
 });
 
-test('ids of a rescued stream count on, from attempt to attempt', () => {
+test('ids of a continued stream count on, from attempt to attempt', () => {
   for (const the of CASES) {
     const { ids } = readSpokenStream(the.client, played.get(the)!.text);
     if (the.client === 'gemini-generate-content') expect(ids).toEqual([]);

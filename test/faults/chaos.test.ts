@@ -5,7 +5,7 @@ import { runChaos } from '../../bench/chaos/run-chaos.ts';
 
 const LIMIT_MS = 120_000;
 
-test('nothing is lost, doubled or passed off as whole', { timeout: LIMIT_MS }, async () => {
+test('nothing is lost, duplicated or shown as complete when it is not', { timeout: LIMIT_MS }, async () => {
   const progress: string[] = [];
   const report = await runChaos({
     durationMs: 9_000,

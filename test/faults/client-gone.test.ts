@@ -77,7 +77,7 @@ test('at the first chunk, with the SDK', async () => {
   await vendors.primary.until((stats) => stats.openStreams === 0);
 });
 
-test('while a whole answer is made', async () => {
+test('during an unstreamed call', async () => {
   const answer = openAnswer(broker.url, { prompt: '[[sim first=60000]] I do not wait for it.' });
   await vendors.primary.until((stats) => stats.inFlight === 1);
   expect(await hearsOfIt(() => answer.abort())).toBeLessThan(CLOSED_WITHIN_MS);
@@ -88,7 +88,7 @@ test('while a whole answer is made', async () => {
   expectLedgerEqualsBill([row!], vendors, row!.requestId);
 });
 
-test('while the request waits for a place at the provider', async () => {
+test('while the request waits for a permit', async () => {
   const place = await holdPermit(broker, 'primary/full');
   const before = vendors.primary.stats().calls;
   const gone = openAnswer(broker.url, { model: 'full', prompt: 'I do not wait for my turn.' });
@@ -117,7 +117,7 @@ test('while the request waits in a queue that no worker takes from', async () =>
 
 // Symptom: a request that was parked after an attempt, and then left by its client, was written down with no attempts.
 // Cause: the API closed its books as if no worker had ever had it. Fix: `cancel` gives back how far the request had come.
-test('while the request waits in the queue for the time that the provider asked for', async () => {
+test('while the request waits in the queue for the provider’s retry-after', async () => {
   const { client } = broker.redis;
   const gone = openAnswer(broker.url, { model: 'blocked', prompt: '[[sim fault=429:30000]] I do not wait so long.' });
   const delayed = () => client.zrange('{sluice:primary}:primary-interactive:delayed', '0', '-1');

@@ -70,7 +70,7 @@ const booked = async (model: string) => {
     .map((row) => `${row.credential} ${row.outcome}`);
 };
 
-test('a revoked key costs one refused call; the others answer that request and all that follow', async () => {
+test('a revoked key costs one refused call; the other keys answer that request and all following ones', async () => {
   accounts.of.delete(KEYS.main);
   const first = await ask(broker.url, { model: 'revoked', prompt: 'x' });
   expect(first).toMatchObject({ status: 200, headers: { 'x-sluice-attempts': '2' } });
@@ -87,7 +87,7 @@ test('a revoked key costs one refused call; the others answer that request and a
   expect(JSON.stringify(first)).not.toContain(KEYS.main);
 });
 
-test('a limited key is left alone for as long as it asked for; the others go on', async () => {
+test('a rate-limited key is not used for the announced time; the others continue', async () => {
   simulators.main.change({ rpm: 1 });
   const answers = [];
   for (let n = 0; n < 6; n++) answers.push(await ask(broker.url, { model: 'limited', prompt: 'x' }));
@@ -99,7 +99,7 @@ test('a limited key is left alone for as long as it asked for; the others go on'
   simulators.main.change({ rpm: null });
 });
 
-test('a key without quota leaves the rotation as a revoked one does', async () => {
+test('a key without quota is taken out of rotation like a revoked one', async () => {
   simulators.main.faults.replace([{ fault: 'quota_exhausted' }]);
   for (let n = 0; n < 4; n++) expect((await ask(broker.url, { model: 'exhausted', prompt: 'x' })).status).toBe(200);
   simulators.main.faults.clear();
@@ -109,7 +109,7 @@ test('a key without quota leaves the rotation as a revoked one does', async () =
   ]);
 });
 
-test('a conversation stays with the account that has its prompt cached', async () => {
+test('a conversation stays at the account that has its prompt cached', async () => {
   const turn = async (name: string) => {
     const before = calls();
     expect((await ask(broker.url, { model: 'sticky', prompt: 'x', more: { prompt_cache_key: name } })).status).toBe(
@@ -158,7 +158,7 @@ test('a rotated file is used at once: the refused call is repeated with the new 
   expect(broker.workers[0]!.log()).not.toContain(ROTATED);
 });
 
-test('what happens when all are refused: the client hears of it at once', async () => {
+test('what happens when all are refused: the client gets an error at once', async () => {
   accounts.of.delete(KEYS.main);
   accounts.of.delete(KEYS.spare);
   const answer = await ask(broker.url, { model: 'alone', prompt: 'x' });

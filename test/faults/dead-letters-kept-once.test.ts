@@ -38,7 +38,7 @@ const keptIds = async () => {
 };
 const failedIds = () => failed.map(({ answer }) => answer.headers['x-request-id']!).sort();
 
-test('what is kept: every failed request, once, though one ledger writer after the other is killed', async () => {
+test('what is kept: every failed request, once, although one ledger writer after the other is killed', async () => {
   const sending = Promise.all(Array.from({ length: REQUESTS }, (_, index) => fail(index)));
   for (let kill = 0; kill < 2; kill++) {
     await waitFor('some letters', async () => (await keptIds()).length > 10 * kill);
@@ -50,7 +50,7 @@ test('what is kept: every failed request, once, though one ledger writer after t
   expect(await keptIds()).toEqual(failedIds());
 }, 90_000);
 
-test('their bodies are whole, and Redis has none of them any more', async () => {
+test('their bodies are complete, and Redis has none of them any more', async () => {
   const store = createDeadLetterStore(broker.database);
   const seal = createBodySeal(deadLetters.parse({ key: KEY }));
   for (const { answer, prompt } of failed) {
@@ -73,7 +73,7 @@ test('what is kept: a request that no worker took before its deadline', async ()
   expect(letter).toMatchObject({ failure: { code: 'deadline_passed_waiting' }, attempts: 0, body: { form: 'sealed' } });
 }, 30_000);
 
-test('what was billed: what the provider wants, to the picodollar', async () => {
+test('what was billed: the provider’s bill, to the picodollar', async () => {
   await booksClosed(broker);
   // Of a call that a killed worker had in flight nobody knows what it cost: it stands there with an estimate.
   expectLedgerEqualsBill(

@@ -51,7 +51,7 @@ test.each([true, false])('waiting for a limit of the provider (streamed: %s): 40
   expect(vendors.primary.stats().calls).toBe(before);
 });
 
-test('in a queue that no worker takes from: 408, and the job is gone', async () => {
+test('in a queue without a worker: 408, and the job is removed', async () => {
   const answer = await ask(broker.url, { model: 'unattended', prompt: 'Nobody is there.', headers: DEADLINE });
   expect(answer.status).toBe(408);
   expect(errorOf(answer)).toMatchObject({ code: 'deadline_exceeded', type: 'timeout_error' });

@@ -44,22 +44,22 @@ function readText(name: string): string | undefined {
   }
 }
 
-test('what the client received meanwhile: an answer, or 503 and when to come back', () => {
+test('what the client received meanwhile: an answer, or 503 with retry-after', () => {
   if (during.status !== 200)
     expect(during).toMatchObject({ status: 503, headers: { 'retry-after': expect.any(String) } });
 });
 
-test('what happens to the next requests: they are answered, with nothing done by anybody', async () => {
+test('what happens to the next requests: they are answered, without any intervention', async () => {
   const next = () => ask(url, { key: KEY, model: 'demo', prompt: 'And then?' });
   await waitFor('an answer', async () => (await next()).status === 200, 20_000);
   expect(sluice.stderr()).toContain('Redis has exited (SIGKILL); restarting it');
 });
 
-test('what Redis held is there again', async () => {
+test('the data of Redis is there again', async () => {
   expect(await redis.get('marker')).toBe('kept');
 });
 
-test('what the logs say: a few lines', () => {
+test('what is logged: a few lines', () => {
   for (const name of readdirSync(join(directory, 'logs'))) {
     const lines = readText(join('logs', name))!.split('\n');
     expect(lines.filter((line) => line.includes('trouble')).length, name).toBeLessThan(15);

@@ -159,7 +159,7 @@ const PLAYERS = DIALECT_NAMES.flatMap((dialect) => CLIENT_NAMES.map((client) => 
 describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => {
   const { whole } = CLIENTS[client]!;
 
-  test.each(Object.keys(ERRORS))('an error behind a finish is told: %s', async (form) => {
+  test.each(Object.keys(ERRORS))('an error after the finish reason reaches the client: %s', async (form) => {
     const answer = await play(client, `${dialect}-${form}`);
     expect(answer.text).toMatch(/"error"|event: error/);
     expect(answer.text).not.toMatch(whole);
@@ -169,7 +169,7 @@ describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => 
   // Gemini has no terminal event, and older models say STOP in every chunk: half an event may be half of the answer.
   const remains = Object.keys(REMAINS).filter((form) => form !== 'half' || dialect !== 'gemini');
 
-  test.each(remains)('nothing else behind it breaks the answer: %s', async (form) => {
+  test.each(remains)('nothing else after it breaks the answer: %s', async (form) => {
     const isCut = dialect === 'messages' && form !== 'heartbeat';
     const answer = await play(client, `${dialect}-${form}`);
     // A stream of Messages without its `message_stop` is not whole for a client of its own, which waits for it.
@@ -181,7 +181,7 @@ describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => 
   });
 
   if (DIALECTS[dialect]!.terminal === null) return;
-  test('behind its terminal event nothing counts', async () => {
+  test('nothing after the last event counts', async () => {
     const answer = await play(client, `${dialect}-late`);
     expect(answer.text).toMatch(whole);
     expect(answer.text).not.toContain('too late');
@@ -189,6 +189,6 @@ describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => 
   });
 });
 
-test('in the end every request is closed', async () => {
+test('in the end every request is closed in the ledger', async () => {
   await booksClosed(broker);
 });

@@ -282,7 +282,7 @@ function expectAnswered({ isStream }: Scenario, { status, text, ending }: Answer
   expect(readChatStream(text)).toMatchObject({ error: null, isDone: true, tokens: TOKENS });
 }
 
-test('a wait that the provider asked for is waited in full', () => {
+test('a wait that the provider announced is observed completely', () => {
   const waited = SCENARIOS.filter(({ title }) => title.includes('with a wait of'));
   for (const the of waited) expect(played.get(the)!.durationMs).toBeGreaterThan(the.limitMs! - 350);
   expect(waited).toHaveLength(2);
@@ -294,7 +294,7 @@ const callsOfPrimary = () => vendors.primary.stats().calls;
 const isDown = (model: string) => vendors.primary.faults.replace([{ fault: '503', match: { model } }]);
 const isWell = () => vendors.primary.faults.clear();
 
-test('503 for long: everybody is answered, and the provider is not asked more than it takes to know', async () => {
+test('503 for long: every client is answered, and the provider gets only the calls that test whether it is back', async () => {
   isDown('outage');
   const before = callsOfPrimary();
   const served: (string | undefined)[] = [];
@@ -304,7 +304,7 @@ test('503 for long: everybody is answered, and the provider is not asked more th
   expect(callsOfPrimary() - before).toBeLessThanOrEqual(8);
 });
 
-test('a provider that comes and goes gets its traffic back each time', async () => {
+test('a provider that fails repeatedly gets its traffic back each time', async () => {
   for (const round of [1, 2, 3]) {
     isDown('flaps');
     await waitFor(
@@ -325,7 +325,7 @@ async function findOut(model: string): Promise<false> {
   return false;
 }
 
-test('the trial of a provider that is well again is over when its stream begins, for those behind it', async () => {
+test('the probe of a recovered provider succeeds when its stream starts, for the requests behind it', async () => {
   isDown('trial');
   await waitFor(
     'it to be left alone',
@@ -349,7 +349,7 @@ test('the trial of a provider that is well again is over when its stream begins,
   trial.abort();
 });
 
-test('what a provider limits is the model that was asked for, not all models of the wildcard', async () => {
+test('a rate limit applies to the requested model, not to all models of the wildcard', async () => {
   const headers = { 'x-sluice-deadline-ms': '3000' };
   const limited = { model: 'any/hot', prompt: '[[sim fault=429:20000]]', headers };
   expect((await ask(broker.url, limited)).status).toBe(429);
@@ -359,7 +359,7 @@ test('what a provider limits is the model that was asked for, not all models of 
   expect((await ask(broker.url, { model: 'any/cold', prompt: 'Hello.', headers })).status).toBe(200);
 });
 
-test('a model of a wildcard with an id that fails does not take the others out of rotation', async () => {
+test('a failing model of a wildcard does not take the others out of rotation', async () => {
   isDown('down');
   for (let count = 0; count < 3; count++) {
     await ask(broker.url, { model: 'any/down', prompt: `${count}`, headers: { 'x-sluice-deadline-ms': '1000' } });
@@ -370,7 +370,7 @@ test('a model of a wildcard with an id that fails does not take the others out o
   expect((await ask(broker.url, { model: 'any/well', prompt: 'Hello.' })).status).toBe(200);
 });
 
-test('what was billed: every call, once, and nothing for what was refused', async () => {
+test('what was billed: every call once, and nothing for refused calls', async () => {
   await booksClosed(broker);
   const bills = [...vendors.bill(), ...refusing.bill.entries(), ...larger.bill.entries()];
   const billed = new Set(bills.map((entry) => `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}`));
@@ -384,7 +384,7 @@ test('what was billed: every call, once, and nothing for what was refused', asyn
 // Symptom: one hand-over in sixty took two seconds. Cause: the worker took the request from the next provider's queue before it
 // had heard that it was queued there, thought that it was working on it, and put it off. Fix: the delivery that ends is waited
 // for. No clock is needed to see it: the number of the attempt that was put off is missing.
-test('a request that moves on to the next provider is taken there at once', async () => {
+test('a request that fails over to the next provider starts there at once', async () => {
   const indexes = Array.from({ length: 400 }, (_, index) => index);
   const answers = await mapConcurrently(indexes, 4, (index) =>
     ask(broker.url, { model: 'moves', prompt: `[[sim on=primary fault=500]] Moves ${index}.` }),

@@ -97,7 +97,7 @@ test.each([
   60_000,
 );
 
-test('a worker that is alive and does not work on what it owns says so when it is asked', async () => {
+test('a worker that does not work on a request that it owns says so when asked', async () => {
   const { holds, producer, workerId } = fleet[0]!.context;
   // While their provider is held they are parked: nobody works on them.
   await holds.hold('provider:primary', 'test');

@@ -38,7 +38,7 @@ afterAll(async () => {
   await providers?.close();
 });
 
-test('a request costs two scripts: one that accepts it and hands it over, one that ends it', async () => {
+test('a request costs two scripts: one accepts it and hands it over, one ends it', async () => {
   await ask(broker.url, { prompt: 'The first one.' });
   const scripts = async () => {
     const stats = await broker.redis.client.info('commandstats');
@@ -76,7 +76,7 @@ test('what was billed: the call that was made; the one whose end is unknown is e
   );
 }, 60_000);
 
-test('a worker whose sign of life is over is given nothing', async () => {
+test('a worker whose heartbeat has expired gets nothing', async () => {
   await broker.redis.client.zadd(FREE, 1_000, GHOST);
   await broker.redis.client.unlink(keys.handOff.sign + GHOST);
   const answer = await ask(broker.url, { prompt: 'And I?' });

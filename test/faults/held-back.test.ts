@@ -31,7 +31,7 @@ async function play(client: SpokenName, prompt: string) {
   return { stream: readSpokenStream(client, answer.text), headers: answer.headers, rows };
 }
 
-test.each(SPOKEN)('%s: a provider that fails before is replaced unseen', async (client) => {
+test.each(SPOKEN)('%s: a provider that fails before its first content is replaced unnoticed', async (client) => {
   const { stream, headers, rows } = await play(client, `[[sim on=primary fault=cut@${HELD - 5}]] Early.`);
   expect(stream).toMatchObject({ isDone: true, error: null, mark: null });
   expect(headers).toMatchObject({ 'x-sluice-provider': 'secondary', 'x-sluice-attempts': '2' });
@@ -45,13 +45,13 @@ test.each(SPOKEN)('%s: the answer of a provider that fails later is continued', 
   expect(headers).toMatchObject({ 'x-sluice-provider': 'primary', 'x-sluice-attempts': '1' });
 });
 
-test.each(SPOKEN)('%s: an answer that is shorter comes whole', async (client) => {
+test.each(SPOKEN)('%s: an answer shorter than that is complete', async (client) => {
   const { stream } = await play(client, '[[sim tokens=5]] Short.');
   expect(stream).toMatchObject({ isDone: true, error: null });
   expect(stream.text).toHaveLength(20);
 });
 
-test('what was billed: every attempt, as the providers say', async () => {
+test('what was billed: every attempt, as in the providers’ bills', async () => {
   await booksClosed(broker);
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });

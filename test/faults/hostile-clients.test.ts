@@ -69,7 +69,7 @@ const head = (headers: Record<string, string | number>, path = '/v1/chat/complet
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')}\r\n`;
 
-describe('uploads that are no uploads', () => {
+describe('invalid uploads', () => {
   const part = (name: string, more = '') => `--b\r\ncontent-disposition: form-data; name="${name}"${more}\r\n\r\n`;
   const purpose = `${part('purpose')}batch\r\n`;
   const file = (name = 'a.jsonl') => part('file', `; filename="${name}"`);
@@ -94,12 +94,12 @@ describe('uploads that are no uploads', () => {
     expect((await ask(broker.url, { path: '/v1/files', body: Buffer.from(body), headers })).status).toBe(400);
   });
 
-  test('nothing of them is kept', async () => {
+  test('nothing of them is stored', async () => {
     const kept = await readdir(join(broker.directory, 'files')).catch(() => []);
     expect(kept.filter((name) => name.startsWith('file-'))).toEqual([]);
   });
 
-  test('the process that got them goes on, and so do the streams in it', async () => {
+  test('the process that received them keeps running, and so do its streams', async () => {
     const stream = openAnswer(broker.url, { prompt: '[[sim pace=40]] A story.', stream: true });
     await waitFor('the stream', () => (stream.bytes > 0 ? true : null));
     const headers = { 'content-type': 'multipart/form-data; boundary=b' };
@@ -110,7 +110,7 @@ describe('uploads that are no uploads', () => {
   });
 });
 
-describe('names out of bounds', () => {
+describe('names beyond the bounds', () => {
   const long = 'x'.repeat(300);
   test.each<[string, object, RegExp]>([
     ['a model of 300 characters', { body: { ...chat, model: long } }, /'model': it must have at most 256/],
@@ -132,7 +132,7 @@ describe('names out of bounds', () => {
       { path: `/v1beta/models/${'y'.repeat(600)}:generateContent`, body: { contents: [] } },
       /characters|404|Unknown/,
     ],
-  ])('%s: refused by name', async (_name, wanted, says) => {
+  ])('%s: refused, and named', async (_name, wanted, says) => {
     const answer = await ask(broker.url, wanted);
     expect([400, 404]).toContain(answer.status);
     expect(answer.text).toMatch(says);
@@ -144,13 +144,13 @@ describe('names out of bounds', () => {
     '/v1/files/a%00b',
     '/v1/batches/a%0ab',
     '/v1/files?after=a%00',
-  ])('a control character in %s: a 400, no query', async (path) => {
+  ])('a control character in %s: a 400 without a query', async (path) => {
     const answer = await fetch(`${broker.url}${path}`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
     expect(answer.status).toBe(400);
   });
 });
 
-describe('bodies that are larger than they look', () => {
+describe('bodies larger than they look', () => {
   const members = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 1]));
   test.each([
     ['many members', '/v1/chat/completions', { ...chat, ...members(1_001) }],
@@ -202,7 +202,7 @@ describe('bodies that are larger than they look', () => {
       }),
       /more than 10000 items/,
     ],
-  ])('%s: a 400 that says what', async (_name, path, body, says) => {
+  ])('%s: a 400 with the reason', async (_name, path, body, says) => {
     const answer = await ask(broker.url, { path, body });
     expect({ status: answer.status, message: errorOf(answer).error.message }).toEqual({
       status: 400,
@@ -231,8 +231,8 @@ describe('bodies that are larger than they look', () => {
   });
 });
 
-describe('before a key is known', () => {
-  test('a body is not read: the connection is closed behind the 401', async () => {
+describe('before the key is checked', () => {
+  test('the body is not read: the connection is closed after the 401', async () => {
     let sent = 0;
     const said = await speak(head({ 'content-length': 300_000_000, 'content-type': 'application/json' }), (socket) => {
       const more = () => {
@@ -245,14 +245,11 @@ describe('before a key is known', () => {
     expect(sent).toBeLessThan(20_000_000);
   });
 
-  test.each(['/nothing', '/readyz', '/v1/models'])(
-    'and neither is one for an unsupported request: %s',
-    async (path) => {
-      const headers = { 'transfer-encoding': 'chunked', 'content-type': 'application/json' };
-      const said = await speak(`${head(headers, path)}5\r\n{"a":\r\n`);
-      expect(said).toMatch(/^HTTP\/1.1 40[45] [\s\S]*connection: close/i);
-    },
-  );
+  test.each(['/nothing', '/readyz', '/v1/models'])('nor is the body of an unsupported request: %s', async (path) => {
+    const headers = { 'transfer-encoding': 'chunked', 'content-type': 'application/json' };
+    const said = await speak(`${head(headers, path)}5\r\n{"a":\r\n`);
+    expect(said).toMatch(/^HTTP\/1.1 40[45] [\s\S]*connection: close/i);
+  });
 
   test('`Expect: 100-continue` waits for the key', async () => {
     const headers = { expect: '100-continue', 'content-length': 2, 'content-type': 'application/json' };
@@ -264,7 +261,7 @@ describe('before a key is known', () => {
     expect(said).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 400/);
   });
 
-  test('a WebSocket is answered 426 where there are none, with and without a key: Codex goes on over HTTP at once', async () => {
+  test('a WebSocket gets 426 if there are none, with and without a key: Codex continues over HTTP at once', async () => {
     const upgrade =
       'host: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
     const said = await speak(`GET /v1/responses HTTP/1.1\r\n${upgrade}`, (socket) => socket.end());
@@ -295,7 +292,7 @@ describe('before a key is known', () => {
       431,
       'request_too_large',
     ],
-  ])('%s: an error that SDKs read', async (_name, bytes, status, type) => {
+  ])('%s: an error that SDKs can read', async (_name, bytes, status, type) => {
     const said = await speak(bytes);
     const [top, body] = said.split('\r\n\r\n') as [string, string];
     expect(top).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*x-request-id: req_[\\s\\S]*connection: close`));
@@ -308,12 +305,12 @@ describe('before a key is known', () => {
     );
   });
 
-  test('a body that comes byte by byte ends', async () => {
+  test('a body that arrives byte by byte is ended', async () => {
     const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-length': 100, 'content-type': 'application/json' };
     expect(await speak(`${head(headers)}{"mod`)).toMatch(/^HTTP\/1.1 408 [\s\S]*request_timeout/);
   });
 
-  test('more connections of one address than it may have are closed', async () => {
+  test('connections above the limit of an address are closed', async () => {
     const { hostname, port } = new URL(broker.url);
     const sockets = Array.from({ length: CONNECTIONS + 20 }, () => connect(Number(port), hostname));
     let closed = 0;
@@ -328,7 +325,7 @@ describe('before a key is known', () => {
     await waitFor('the others', () => (closed === sockets.length ? true : null));
   });
 
-  test('an address that guesses keys is held up; keys that are known go on', async () => {
+  test('an address that guesses keys has to wait; valid keys still work', async () => {
     await ask(broker.url, { prompt: 'Hello.' });
     const guesses = [];
     for (let at = 0; at < WRONG_KEYS + 3; at += 1)
@@ -341,7 +338,7 @@ describe('before a key is known', () => {
 });
 
 describe('fair use of Redis', () => {
-  test('bodies that wait have a quota for each key, and leave it when they end', async () => {
+  test('waiting bodies have a quota per key, which is freed when they end', async () => {
     // Nobody works: what is accepted waits.
     await broker.workers[0]!.stop();
     const wanted = { prompt: 'x'.repeat(140_000), headers: { prefer: 'respond-async' } };
@@ -358,7 +355,7 @@ describe('fair use of Redis', () => {
     expect(await broker.redis.client.hget('{sluice}:body-bytes', '*')).toBe('0');
   });
 
-  test('a Redis that is nearly full takes no new requests, and says why', async () => {
+  test('while Redis is nearly full, new requests are refused with the reason', async () => {
     const { client } = broker.redis;
     const refused = await waitFor('a refusal', async () => {
       // What it uses falls as buffers are given back: the bound follows it.
@@ -373,7 +370,7 @@ describe('fair use of Redis', () => {
   });
 });
 
-test('pages of other origins may call, and read what they need', async () => {
+test('pages of other origins may call, and read the headers that they need', async () => {
   const origin = 'https://app.example';
   const preflight = await fetch(`${broker.url}/v1/chat/completions`, {
     method: 'OPTIONS',
@@ -391,14 +388,14 @@ test('pages of other origins may call, and read what they need', async () => {
   expect((await ask(broker.url, { path: '/v1/nowhere', body: chat })).status).toBe(404);
 });
 
-test('what was billed: what was answered, and nothing else', async () => {
+test('what was billed: only what was answered', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   expect(rows.every(({ outcome }) => outcome === 'ok')).toBe(true);
   expectLedgerEqualsBill(rows, vendors);
 });
 
-test('bytes behind a streamed request do not get into its answer', async () => {
+test('bytes after a streamed request do not appear in its answer', async () => {
   const body = JSON.stringify({
     ...chat,
     stream: true,

@@ -47,7 +47,7 @@ async function post(path: string, body: string | Uint8Array<ArrayBuffer>, header
 
 const chatBody = (more: string) => `{"model":"solo","messages":[{"role":"user","content":"Hello."}]${more}}`;
 
-describe('an upload that is cut', () => {
+describe('an upload that breaks off', () => {
   const head = 'content-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n';
   const purpose = '--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n';
   test.each([
@@ -59,7 +59,7 @@ describe('an upload that is cut', () => {
     ['in a field', '--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nba'],
     ['before anything', ''],
     ['of another boundary', '--c\r\nx'],
-  ])('%s is a 400, and open streams go on', async (_name, body) => {
+  ])('%s is a 400, and open streams continue', async (_name, body) => {
     const stream = openAnswer(broker.url, { stream: true, prompt: 'Go on. [[sim tokens=20 pace=10]]' });
     const answer = await post('/v1/files', body, { 'content-type': 'multipart/form-data; boundary=b' });
     expect([answer.status, JSON.parse(answer.text).error.type]).toEqual([400, 'invalid_request_error']);
@@ -71,7 +71,7 @@ describe('an upload that is cut', () => {
     expect((await post('/v1/files', 'x', { 'content-type': 'multipart/form-data' })).status).toBe(400);
   });
 
-  test('with a name that has control characters it is a 400', async () => {
+  test('with control characters in its name it is a 400', async () => {
     const body = `${purpose}--b\r\n${head.replace('a.jsonl', 'a\u0000.jsonl')}x\r\n--b--\r\n`;
     expect((await post('/v1/files', body, { 'content-type': 'multipart/form-data; boundary=b' })).status).toBe(400);
   });
@@ -104,7 +104,7 @@ describe('JSON beyond its bounds is a 400', () => {
   });
 });
 
-describe('names that are none are a 4xx', () => {
+describe('invalid names are a 4xx', () => {
   const nul = '\\u0000';
   test.each([
     ['NUL in a model', '/v1/chat/completions', chatBody('').replace('solo', `a${nul}`)],
@@ -129,7 +129,7 @@ describe('names that are none are a 4xx', () => {
     expect(status).toBeLessThan(500);
   });
 
-  test('NUL in what is looked for is a 4xx as well', async () => {
+  test('NUL in a search is a 4xx as well', async () => {
     const ids = ['files/%00', 'batches/%00', 'responses/%00', 'conversations/%00', 'models/%00', 'requests/%00'];
     const lists = ['files?after=%00', 'batches?after=%00', 'messages/batches?after_id=%00'];
     for (const path of [...ids, ...lists]) {
@@ -138,13 +138,13 @@ describe('names that are none are a 4xx', () => {
     }
   });
 
-  test('a text may have any character', async () => {
+  test('a text may contain any character', async () => {
     const answer = await post('/v1/conversations', `{"items":[{"type":"message","role":"user","content":"a${nul}b"}]}`);
     expect(answer.status).toBe(200);
   });
 });
 
-test('references to what there is not are answered at once, however many', async () => {
+test('references to missing objects are answered at once, however many', async () => {
   const input = (count: number) =>
     Array.from({ length: count }, (_, at) => ({ type: 'item_reference', id: `msg_none${at}` }));
   const body = (count: number) => JSON.stringify({ model: 'solo', input: input(count) });
@@ -169,10 +169,13 @@ describe('compressed bodies', () => {
     expect([answer.status, JSON.parse(answer.text).object]).toEqual([200, 'chat.completion']);
   });
 
-  test.each(['compress', 'gzip, br', '__proto__'])('%s is a 415 that says what is read', async (encoding) => {
-    const answer = await post('/v1/chat/completions', bytes(plain), { 'content-encoding': encoding });
-    expect([answer.status, answer.headers.get('accept-encoding')]).toEqual([415, 'gzip, deflate, br, zstd']);
-  });
+  test.each(['compress', 'gzip, br', '__proto__'])(
+    '%s is a 415 that lists the supported encodings',
+    async (encoding) => {
+      const answer = await post('/v1/chat/completions', bytes(plain), { 'content-encoding': encoding });
+      expect([answer.status, answer.headers.get('accept-encoding')]).toEqual([415, 'gzip, deflate, br, zstd']);
+    },
+  );
 
   test.each([
     ['that is no gzip', 'gzip', plain],
@@ -201,7 +204,7 @@ describe('compressed bodies', () => {
 describe('pages of other origins', () => {
   const origin = { origin: 'https://app.example' };
 
-  test('may ask first, without a key', async () => {
+  test('may send a preflight request without a key', async () => {
     const headers = {
       ...origin,
       'access-control-request-method': 'POST',
@@ -219,13 +222,13 @@ describe('pages of other origins', () => {
     ['a stream', { stream: true }, 200],
     ['an error', { model: 'unknown' }, 404],
     ['an error of a stream', { stream: true, messages: [{ role: 'user', content: '[[sim fault=400]] no' }] }, 400],
-  ])('read %s with its headers', async (_name, more, status) => {
+  ])('can read %s with its headers', async (_name, more, status) => {
     const answer = await post('/v1/chat/completions', JSON.stringify({ ...JSON.parse(chatBody('')), ...more }), origin);
     expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([status, '*']);
     expect(answer.headers.get('access-control-expose-headers')).toContain('x-request-id');
   });
 
-  test('make answers of others no longer, and what is kept of them is for others alone', async () => {
+  test('do not enlarge the answers of others, and cached answers are for others only', async () => {
     const { status, headers } = await fetch(`${broker.url}/v1/models`, {
       headers: { authorization: `Bearer ${TEST_KEY}` },
     });
@@ -233,7 +236,7 @@ describe('pages of other origins', () => {
     expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
   });
 
-  test('do not administrate', async () => {
+  test('cannot use the admin API', async () => {
     const answer = await fetch(`${broker.url}/admin/keys`, { headers: origin });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
   });
@@ -266,7 +269,7 @@ class RawClient {
 const KEY_LINE = `authorization: Bearer ${TEST_KEY}`;
 const CHAT_LINES = ['POST /v1/chat/completions HTTP/1.1', 'content-type: application/json'];
 
-describe('before the key is known', () => {
+describe('before the key is checked', () => {
   test('a 401 ends the connection, and the body is not read', async () => {
     const client = new RawClient([...CHAT_LINES, 'content-length: 300000000', 'authorization: Bearer wrong']);
     const chunk = Buffer.alloc(64 * 1024);
@@ -287,7 +290,7 @@ describe('before the key is known', () => {
     expect(client.text).toMatch(/^HTTP\/1.1 401/);
   });
 
-  test('with a key it is told to come', async () => {
+  test('Expect: 100-continue with a key gets 100', async () => {
     const body = chatBody('');
     const length = `content-length: ${body.length}`;
     const client = new RawClient([...CHAT_LINES, KEY_LINE, length, 'expect: 100-continue']);
@@ -299,7 +302,7 @@ describe('before the key is known', () => {
 });
 
 // At the same time: each waits for as long as a body may take.
-describe.concurrent('a body that does not come', () => {
+describe.concurrent('a body that does not arrive', () => {
   test.each([
     ['of JSON', 'application/json', '/v1/chat/completions'],
     ['of an upload', 'multipart/form-data; boundary=b', '/v1/files'],
@@ -318,7 +321,7 @@ describe.concurrent('a body that does not come', () => {
     expect(client.text).toMatch(/^HTTP\/1.1 408/);
   });
 
-  test('one that drips for as long as it may is ended as well', async () => {
+  test('a slow body is ended when its time is over', async () => {
     const client = new RawClient([...CHAT_LINES, KEY_LINE, 'content-length: 1000000']);
     const drip = setInterval(() => client.socket.write(' '.repeat(400)), 100);
     await waitFor('the end of the connection', () => client.isClosed).finally(() => clearInterval(drip));
@@ -326,7 +329,7 @@ describe.concurrent('a body that does not come', () => {
   });
 });
 
-test('connections of one address have a limit, and come again when others have gone', async () => {
+test('connections of one address have a limit, and are possible again when others have closed', async () => {
   const clients = Array.from({ length: 80 }, () => new RawClient(['GET /healthz HTTP/1.1']));
   await waitFor('all of them', () => clients.every(({ text, isClosed }) => isClosed || text !== ''));
   const served = clients.filter(({ text }) => text.startsWith('HTTP/1.1 200')).length;
@@ -337,7 +340,7 @@ test('connections of one address have a limit, and come again when others have g
   expect((await ask(broker.url, {})).status).toBe(200);
 });
 
-test('an address with many wrong keys waits, but for keys that are known', async () => {
+test('an address with many wrong keys has to wait, except with known keys', async () => {
   const withKey = async (key: string) =>
     (await fetch(`${broker.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status;
   const statuses: number[] = [];
@@ -347,7 +350,7 @@ test('an address with many wrong keys waits, but for keys that are known', async
   expect(await withKey(TEST_KEY)).toBe(200);
 });
 
-test('the process that heard all this is the one that was started, and its books have only what was served', async () => {
+test('the process is still the one that was started, and its ledger has only what was served', async () => {
   expect(broker.apis[0]!.child.exitCode).toBeNull();
   expect(broker.apis[0]!.log()).not.toMatch(/uncaught|unhandled/);
   await booksClosed(broker);

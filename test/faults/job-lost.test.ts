@@ -56,7 +56,7 @@ async function producers(): Promise<number> {
   return clients.split('\n').filter((line) => line.includes('name=sluice-producer')).length;
 }
 
-test('what the client received when it came back: the answer to the request that it had made', () => {
+test('what the client received when it reconnected: the answer to its request', () => {
   expect({ status: again.status, requestId: again.headers['x-request-id'] }).toEqual({ status: 200, requestId });
 });
 

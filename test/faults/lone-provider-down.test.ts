@@ -30,7 +30,7 @@ afterAll(async () => {
 const isOpen = async () => (await broker.redis.client.hlen('{sluice}:open-circuits')) > 0;
 let probed: string[] = [];
 
-test('what the clients received: an answer, for all but those who found out', async () => {
+test('what the clients received: an answer, except those whose calls opened the circuit', async () => {
   vendors.primary.faults.replace([{ fault: '503' }]);
   for (let count = 0; count < CIRCUIT.failures; count++) await ask(broker.url, { prompt: `finds out ${count}` });
   await waitFor('the circuit to open', isOpen);
@@ -51,7 +51,7 @@ test('what the clients received: an answer, for all but those who found out', as
   await waitFor('the circuit to close', async () => !(await isOpen()));
 }, 40_000);
 
-test('what it says: that they waited for a circuit', async () => {
+test('what the timeline shows: that they waited for a circuit breaker', async () => {
   const timelines = await Promise.all(probed.map(async (id) => (await requestRow(broker, id)).timeline));
   expect(timelines.filter((timeline) => timeline.includes('"kind":"circuit"')).length).toBeGreaterThan(WAITING / 2);
 });
@@ -67,7 +67,7 @@ test('what happens to the next request: it is answered', async () => {
 
 // Symptom: a refused key was tried again and again while streams from before were ending. Cause: each of them, coming to a
 // good end, closed the circuit. Fix: a call says something about the provider as of when it began.
-test('a stream that ends well does not bring back a provider that has refused the key since it began', async () => {
+test('a stream that ends well does not close the circuit of a provider that has refused the key since the stream began', async () => {
   const streams = Array.from({ length: 5 }, (_, index) =>
     openAnswer(broker.url, { model: 'pair', prompt: `[[sim tokens=${40 + index} pace=20]] Slowly.`, stream: true }),
   );

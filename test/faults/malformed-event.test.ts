@@ -45,7 +45,7 @@ test('without another deployment: an error event after a second try', async () =
   }
 });
 
-test('with a second provider: the whole answer', async () => {
+test('with a second provider: the complete answer', async () => {
   const { stream, rows } = await play('pair');
   expect(stream).toMatchObject({ tokens: TOKENS, isDone: true, error: null });
   expect(rows).toMatchObject([GIVEN_UP, GIVEN_UP, { provider: 'secondary', state: 'settled', outcome: 'ok' }]);

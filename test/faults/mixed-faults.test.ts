@@ -5,7 +5,7 @@ import { runChaos } from '../../bench/chaos/run-chaos.ts';
 
 const LIMIT_MS = 120_000;
 
-test('nothing is lost, doubled, stuck or restarted', { timeout: LIMIT_MS }, async () => {
+test('nothing is lost, duplicated, stuck or restarted', { timeout: LIMIT_MS }, async () => {
   const progress: string[] = [];
   const report = await runChaos({
     durationMs: 10_000,

@@ -113,7 +113,7 @@ async function booked(): Promise<Record<string, number>> {
   return counts;
 }
 
-test('every account has its share of each provider’s chunks, and the books say which', async () => {
+test('every account has its share of each provider’s chunks, and the ledger shows which', async () => {
   await start(1_000);
   for (const end of await Promise.all(PROVIDERS.map(begin))) await end();
   expect(lineCounts()).toEqual([(LINES / 2) * PROVIDERS.length, (LINES / 2) * PROVIDERS.length]);
@@ -122,7 +122,7 @@ test('every account has its share of each provider’s chunks, and the books say
   expect(await booked()).toEqual({ left: (LINES / 2) * PROVIDERS.length, right: (LINES / 2) * PROVIDERS.length });
 });
 
-test('an account that refuses chunks leaves them to the other; nothing runs as an ordinary request', async () => {
+test('chunks that one account refuses are sent to the other; none of their lines runs as an ordinary request', async () => {
   await start(300);
   accounts.of.delete(KEYS.left);
   for (const end of await Promise.all(PROVIDERS.map(begin))) await end();
@@ -143,7 +143,7 @@ test('chunks in flight continue with a rotated secret', async () => {
   await expectBooksRight();
 });
 
-test('a credential that is replaced by another key of its account loses nothing, not even to a new process', async () => {
+test('replacing a credential by another key of its account loses nothing, not even with a new process', async () => {
   await start(6_000);
   const ends = await Promise.all(PROVIDERS.map(begin));
   await untilOut(3);
@@ -162,7 +162,7 @@ test('a credential that is replaced by another key of its account loses nothing,
   expect(other).toBeGreaterThan(0);
 });
 
-test('a credential that is taken away for good: its lines run again elsewhere, and the books have an estimate', async () => {
+test('a credential that is removed: its lines run again elsewhere, and the ledger has an estimate', async () => {
   await start(4_000);
   const end = await begin('openai');
   await untilOut(1);

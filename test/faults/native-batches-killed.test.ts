@@ -66,7 +66,7 @@ test('what the client received: every line once', () => {
   for (const output of lines) expect(output.map(({ custom_id }) => custom_id).sort()).toEqual(lineIds(LINES).sort());
 });
 
-test('what was billed: every line once, by the provider’s batch, as the ledger has it', async () => {
+test('what was billed: every line once, by the provider’s batch, as in the ledger', async () => {
   for (const vendor of Object.values(vendors)) expect(vendor.stats()).toMatchObject({ calls: 0, batchLines: LINES });
   await booksClosed(broker);
   expectLedgerEqualsBatchBill(await ledgerRows(broker), vendors);

@@ -59,13 +59,13 @@ test('what the client received: every line, well before the deadline', async () 
   }
 });
 
-test('what was billed: what the first had done was not done again', () => {
+test('what was billed: the lines that the first batch had finished were not run again', () => {
   expect(vendors.openai.stats()).toMatchObject({ calls: LINES - 10, batchLines: 10 });
   const states = rowsAtEnd.filter(({ provider }) => provider === 'openai').map(({ state }) => state);
   expect(states).toEqual(Array.from({ length: LINES }, () => 'settled'));
 });
 
-test('what was billed: the silent provider’s part is an estimate first, and then what it says', async () => {
+test('what was billed: the silent provider’s part is first an estimate, and then what it reports', async () => {
   expect(vendors.gemini.stats()).toMatchObject({ calls: LINES, batchLines: 5 });
   const open = rowsAtEnd.filter(({ state }) => state === 'unsettled');
   expect(open).toHaveLength(LINES);
@@ -84,7 +84,7 @@ test('what was billed: the silent provider’s part is an estimate first, and th
   expectLedgerEqualsBatchBill(settled, vendors);
 });
 
-test('what happens to the next request: it goes to the provider’s batch again', async () => {
+test('what happens to the next request: it uses the provider’s batch again', async () => {
   vendors.gemini.change({ batchFault: null, batchMs: 0 });
   const client = sdk(broker);
   const next = await ended(client, (await submit(client, nativeLines('gemini', numbered(3)))).id);

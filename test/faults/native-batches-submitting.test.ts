@@ -62,7 +62,7 @@ test('what was billed: every line once, at the batch’s price', async () => {
   expectLedgerEqualsBatchBill(await ledgerRows(broker), vendors);
 });
 
-test('what happens to the next request: it goes the same way, and nothing is left behind', async () => {
+test('what happens to the next request: it takes the same path, and nothing is left behind', async () => {
   const client = sdk(broker);
   const next = await ended(client, (await submit(client, nativeLines('anthropic', numbered(3)))).id);
   expect(next.request_counts).toEqual({ total: 3, completed: 3, failed: 0 });

@@ -42,7 +42,7 @@ function expectToldWhen({ headers }: Answer): void {
 test.each([
   ['requests per minute', 'few'],
   ['tokens per minute', 'small'],
-])('what the client received: a deployment whose %s are used up', async (limit, model) => {
+])('what the client received: an error of a deployment whose %s are used up', async (limit, model) => {
   expect((await ask(broker.url, { model, prompt: 'I am the first.', headers: SHORT })).status).toBe(200);
   const before = vendors.primary.stats().calls;
   for (const stream of [true, false]) {
@@ -58,7 +58,7 @@ test.each([
   expect(vendors.primary.stats().calls).toBe(before);
 });
 
-test('what the client received: the next provider’s answer, where there is one', async () => {
+test('what the client received: the next provider’s answer, if there is one', async () => {
   const answers = [];
   for (const prompt of ['First.', 'Second.', 'Third.']) {
     answers.push(await ask(broker.url, { model: 'few-and-more', prompt, headers: SHORT }));
@@ -66,7 +66,7 @@ test('what the client received: the next provider’s answer, where there is one
   expect(answers.map(({ headers }) => headers['x-sluice-provider'])).toEqual(['primary', 'secondary', 'secondary']);
 });
 
-test('what the client received: 429 where it is its own key that is used up', async () => {
+test('what the client received: 429 if its own key is used up', async () => {
   const { secret } = await broker.createKey('one a minute', { limits: { requestsPerMinute: 1 } });
   const first = await ask(broker.url, { key: secret, prompt: 'Mine.', headers: SHORT });
   expect(first).toMatchObject({ status: 200, headers: { 'x-ratelimit-limit-requests': '1' } });
@@ -77,7 +77,7 @@ test('what the client received: 429 where it is its own key that is used up', as
   expect(await ask(broker.url, { prompt: 'Somebody else’s.', headers: SHORT })).toMatchObject({ status: 200 });
 });
 
-test('what the client received: 429 at once where it is its project or organisation that is used up', async () => {
+test('what the client received: 429 at once if its project or organisation is used up', async () => {
   const create = async (kind: string, body: object) => {
     const { json } = await admin<{ id: string }>(broker, 'POST', '/accounts', { kind, name: kind, ...body });
     return json.id;
@@ -105,7 +105,7 @@ test('what the client received: 429 at once where it is its project or organisat
   expect(last.text).toContain('The organisation of this key');
 });
 
-test('what the client received: 402 where its budget is used up', async () => {
+test('what the client received: 402 if its budget is used up', async () => {
   const { secret } = await broker.createKey('poor', { budgets: { total: '100000000' } });
   const answer = await ask(broker.url, { key: secret, prompt: 'A thousand tokens, please.' });
   expect(answer).toMatchObject({ status: 402, headers: { 'x-should-retry': 'false' } });
@@ -119,7 +119,7 @@ test('what was billed: the calls that were made', async () => {
   expectLedgerEqualsBill(rows, vendors);
 });
 
-test('what happens to the next request: refused requests delay no others', async () => {
+test('what happens to the next request: refused requests do not delay it', async () => {
   expect((await ask(broker.url, { prompt: 'And then?', headers: SHORT })).status).toBe(200);
   expect(await broker.redis.client.keys('{sluice}:room:*')).toEqual([]);
 });

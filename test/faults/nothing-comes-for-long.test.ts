@@ -26,7 +26,7 @@ afterAll(async () => {
 
 const commentsIn = (text: string) => text.match(/^:.*\n\n/gm)?.length ?? 0;
 
-test('what the client received in line: comments, and then the whole answer', async () => {
+test('what the client received in the wait queue: comments, and then the complete answer', async () => {
   const place = await holdPermit(broker, 'primary/full');
   const answer = openAnswer(broker.url, { model: 'full', stream: true, prompt: 'I wait for my turn.' });
   await waitFor('two comments', () => commentsIn(answer.text) >= 2);
@@ -47,7 +47,7 @@ test('what the client received during a call that fails: comments, and then an e
   expect(readChatStream(text)).toMatchObject({ tokens: 0, isDone: false, error: { code: 'deadline_exceeded' } });
 });
 
-test('what an SDK makes of it: nothing of the comments, an error of the event', async () => {
+test('what an SDK makes of it: it ignores the comments and raises for the event', async () => {
   const client = new OpenAI({ baseURL: `${broker.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
   const create = async (content: string, deadlineMs: number) => {
     const options = { headers: { 'x-sluice-deadline-ms': String(deadlineMs) } };

@@ -44,7 +44,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the clients of a leaving worker received: their answers, also of the stream that was too long for it', () => {
+test('what the clients of a stopping worker received: their answers, including a stream that outlasted it', () => {
   expect(workerExit).toBe(0);
   expect(readChatStream(brief.text)).toMatchObject({ tokens: 20, isDone: true, error: null });
   expect(called).toMatchObject({ status: 200, headers: { 'x-sluice-attempts': '2' } });
@@ -52,7 +52,7 @@ test('what the clients of a leaving worker received: their answers, also of the 
   expect(readChatStream(long.text)).toMatchObject({ tokens: LONG_TOKENS, isDone: true, error: null });
 });
 
-test('what was billed: every token, none twice, and nothing left open', async () => {
+test('what was billed: every token once, and nothing left open', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   const cut = rows.filter(({ requestId }) => requestId === long.headers['x-request-id']);
@@ -74,7 +74,7 @@ test('what was billed: every token, none twice, and nothing left open', async ()
   }
 });
 
-test('what the clients of a leaving API process received: their answers to the end', async () => {
+test('what the clients of a stopping API process received: their complete answers', async () => {
   const running = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=20]] I am brief, too.' });
   await waitFor('some tokens', () => readChatStream(running.text).tokens >= 3);
   const [leaving, staying] = broker.apis;

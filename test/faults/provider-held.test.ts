@@ -40,7 +40,7 @@ const hold = async (what: object) => {
   await isSeen();
 };
 
-test('what the clients received: running streams to their end, answers of others, and their own after the release', async () => {
+test('what the clients received: running streams completely, answers of other providers, and their own after the release', async () => {
   const running = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=60 pace=50]] running' });
   await waitFor('some tokens', () => readChatStream(running.text).tokens > 3);
   // Traffic that goes on while the hold is made: some of it is in a worker's slot at that moment.
@@ -87,7 +87,7 @@ test('what the clients received: running streams to their end, answers of others
   expect(vendors.primary.stats().rateLimited).toBe(0);
 }, 60_000);
 
-test('a deployment is held by itself', async () => {
+test('a deployment can be held alone', async () => {
   await hold({ deployment: 'primary/first' });
   const held = ask(broker.url, { model: 'first', prompt: 'held', headers: { 'x-sluice-deadline-ms': '2500' } });
   expect((await ask(broker.url, { model: 'other', prompt: 'not held' })).status).toBe(200);
@@ -100,7 +100,7 @@ test('a deployment is held by itself', async () => {
   expect((await ask(broker.url, { model: 'first', prompt: 'released' })).status).toBe(200);
 });
 
-test('what cannot be held or released is said', async () => {
+test('an impossible hold or release is an error', async () => {
   expect((await admin(broker, 'POST', '/holds', { provider: 'nobody' })).json).toMatchObject({
     error: { code: 'invalid_value', message: expect.stringContaining('primary, secondary') },
   });
@@ -109,7 +109,7 @@ test('what cannot be held or released is said', async () => {
   expect((await admin(broker, 'GET', '/holds')).json).toEqual({ data: [] });
 });
 
-test('what was billed: every call, and nothing else', async () => {
+test('what was billed: exactly the calls', async () => {
   await booksClosed(broker);
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });

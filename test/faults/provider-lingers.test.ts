@@ -226,28 +226,31 @@ const PAIRS = (Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]).flatMap((client
   PROTOCOLS.map((vendor) => [client, vendor] as const),
 );
 
-describe('a provider that does not close behind its last event', () => {
+describe('a provider that keeps the connection open after its last event', () => {
   // At the same time: without a terminator there is one only after some seconds.
-  test.concurrent.each(PAIRS)('%s from %s: the client has its end, the request is over', async (client, vendor) => {
-    const { path, last, body } = CLIENTS[client];
-    const { text, ending, headers } = await ask(broker.url, { path, body: body(`${vendor}/lingers`) });
-    expect({
-      ending,
-      isWhole: text.includes(last),
-      isFailed: /error/.test(text.replaceAll('"error":null', '')),
-    }).toEqual({
-      ending: 'whole',
-      isWhole: true,
-      isFailed: false,
-    });
-    expect(await requestRow(broker, headers['x-request-id']!)).toMatchObject({ outcome: 'ok' });
-  });
+  test.concurrent.each(PAIRS)(
+    '%s from %s: the client gets the end, the request is finished',
+    async (client, vendor) => {
+      const { path, last, body } = CLIENTS[client];
+      const { text, ending, headers } = await ask(broker.url, { path, body: body(`${vendor}/lingers`) });
+      expect({
+        ending,
+        isWhole: text.includes(last),
+        isFailed: /error/.test(text.replaceAll('"error":null', '')),
+      }).toEqual({
+        ending: 'whole',
+        isWhole: true,
+        isFailed: false,
+      });
+      expect(await requestRow(broker, headers['x-request-id']!)).toMatchObject({ outcome: 'ok' });
+    },
+  );
 
-  test('is left, so that its connections do not pile up', async () => {
+  test('is disconnected, so that its connections do not accumulate', async () => {
     await waitFor('the connections to be closed', () => (leftOpen === 0 ? true : null));
   });
 
-  test.each(PAIRS)('%s from %s: nothing that comes after the end fails it', async (client, vendor) => {
+  test.each(PAIRS)('%s from %s: nothing after the end makes it fail', async (client, vendor) => {
     const { path, last, body } = CLIENTS[client];
     if (vendor === 'gemini-generate-content') return; // It has no terminator: an error after a first "STOP" is told.
     const { text, headers } = await ask(broker.url, { path, body: body(`${vendor}/after`) });
@@ -257,7 +260,7 @@ describe('a provider that does not close behind its last event', () => {
   });
 });
 
-test('an error after a first "STOP" of Gemini is told to every client', async () => {
+test('an error after a first "STOP" of Gemini reaches every client', async () => {
   for (const { path, body } of Object.values(CLIENTS)) {
     const { text } = await ask(broker.url, { path, body: body('gemini-generate-content/after') });
     expect(text).toMatch(/error|failed/);
@@ -265,7 +268,7 @@ test('an error after a first "STOP" of Gemini is told to every client', async ()
 });
 
 describe('a client that closes at the last event', () => {
-  test.each(PAIRS)('%s from %s: the request is ok, and what is kept is kept', async (client, vendor) => {
+  test.each(PAIRS)('%s from %s: the request is ok, and its response is stored', async (client, vendor) => {
     const { path, last, body } = CLIENTS[client];
     for (let round = 0; round < 3; round += 1) {
       const open = openAnswer(broker.url, { path, body: body(`${vendor}/late`) });
@@ -283,8 +286,8 @@ describe('a client that closes at the last event', () => {
   });
 });
 
-describe('answers that come compressed', () => {
-  test.each(Object.keys(ENCODERS))('%s, whole and streamed', async (encoding) => {
+describe('compressed answers', () => {
+  test.each(Object.keys(ENCODERS))('%s, unstreamed and streamed', async (encoding) => {
     for (const stream of [false, true]) {
       const { status, text } = await ask(broker.url, { model: `openai-chat/encoded.${encoding}`, stream });
       expect(status).toBe(200);
@@ -295,14 +298,14 @@ describe('answers that come compressed', () => {
   test.each([
     ['in an encoding that is not known', 'lzma'],
     ['in one that they are not', 'gzip2'],
-  ])('%s: the provider’s fault, and said', async (_name, encoding) => {
+  ])('%s: reported as the provider’s fault', async (_name, encoding) => {
     const { status, text } = await ask(broker.url, { model: `openai-chat/encoded.${encoding}` });
     expect(status).toBe(502);
     expect(text).toMatch(/cannot be read/);
   });
 });
 
-describe('bytes that are no answer', () => {
+describe('bytes that are not an answer', () => {
   test('broken UTF-8: no client gets it as an answer', async () => {
     const whole = await ask(broker.url, { model: 'openai-chat/broken' });
     expect(whole.status).toBe(502);
@@ -315,7 +318,7 @@ describe('bytes that are no answer', () => {
     expect((await ask(broker.url, { model: 'openai-chat/lines', stream: true })).text).toMatch(/too many lines/);
   });
 
-  test('the ids and reconnection times of a stream are ours', async () => {
+  test('the ids and reconnection times of a stream are those of Sluice', async () => {
     const { text } = await ask(broker.url, { model: 'openai-chat/steers', stream: true });
     expect(text).toMatch(/^id: 1-\d+$/m);
     expect(text).not.toMatch(/99-99|retry:/);
@@ -323,7 +326,7 @@ describe('bytes that are no answer', () => {
   });
 });
 
-test('what was billed: every answer by its provider’s count', async () => {
+test('what was billed: every answer as its provider counted', async () => {
   await booksClosed(broker);
   const answered = (await ledgerRows(broker)).filter(({ outcome }) => outcome === 'ok');
   expect(answered.length).toBeGreaterThan(60);

@@ -278,14 +278,14 @@ function seen({ status, headers, text }: Answer, isStream: boolean): Sees {
   return error === null ? { kind: 'answer', from, tokens } : { kind: 'broken stream', tokens, code: error.code ?? '' };
 }
 
-test('every fault of the simulator is here, but for three', () => {
+test('every fault of the simulator is tested here, except three', () => {
   // An event that is malformed while the answer goes on is in malformed-event.test.ts: what is billed depends on how
   // fast the provider hears that the broker has gone. What no provider should say is in mixed-faults.test.ts.
   const covered = new Set(ROWS.map(({ name }) => name));
   expect(FAULT_NAMES.filter((name) => !covered.has(name))).toEqual(['malformed_once', 'absurd_usage', 'giant_event']);
 });
 
-test('in the end the whole ledger equals both bills', async () => {
+test('in the end the ledger equals both bills', async () => {
   await booksClosed(broker);
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });

@@ -41,7 +41,7 @@ test('what the client received with a second provider: its answer, time after ti
   }
 });
 
-test('what was billed: nothing for the provider that was not there', async () => {
+test('what was billed: nothing for the unreachable provider', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   const unreachable = rows.filter(({ provider }) => provider === 'primary');
@@ -58,7 +58,7 @@ test('what was billed: nothing for the provider that was not there', async () =>
 // Symptom: after an outage of the first provider every request went to the second one for good.
 // Cause: plans put an open circuit last, also when its cooldown was over, so that no request ever was its probe.
 // Fix: once the cooldown is over the plan has its own order again, and the circuit lets one call through.
-test('what happens to the next requests: the provider that is back gets them again', async () => {
+test('what happens to the next requests: the recovered provider gets them again', async () => {
   back = await startSimulator({ tokens: 12, name: 'primary', port: vendors.primary.port });
   expect(await ask(broker.url, { prompt: 'And then?' })).toMatchObject({ status: 200 });
   await waitFor('the first provider to be asked again', async () => {

@@ -27,7 +27,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the clients received: the provider’s wait, where it is longer than their deadline', async () => {
+test('what the clients received: the provider’s wait, if it is longer than their deadline', async () => {
   const first = await ask(broker.url, { model: 'for-a-minute', prompt: '[[sim fault=429:60000]]', headers: SHORT });
   const calls = vendors.primary.stats().calls;
   const second = await ask(broker.url, { model: 'for-a-minute', prompt: 'I have just come.', headers: SHORT });
@@ -40,14 +40,14 @@ test('what the clients received: the provider’s wait, where it is longer than 
   expect(vendors.primary.stats().calls).toBe(calls);
 });
 
-test('what the clients received: an answer, where there is a second provider', async () => {
+test('what the clients received: an answer, if there is a second provider', async () => {
   for (const prompt of ['[[sim on=primary fault=429:60000]]', 'I have just come.']) {
     const answer = await ask(broker.url, { model: 'pair', prompt, headers: SHORT });
     expect(answer.headers['x-sluice-provider']).toBe('secondary');
   }
 });
 
-test('what the clients received: an answer, when they wait; no worker asks before the time', async () => {
+test('what the clients received: an answer, if they wait; no worker calls before the time', async () => {
   const before = new Set(vendors.primary.requests().map(({ providerRequestId }) => providerRequestId));
   const model = 'for-a-while';
   const refused = ask(broker.url, { model, prompt: `[[sim fault=429:${WAIT_MS} times=1]]` });
@@ -65,7 +65,7 @@ test('what the clients received: an answer, when they wait; no worker asks befor
   expect(Math.min(...later) - first!).toBeGreaterThan(WAIT_MS - 20);
 });
 
-test('what was billed: nothing for what was refused', async () => {
+test('what was billed: nothing for refused calls', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   expect(rows.filter(({ outcome }) => outcome === 'upstream_rate_limited')).toMatchObject(

@@ -37,7 +37,7 @@ test.each([
   { what: 'a stream', stream: true },
   { what: 'a whole answer', stream: false },
 ])(
-  '$what: what was billed is in the request and in its budget, and nothing stays reserved',
+  '$what: the billed cost is in the request and in its budget, and nothing stays reserved',
   async ({ what, stream }) => {
     const before = await budget();
     const answer = openAnswer(broker.url, {

@@ -86,7 +86,7 @@ test('what the clients received when every other connection broke', async () => 
   await expectWholeStreams(answers, vendors, promptOf);
 });
 
-test('what the clients received when the network was severed for a time', async () => {
+test('what the clients received when the network was down for a time', async () => {
   const answers = await streamThrough(async (clock) => {
     await until(clock, 20);
     network.sever();

@@ -47,11 +47,11 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
     await vendors?.close();
   });
 
-  test('what the client received who was being answered: everything', () => {
+  test('what a client with a running request received: everything', () => {
     expect(readChatStream(stream.text)).toMatchObject({ tokens: TOKENS, isDone: true });
   });
 
-  test('what the clients received who came meanwhile: 503 and a time to come back', () => {
+  test('what new clients received meanwhile: 503 with retry-after', () => {
     for (const { status, headers, durationMs } of refused) {
       expect(status).toBe(503);
       expect(headers).toHaveProperty('retry-after');

@@ -84,7 +84,7 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
     expectBilled(await ledgerRows(broker));
   });
 
-  test('what happens to the next requests: they are answered, and written down', async () => {
+  test('what happens to the next requests: they are answered and recorded', async () => {
     const before = (await ledgerRows(broker)).length;
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -98,7 +98,7 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
     expectBilled(rows);
   });
 
-  test('what a key may spend: what it might before', async () => {
+  test('what a key may spend: the same as before', async () => {
     expect((await ask(broker.url, { prompt: 'And more?', key: limitedKey })).status).toBe(402);
   });
 });

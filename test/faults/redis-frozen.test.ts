@@ -62,7 +62,7 @@ async function readReadiness() {
   return { status: response.status, checks, durationMs: performance.now() - startedAtMs };
 }
 
-test('what the clients received who were being answered: everything, in order', async () => {
+test('what clients with running requests received: everything, in order', async () => {
   await expectWholeStreams(streams, vendors, promptOf);
   for (const answer of calls) {
     expect(answer.status).toBe(200);
@@ -70,7 +70,7 @@ test('what the clients received who were being answered: everything, in order', 
   }
 });
 
-test('what the clients received who came meanwhile: 503 and a time to come back, within two seconds', () => {
+test('what new clients received meanwhile: 503 with retry-after, within two seconds', () => {
   for (const { status, headers, text, durationMs } of refused) {
     expect(status).toBe(503);
     expect(headers).toMatchObject({ 'retry-after': '1', 'retry-after-ms': '1000' });
@@ -79,12 +79,12 @@ test('what the clients received who came meanwhile: 503 and a time to come back,
   }
 });
 
-test('what a load balancer heard: not ready, because of Redis', () => {
+test('what a load balancer got: not ready, because of Redis', () => {
   expect(readiness).toMatchObject({ status: 503, checks: { redis: false, database: true } });
   expect(readiness.durationMs).toBeLessThan(REFUSED_WITHIN_MS);
 });
 
-test('what was billed: each call once, nothing for those who were refused', async () => {
+test('what was billed: each call once, nothing for refused requests', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   expect(rows.map(({ outcome, state, attempt }) => `${outcome} ${state} ${attempt}`)).toEqual(

@@ -46,7 +46,7 @@ afterAll(async () => {
 
 const promptOf = (index: number) => `Stream ${index}.`;
 
-test('what the clients received who were being answered: everything, in order', async () => {
+test('what clients with running requests received: everything, in order', async () => {
   await expectWholeStreams(streams, vendors, promptOf);
   for (const { status, text } of calls) {
     expect(status).toBe(200);
@@ -54,7 +54,7 @@ test('what the clients received who were being answered: everything, in order', 
   }
 });
 
-test('what the clients received who came meanwhile: 503 and a time to come back', () => {
+test('what new clients received meanwhile: 503 with retry-after', () => {
   for (const { status, headers, text } of refused) {
     expect(status).toBe(503);
     expect(headers).toHaveProperty('retry-after', '1');

@@ -39,7 +39,7 @@ afterAll(async () => {
 
 // Symptom: the client got a stream that ended well, with a part missing in its middle.
 // Cause: the log did not say which frame comes before which. Fix: it does, and a frame that does not fit ends the answer.
-test('what the client received: an explicit error where the hole begins', () => {
+test('what the client received: an explicit error where frames are missing', () => {
   const { error, isDone, ids } = readChatStream(holed.text);
   expect({ code: error?.code, isDone, ending: holed.ending }).toEqual({
     code: 'stream_interrupted',

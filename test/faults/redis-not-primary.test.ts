@@ -87,19 +87,19 @@ describe.each(REFUSALS)('Redis answers $refusal', ({ refusal, begin, end }) => {
     await command(end);
   });
 
-  test('what /readyz says: not ready, and why', () => {
+  test('what /readyz returns: not ready, with the reason', () => {
     expect(trouble).toMatchObject({ status: 503, checks: { redis: false, database: true } });
     // Which of the two a cut-off replica says depends on the command; a connection to one does not even become ready.
     const words = refusal === 'MASTERDOWN' ? /READONLY|MASTERDOWN|does not respond/ : new RegExp(refusal);
     expect(trouble.trouble?.redis).toMatch(words);
   });
 
-  test('what the client received: 503 at once, and when to come back', () => {
+  test('what the client received: 503 at once, with retry-after', () => {
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': expect.any(String) } });
     expect(refused.durationMs).toBeLessThan(REFUSED_WITHIN_MS);
   });
 
-  test('what happens to the next request: it is answered, whole and streamed', async () => {
+  test('what happens to the next request: it is answered, unstreamed and streamed', async () => {
     await isReady();
     const answers = await Promise.all([
       ask(broker.url, { prompt: `After ${refusal}.` }),
@@ -128,12 +128,12 @@ describe('a failover behind one address', () => {
     streams = await Promise.all(open.map(({ ended }) => ended));
   }, 30_000);
 
-  test('what the clients received who were being answered: everything, in order', async () => {
+  test('what clients with running requests received: everything, in order', async () => {
     vendors.primary.change({ paceMs: 0 });
     await expectWholeStreams(streams, vendors, promptOf);
   });
 
-  test('every connection has left the old server, those that listen and those that block too', async () => {
+  test('every connection to the old server is closed, subscribers and blocking ones too', async () => {
     await waitFor('the old server to be alone', async () => {
       const clients = String(await first.client.client('LIST')).split('\n');
       return clients.every((line) => !line.includes('name=sluice-'));
@@ -151,7 +151,7 @@ describe('a failover behind one address', () => {
     expectLedgerEqualsBill(await ledgerRows(broker), vendors);
   });
 
-  test('what the log says: lines for changes, not for tries', () => {
+  test('what is logged: a line per change, not per attempt', () => {
     const logs = [...broker.apis, ...broker.workers, ...broker.batches].map((running) => running.log());
     for (const log of logs) {
       const lines = log.split('\n').filter((line) => line.includes('"trouble with'));

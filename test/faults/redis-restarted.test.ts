@@ -63,7 +63,7 @@ afterAll(async () => {
 
 const promptOf = (index: number) => `Stream ${index}.`;
 
-test('what the clients received: an answer, or an explicit failure, and never a part that looks whole', async () => {
+test('what the clients received: an answer or an explicit failure, never a part that looks complete', async () => {
   // Frames are on the disk before they are announced, so that even streams come through whole.
   await expectWholeStreams(streams, vendors, promptOf);
   for (const { status, text } of [...calls, ...waiting]) {
@@ -72,7 +72,7 @@ test('what the clients received: an answer, or an explicit failure, and never a 
   }
 });
 
-test('what the client received who came meanwhile: 503 and a time to come back', () => {
+test('what a new client received meanwhile: 503 with retry-after', () => {
   expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   expect(JSON.parse(refused.text).error.code).toBe('queue_unavailable');
 });

@@ -147,7 +147,7 @@ test.each(ROWS)('what the client received: $name', async ({ wanted, status, code
 test.each([
   ['/v1/chat/completions', 'POST', (body: { error: { code: string } }) => body.error.code],
   ['/v1/messages', 'POST', (body: { type: string }) => body.type],
-])('what the client received: a method that %s does not take', async (path, allowed, read) => {
+])('what the client received: an error for a method that %s does not support', async (path, allowed, read) => {
   const answer = await fetch(`${broker.url}${path}`, { method: 'PUT' });
   expect(answer.status).toBe(405);
   expect(answer.headers.get('allow')).toBe(allowed);
@@ -156,7 +156,7 @@ test.each([
   expect(read((await answer.json()) as never)).toBe(path.endsWith('messages') ? 'error' : 'method_not_allowed');
 });
 
-test('what the client received: a model that its key may not use', async () => {
+test('what the client received: an error for a model that its key may not use', async () => {
   const answer = await ask(broker.url, { key: restrictedKey, model: 'solo' });
   expect(answer.status).toBe(403);
   expect(JSON.parse(answer.text).error).toMatchObject({ code: 'model_not_allowed', param: 'model' });

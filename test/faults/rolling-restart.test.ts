@@ -112,7 +112,7 @@ test('every process was replaced while the streams ran', () => {
   expect(others).toEqual(others.map(() => 0));
 });
 
-test('what the clients received: whole answers, each the provider’s own words', async () => {
+test('what the clients received: complete answers, each with the provider’s text', async () => {
   for (const [index, one] of seen.entries()) {
     const { text } = await ask(vendors.secondary.url, { prompt: promptOf(index) });
     checkText(one, SPOKEN_PROTOCOLS['openai-chat'].readWhole(text));
@@ -139,7 +139,7 @@ test('what was billed: one call for each, and no entry is missing', async () => 
   expectLedgerEqualsBill(rows, vendors);
 });
 
-test('workers come and go under load: whole answers, one call and one entry for each', {
+test('workers start and stop under load: complete answers, one call and one entry for each', {
   timeout: 90_000,
 }, async () => {
   await booksClosed(broker);

@@ -105,20 +105,20 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
   );
 });
 
-test('what the client received of a stream that quotes it: neither in the text, nor in the error', async () => {
+test('what the client received of a stream that quotes it: the key is neither in the text nor in the error', async () => {
   const { text } = await ask(broker.url, { model: 'openai-chat/inside', stream: true });
   expect(text).toContain('Hello [redacted]');
   expect(text).not.toContain(SECRET);
 });
 
-test('what is kept: nothing in Redis, SQL and logs holds it', async () => {
+test('what is stored: Redis, SQL and logs do not contain it', async () => {
   await booksClosed(broker);
   const logs = [...broker.apis, ...broker.workers].map((running) => running.log()).join('\n');
   for (const kept of [await redisBytes(), await sqlText(), logs]) expect(kept).not.toContain(SECRET);
   expect(await sqlText()).toContain('upstream_bad_request');
 });
 
-describe('the listener of operators', () => {
+describe('the admin listener', () => {
   const adminUrl = () => String(broker.apis[0]!.details.adminUrl);
   const key = { authorization: `Bearer ${ADMIN_KEY}` };
 
@@ -126,14 +126,14 @@ describe('the listener of operators', () => {
     expect((await fetch(`${broker.url}${path}`, { headers: key })).status).toBe(404);
   });
 
-  test('administration needs its key there, metrics and probes do not', async () => {
+  test('the admin API requires its key there, metrics and probes do not', async () => {
     expect((await fetch(`${adminUrl()}/admin/keys`)).status).toBe(401);
     expect((await fetch(`${adminUrl()}/admin/keys`, { headers: key })).status).toBe(200);
     expect(await (await fetch(`${adminUrl()}/metrics`)).text()).toContain('sluice_requests_total');
     expect(await (await fetch(`${adminUrl()}/readyz`)).json()).toMatchObject({ holds: [] });
   });
 
-  test('clients see whether it is ready, and no more; the description needs a key', async () => {
+  test('clients see only whether it is ready; details require a key', async () => {
     expect(await (await fetch(`${broker.url}/readyz`)).json()).not.toHaveProperty('holds');
     expect((await fetch(`${broker.url}/openapi.json`)).status).toBe(401);
     expect(
@@ -141,7 +141,7 @@ describe('the listener of operators', () => {
     ).toBe(200);
   });
 
-  test('it serves no inference', async () => {
+  test('it does not serve inference', async () => {
     expect((await ask(adminUrl(), { model: 'openai-chat/plain' })).status).toBe(404);
   });
 });

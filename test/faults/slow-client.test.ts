@@ -65,7 +65,7 @@ test('what the clients received: everything, in order', { timeout: 60_000 }, asy
 
 // Symptom: a client that read slowly had the rest of its answer in the API's memory, and Redis sent it again and again.
 // Cause: the log was read by 64 frames at a time, of half a megabyte each. Fix: a page is bounded by its bytes.
-test('what it cost the API process: garbage, but not the answers', () => {
+test('what it cost the API process: garbage, but it did not keep the answers in memory', () => {
   const received = answers.reduce((sum, { text }) => sum + text.length, 0);
   expect(received).toBeGreaterThan(CLIENTS * 25 * MEGABYTE);
   // Measured: 60 to 95 MB of what pub/sub had brought and nobody had collected yet; 210 MB without backpressure.

@@ -111,7 +111,7 @@ function textOf(protocol: SpokenName, isStream: boolean, answer: Answer): string
 
 const SHAPES = SPOKEN.flatMap((protocol) => [true, false].map((isStream) => ({ protocol, isStream })));
 
-test.each(SHAPES)('the second begins first: $protocol, streamed $isStream', async ({ protocol, isStream }) => {
+test.each(SHAPES)('the second starts first: $protocol, streamed $isStream', async ({ protocol, isStream }) => {
   const prompt = slowFirst(`${protocol} ${isStream}`);
   const answer = await askIn(protocol, isStream, prompt);
   expect(answer).toMatchObject({ status: 200, ending: 'whole' });
@@ -122,7 +122,7 @@ test.each(SHAPES)('the second begins first: $protocol, streamed $isStream', asyn
   expect(rows[0]).toMatchObject({ attempt: 1, state: 'estimated', outputTokens: 0 });
 });
 
-test.each(SHAPES)('the first begins first after all: $protocol, streamed $isStream', async ({ protocol, isStream }) => {
+test.each(SHAPES)('the first starts first after all: $protocol, streamed $isStream', async ({ protocol, isStream }) => {
   const answer = await askIn(protocol, isStream, slowSecond(`${protocol} ${isStream}`));
   expect(answer).toMatchObject({ status: 200, ending: 'whole' });
   expect(answer.headers).toMatchObject({ 'x-sluice-provider': 'primary', 'x-sluice-attempts': '2' });
@@ -130,7 +130,7 @@ test.each(SHAPES)('the first begins first after all: $protocol, streamed $isStre
   expect(providersOf(await rowsOf(answer))).toEqual(['primary ok', 'secondary hedge_lost']);
 });
 
-test('what the client is told it cost is what both calls cost', async () => {
+test('the cost shown to the client is that of both calls', async () => {
   for (const [isStream, prompt] of [
     [true, slowFirst('Cost, streamed.')],
     [false, slowFirst('Cost.')],
@@ -146,7 +146,7 @@ test('what the client is told it cost is what both calls cost', async () => {
   }
 });
 
-test('the first fails meanwhile: the second goes on alone', async () => {
+test('the first fails meanwhile: the second continues alone', async () => {
   const fault = '[[sim on=primary fault=silence times=1]] [[sim on=secondary fault=slow:1500]]';
   for (const isStream of [true, false]) {
     const answer = await askIn('openai-chat', isStream, `${fault} Goes on alone ${isStream}.`, 'impatient');
@@ -155,7 +155,7 @@ test('the first fails meanwhile: the second goes on alone', async () => {
   }
 });
 
-test('the second fails: the first goes on alone', async () => {
+test('the second fails: the first continues alone', async () => {
   const fault = '[[sim on=primary fault=slow:1200]] [[sim on=secondary fault=500 times=1]]';
   for (const isStream of [true, false]) {
     const answer = await askIn('openai-chat', isStream, `${fault} Waits for the first ${isStream}.`);
@@ -164,7 +164,7 @@ test('the second fails: the first goes on alone', async () => {
   }
 });
 
-test('both fail: the request goes on from the first, as after any failure', async () => {
+test('both fail: the request continues from the first, as after any failure', async () => {
   const fault = '[[sim on=primary fault=silence]] [[sim on=secondary fault=500]]';
   const answer = await askIn('openai-chat', true, `${fault} Both.`, 'impatient');
   expect(answer.status).toBe(502);
@@ -176,7 +176,7 @@ test('both fail: the request goes on from the first, as after any failure', asyn
   ]);
 });
 
-test('the answer of the second breaks off: it is taken up where the client has it', async () => {
+test('the answer of the second breaks off: it is continued from what the client has', async () => {
   const fault = `[[sim on=primary fault=${NEVER} times=1]] [[sim on=secondary fault=cut@5 times=1]]`;
   const answer = await askIn('openai-chat', true, `${fault} Broken off.`);
   expect(textOf('openai-chat', true, answer).split(' ').filter(Boolean)).toHaveLength(TOKENS);
@@ -184,7 +184,7 @@ test('the answer of the second breaks off: it is taken up where the client has i
   expect(providersOf(rows)).toEqual(['primary hedge_lost', 'secondary upstream_stream_cut', 'primary ok']);
 });
 
-test('where there may be none: the money for it is spent, the client wants none, the next provider is full', async () => {
+test('no second attempt: its cost share is spent, the client forbids it, the next provider is full', async () => {
   const denied = async (model: string, more: object = {}) => {
     const prompt = `[[sim on=primary fault=slow:700]] ${model} ${JSON.stringify(more)}`;
     const answer = await ask(broker.url, { model, prompt, more });
@@ -209,7 +209,7 @@ test('where there may be none: the money for it is spent, the client wants none,
   expect(wished.headers['x-sluice-provider']).toBe('secondary');
 });
 
-test('no more than the share of answers, over all requests at once', async () => {
+test('the share of hedged answers is kept over all concurrent requests', async () => {
   const before = await sums('capped');
   const answers = await mapConcurrently([1, 2, 3, 4, 5, 6, 7, 8], 8, (index) =>
     ask(broker.url, { model: 'capped', prompt: `[[sim on=primary fault=slow:700]] ${index}` }),
@@ -221,7 +221,7 @@ test('no more than the share of answers, over all requests at once', async () =>
   expect((await sums('capped')).n).toBe(allowed);
 });
 
-test('a budget without room for two attempts has one', async () => {
+test('a budget without room for two attempts allows one', async () => {
   // What one request of this size may cost, and a half: two do not fit.
   const { id, secret } = await broker.createKey('tight', { budgets: { total: '150000000' } });
   const asked = { model: 'pair', key: secret, more: { max_tokens: 10 } };
@@ -230,7 +230,7 @@ test('a budget without room for two attempts has one', async () => {
   expect(id).toBeTruthy();
 });
 
-test('a budget without room for two attempts has one on a detour too', async () => {
+test('a budget without room for two attempts allows one on a detour too', async () => {
   const askNarrow = (key: string, prompt: string) => {
     const more = { max_tokens: 10, provider: { only: ['primary'] } };
     return ask(broker.url, { model: 'narrow', key, more, prompt });
@@ -259,7 +259,7 @@ test('while the second streams, the record has the cost of the first: a worker t
   expect(lost).toMatchObject({ outcome: 'hedge_lost', costPicoUsd: noted });
 });
 
-test('the client leaves while both are called: both calls are closed and booked', async () => {
+test('the client disconnects during both calls: both are closed and in the ledger', async () => {
   const answer = openAnswer(broker.url, {
     model: 'pair',
     prompt: `[[sim fault=${NEVER}]] Leaves.`,
@@ -286,7 +286,7 @@ test('what was billed: every call, once', async () => {
   expectLedgerEqualsBill(rows, { ...vendors, bill: () => bills.map((entry) => asFarAsItCame(entry, rows)) });
 });
 
-test('without a time of its own: what is usual for the deployment, once enough is known of it', async () => {
+test('without a configured time: the deployment’s usual time, once enough calls are known', async () => {
   const hedged = async (prompt: string) => {
     const answer = await ask(broker.url, { model: 'usual', prompt, stream: true });
     return answer.headers['x-sluice-provider'] === 'secondary';
@@ -310,7 +310,7 @@ test('without a time of its own: what is usual for the deployment, once enough i
   await waitFor('the lost call to be noted', async () => (await slowest()) >= AFTER_MS);
 });
 
-test('what is kept of them: places, lost money and open attempts', async () => {
+test('nothing of them is left: places, lost cost and open attempts', async () => {
   const { n, x } = await sums('pair');
   const rows = (await ledgerRows(broker)).filter(({ provider: name }) => name !== '');
   expect(n).toBeGreaterThan(10);

@@ -80,7 +80,7 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-test.skipIf(postgres === null)('what the clients received: what they would have received anyway', () => {
+test.skipIf(postgres === null)('what the clients received: the same as otherwise', () => {
   for (const [index, { status, text }] of answers.entries()) {
     const isStream = index % 2 === 0;
     const isCut = index % 5 === 0;
@@ -91,7 +91,7 @@ test.skipIf(postgres === null)('what the clients received: what they would have 
 
 // Symptom: every API process was unready at once though it answered, and responses in Redis could not be read. Cause: a probe of
 // SQL counted as readiness, and SQL was asked first. Fix: SQL that is away is named; what stands in Redis is read there.
-test.skipIf(postgres === null)('requests can be taken, and what is missing is named', () => {
+test.skipIf(postgres === null)('requests are accepted, and what is missing is named', () => {
   expect(readiness).toMatchObject({
     status: 200,
     json: { status: 'ready', checks: { database: false, redis: true }, degraded: ['database'] },
@@ -99,7 +99,7 @@ test.skipIf(postgres === null)('requests can be taken, and what is missing is na
 });
 
 test.skipIf(postgres === null)(
-  'responses are read, polled and followed from Redis; others are not called missing',
+  'responses can be read, polled and streamed from Redis; others are not reported as missing',
   () => {
     expect(kept.stored).toMatchObject({ status: 200, json: { id: kept.created, status: 'completed' } });
     expect(kept.background).toMatchObject({ status: 200, json: { status: 'completed' } });
@@ -108,19 +108,19 @@ test.skipIf(postgres === null)(
   },
 );
 
-test.skipIf(postgres === null)('the log says it a few times, not at every try', () => {
+test.skipIf(postgres === null)('it is logged a few times, not at every attempt', () => {
   const lines = wrongWhileAway.split('\n').filter((line) => line.includes('entries wait'));
   expect(lines.length).toBeGreaterThan(0);
   expect(lines.length).toBeLessThan(10);
 });
 
-test.skipIf(postgres === null)('a key that cannot be looked up is not called wrong', () => {
+test.skipIf(postgres === null)('a key that cannot be looked up is not reported as wrong', () => {
   expect(stranger.status).toBe(503);
   expect(stranger.headers).toHaveProperty('retry-after');
 });
 
 test.skipIf(postgres === null)(
-  'what was billed: every entry waited, and was written once',
+  'what was billed: every entry waited and was written once',
   { timeout: 60_000 },
   async () => {
     expect(waitingEntries).toBeGreaterThanOrEqual(REQUESTS);
@@ -134,7 +134,7 @@ test.skipIf(postgres === null)(
   },
 );
 
-test.skipIf(postgres === null)('what happens to the next request: it is answered and written down', async () => {
+test.skipIf(postgres === null)('what happens to the next request: it is answered and recorded', async () => {
   expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
   expect((await fetch(`${broker.url}/readyz`)).status).toBe(200);
   await booksClosed(broker);

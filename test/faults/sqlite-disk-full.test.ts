@@ -50,7 +50,7 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
     expect(readiness.status).toBe(200);
   });
 
-  test('what was billed: everything, when there was room', async () => {
+  test('what was billed: everything, once there was room', async () => {
     expect(waiting).toBeGreaterThanOrEqual(REQUESTS);
     const rows = await ledgerRows(broker);
     expect(rows).toHaveLength(REQUESTS + 1);
@@ -58,12 +58,12 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
     expect(await broker.database.selectFrom('ledger_rejects').select('id').execute()).toEqual([]);
   });
 
-  test('what the log says: the true error', () => {
+  test('what is logged: the real error', () => {
     expect(log).toMatch(/disk I\/O error|database or disk is full/);
     expect(log).not.toContain('cannot rollback');
   });
 
-  test('what happens to the next request: it is booked', async () => {
+  test('what happens to the next request: it is in the ledger', async () => {
     expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
     await booksClosed(broker);
     expectLedgerEqualsBill(await ledgerRows(broker), vendors);

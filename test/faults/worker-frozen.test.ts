@@ -47,7 +47,7 @@ afterAll(async () => {
 
 const idOf = ({ headers }: Answer) => headers['x-request-id']!;
 
-test('what the clients received: one whole answer each', () => {
+test('what the clients received: one complete answer each', () => {
   expect(called).toMatchObject({ status: 200, ending: 'whole' });
   expect(JSON.parse(called.text).usage.completion_tokens).toBe(12);
   expect(readChatStream(streamed.text)).toMatchObject({ tokens: TOKENS, error: null, isDone: true });
@@ -58,7 +58,7 @@ test('what the provider saw: both calls of the frozen worker are over, and both 
   expect({ outcomes, calls }).toEqual({ outcomes: { completed: 3, aborted: 1, broken: 0 }, calls: 4 });
 });
 
-test('what was billed: what the provider served, also to the worker whose frames were refused', async () => {
+test('what was billed: what the provider served, including to the worker whose frames were refused', async () => {
   await booksClosed(broker, 30_000);
   const [lost, answered, ...more] = await ledgerRows(broker, idOf(called));
   expect([lost, answered, ...more]).toMatchObject([

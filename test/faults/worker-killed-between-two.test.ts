@@ -52,7 +52,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the clients received: one whole answer each', () => {
+test('what the clients received: one complete answer each', () => {
   const [streamed, whole] = answers;
   expect(streamed).toMatchObject({ status: 200, ending: 'whole' });
   expect(readChatStream(streamed!.text)).toMatchObject({ error: null, isDone: true, tokens: TOKENS });

@@ -93,7 +93,7 @@ async function readThroughSdk(content: string) {
 
 const rowsOf = (answer: Answer) => ledgerRows(broker, answer.headers['x-request-id']);
 
-test('what the clients received: one whole answer each', async () => {
+test('what the clients received: one complete answer each', async () => {
   expect(waiting.status).toBe(200);
   expect(JSON.parse(waiting.text).usage.completion_tokens).toBe(12);
   expect(called.status).toBe(200);
@@ -113,7 +113,7 @@ test('how long the clients waited for another worker', () => {
   expect(takeoverMs).toBeLessThan(TAKEOVER_MS);
 });
 
-test('what was billed: one call where none had been made, an estimate for those whose end is unknown', {
+test('what was billed: one call if none had been made, an estimate for those whose end is unknown', {
   timeout: REAP_LIMIT_MS,
 }, async () => {
   await booksClosed(broker, REAP_LIMIT_MS);

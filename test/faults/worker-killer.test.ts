@@ -31,7 +31,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the client received: that its request was given up', async () => {
+test('what the client received: an error that its request was abandoned', async () => {
   expect(given).toMatchObject({ status: 500, ending: 'whole' });
   expect(JSON.parse(given.text).error).toMatchObject({ code: 'worker_lost', type: 'server_error' });
   expect(await requestRow(broker, given.headers['x-request-id']!)).toMatchObject({ outcome: 'worker_lost' });
@@ -48,7 +48,7 @@ test('what was billed: an estimate for each call whose end is unknown', { timeou
   expect(rows.every(({ costPicoUsd }) => costPicoUsd > 0n)).toBe(true);
 });
 
-test('what happens to the next request: the last worker answers it, and the other is not tried again', async () => {
+test('what happens to the next request: the last worker answers it, and the abandoned one is not retried', async () => {
   expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
   expect(vendors.primary.stats().calls).toBe(VICTIMS + 1);
   expect(broker.workers.at(-1)!.child.exitCode).toBe(null);

@@ -231,7 +231,7 @@ describe('answers of a provider', () => {
   });
 });
 
-test('any bytes, as a stream of events', () => {
+test('arbitrary bytes as an event stream', () => {
   return fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 10 }), (pieces) => {
       const splitter = new SseSplitter();
@@ -258,7 +258,7 @@ test('lines of a batch', () => {
   );
 });
 
-test('uploads: each ends, and says what is wrong', async () => {
+test('uploads: each ends with a clear error', async () => {
   const form = Buffer.from(
     '--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\ncontent-type: application/json\r\n\r\n{}\n\r\n--b--\r\n',
   );

@@ -34,7 +34,7 @@ describe.each([
 ])('on a machine whose clock is %s', (_name, ms) => {
   beforeEach(() => void offBy(ms));
 
-  test('a worker that lives is seen, one that has left is not', async () => {
+  test('a live worker is listed, a stopped one is not', async () => {
     const liveness = createWorkerLiveness(redis.client, keyspace);
     expect(await liveness.hasLiveWorker(2)).toBe(false);
     await liveness.heartbeat('worker_a', [1]);
@@ -43,14 +43,14 @@ describe.each([
     expect(await liveness.hasLiveWorker(2)).toBe(false);
   });
 
-  test('a worker that has been silent is not', async () => {
+  test('a silent worker is not', async () => {
     const liveness = createWorkerLiveness(redis.client, keyspace);
     const [seconds] = await redis.client.time();
     await redis.client.hset(keyspace.workers(0), 'worker_a', Number(seconds) * 1_000 - 11_000);
     expect(await liveness.hasLiveWorker(1)).toBe(false);
   });
 
-  test('a circuit is open for as long as it was opened', async () => {
+  test('a circuit stays open for the time that was set', async () => {
     const settings: CircuitSettings = {
       failures: 1,
       windowMs: 10_000,
@@ -68,7 +68,7 @@ describe.each([
     expect([one.isOpen('a/b'), other.isOpen('a/b')]).toEqual([false, false]);
   });
 
-  test('a forecast waits for what is blocked, for as long as it is', async () => {
+  test('a forecast includes the remaining time of a block', async () => {
     const scope: Scope = { name: 'deployment:a/b', limits: { requestsPerMinute: 60 } };
     const provider = { name: 'a', scope: { name: 'provider:a', limits: {} }, credentials: [] };
     const deployment = { id: 'a/b', provider, scope, upstreamModel: 'b' } as unknown as Deployment;

@@ -54,14 +54,14 @@ const look = async (load: Parameters<typeof examine>[0]) =>
 const errors = (found: readonly Finding[]) =>
   found.filter(({ severity }) => severity === 'error').map(({ finding }) => finding);
 
-test('a healthy installation has nothing to change', async () => {
+test('a healthy installation has no findings', async () => {
   await (await openDatabase(`sqlite:${join(directory, 'sluice.db')}`, () => undefined)).destroy();
   await beat();
   const found = await look(runtimeOf(good.url));
   expect(found.filter(({ severity }) => severity !== 'note')).toEqual([]);
 });
 
-test('a Redis that evicts and keeps nothing, without a worker', async () => {
+test('finds a Redis that evicts and does not persist, and a missing worker', async () => {
   const found = errors(await look(runtimeOf(bad.url)));
   expect(found).toEqual([
     expect.stringContaining('maxmemory-policy is allkeys-lru'),
@@ -70,7 +70,7 @@ test('a Redis that evicts and keeps nothing, without a worker', async () => {
   ]);
 });
 
-test('as a user of managed Redis, which may neither CONFIG nor INFO', async () => {
+test('works as a user of a managed Redis, without CONFIG and INFO', async () => {
   await bad.client.acl('SETUSER', 'guest', 'on', '>guest-password', '~*', '&*', '+@all', '-config', '-info');
   const found = await look(runtimeOf(`redis://guest:guest-password@127.0.0.1:${bad.port}`));
   expect(found.filter(({ area }) => area === 'redis')).toMatchObject([
@@ -82,7 +82,7 @@ test('as a user of managed Redis, which may neither CONFIG nor INFO', async () =
   expect(more.map(({ finding }) => finding).join()).toMatch(/allkeys-lru.*CONFIG command is refused/s);
 });
 
-test('held back and left behind: holds, open circuits, costs that are not written, dead letters, keys without bounds', async () => {
+test('finds holds, open circuits, unwritten costs, dead letters and unbounded keys', async () => {
   await beat();
   await createHolds(good.client, keyspace).hold('provider:openai', 'maintenance');
   await good.client.hset(keyspace.openCircuits, 'openai/gpt', String(Date.now() + 60_000));
@@ -104,7 +104,7 @@ test('held back and left behind: holds, open circuits, costs that are not writte
   await good.client.del(keyspace.holds, keyspace.openCircuits, keyspace.ledgerStream);
 });
 
-test('nothing is changed: a database of another release is not migrated, one that is not there is not made', async () => {
+test('changes nothing: a database of another release is not migrated, a missing one is not created', async () => {
   await beat();
   const path = join(directory, 'other.db');
   expect(await look(runtimeOf(good.url, {}, `sqlite:${path}`))).toMatchObject([
@@ -118,7 +118,7 @@ test('nothing is changed: a database of another release is not migrated, one tha
   expect(await good.client.dbsize()).toBe(keys);
 });
 
-test('PostgreSQL is asked for its clock, and one that is away is a finding', async ({ skip }) => {
+test('compares the clock of PostgreSQL, and reports an unreachable one', async ({ skip }) => {
   const postgres = await startTestPostgres();
   if (postgres === null) return skip('needs PostgreSQL');
   try {
@@ -136,7 +136,7 @@ test('PostgreSQL is asked for its clock, and one that is away is a finding', asy
   }
 });
 
-test('the command: words for people, JSON for machines, an exit code for both', async () => {
+test('the command prints text or JSON, and has an exit code', async () => {
   await beat();
   runtimeOf(good.url)();
   const run = (...args: string[]) =>

@@ -34,7 +34,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-test('lines are stored and enqueued once, but for those that have their result by then', async () => {
+test('lines are stored and enqueued once, except those that already have a result', async () => {
   const store = createRequestStore(redis, keyspace);
   const lines = Array.from({ length: LINES }, lineOf);
   const answered = lines[30]!;
@@ -58,7 +58,7 @@ test('lines are stored and enqueued once, but for those that have their result b
   expect(await producer.depth('a', 'batch')).toMatchObject({ waiting: LINES - 1 });
 });
 
-test('after an outage of Redis, nothing is accepted that is no longer waited for', async () => {
+test('after an outage of Redis, no line is accepted that nothing waits for any more', async () => {
   const store = createRequestStore(redis, keyspace);
   let isWanted = true;
   const line = lineOf();

@@ -66,14 +66,14 @@ async function startBatch(id: string) {
   return (await createRunStore(database).claim(batch, 'me', 60_000))!;
 }
 
-test('uploads without a row go, those with one stay', async () => {
+test('uploads without a row are deleted, those with one stay', async () => {
   leave('file-kept', 'file-lost', 'file-half.part', 'file-kept2.part');
   await createFileStore(database).insert(file('file-kept'));
   expect(await sweep()).toBe(3);
   expect(names()).toEqual(['file-kept']);
 });
 
-test('results of a batch that runs stay; when it has ended, those that are part of its files', async () => {
+test('results of a running batch stay; after its end, those that are part of its files', async () => {
   const pieces = ['batch_a.output.1', 'batch_a.output.2', 'batch_a.error.2'];
   leave(...pieces, 'batch_a.error.1', 'batch_a.output.3.7', 'batch_gone.output.1');
   const { lease } = await startBatch('batch_a');
@@ -91,14 +91,14 @@ test('results of a batch that runs stay; when it has ended, those that are part 
   expect(names().sort()).toEqual([...pieces].sort());
 });
 
-test('nothing goes that is young, or not the broker’s', async () => {
+test('nothing is deleted that is recent or not the broker’s', async () => {
   leave('file-lost', 'notes.txt', 'batch_plan.xlsx');
   expect(await sweep(Date.now() - 60_000)).toBe(0);
   expect(await sweep()).toBe(1);
   expect(names().sort()).toEqual(['batch_plan.xlsx', 'notes.txt']);
 });
 
-test('more than a page of them', async () => {
+test('more than a page of orphans is deleted', async () => {
   leave(...Array.from({ length: 1_203 }, (_, index) => `file-lost${index}`));
   expect(await sweep()).toBe(1_203);
 });

@@ -19,11 +19,11 @@ async function health(silentMs: Record<string, number>) {
 }
 
 describe('/healthz', () => {
-  test('is content while work goes on', async () => {
+  test('is 200 while work proceeds', async () => {
     expect(await health({ heartbeat: 900, queues: SILENT_MS })).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-  test('names what has stood still for too long', async () => {
+  test('names what has stalled for too long', async () => {
     expect(await health({ heartbeat: 900, queues: SILENT_MS + 1 })).toEqual({
       status: 503,
       body: { status: 'silent', silent: [{ name: 'queues', silent_ms: SILENT_MS + 1 }] },

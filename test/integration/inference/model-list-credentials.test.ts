@@ -32,12 +32,12 @@ const providerWith = (credentials: Record<string, string>) => {
 };
 const never = () => false;
 
-test('one that is refused leaves it to the next', async () => {
+test('after a refused credential the next one is used', async () => {
   const list = await fetchModelList(providerWith({ bad: 'sk-revoked-0000', good: 'sk-good-0000001' }), never);
   expect(list.length).toBeGreaterThan(0);
 });
 
-test('one that is out of rotation comes last, and is asked where there is no other', async () => {
+test('a credential out of rotation comes last, and is used if there is no other', async () => {
   const asked: string[] = [];
   const isOut = ({ name }: { name: string }) => asked.push(name) > 0 && name === 'first';
   const provider = providerWith({ first: 'sk-revoked-0000', second: 'sk-good-0000002' });
@@ -46,7 +46,7 @@ test('one that is out of rotation comes last, and is asked where there is no oth
   expect((await fetchModelList(alone, isOut)).length).toBeGreaterThan(0);
 });
 
-test('where all are refused, the last refusal is told, without a secret', async () => {
+test('if all are refused, the last refusal is reported, without a secret', async () => {
   const provider = providerWith({ one: 'sk-revoked-0000', two: 'sk-revoked-1111' });
   await expect(fetchModelList(provider, never)).rejects.toThrow('it responded with 401');
 });

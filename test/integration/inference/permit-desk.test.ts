@@ -57,7 +57,7 @@ const roomIsEmpty = () => waitFor('the room to be empty', async () => (await inR
 const acquire = (patienceMs: number, cancellation = new Cancellation()) =>
   desk.acquire('a interactive', [request()], patienceMs, cancellation);
 
-test('those who ask at once and are turned away leave no one behind in the room', async () => {
+test('requests that ask together and are refused leave nothing in the room', async () => {
   const held = await takeOnly();
   const outcomes = await Promise.all(Array.from({ length: 20 }, () => acquire(10)));
   expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(['too-long']));
@@ -66,7 +66,7 @@ test('those who ask at once and are turned away leave no one behind in the room'
   expect(await limiter.acquire(request())).toMatchObject({ kind: 'granted' });
 });
 
-test('those who are stopped while they wait leave as well', async () => {
+test('requests that are stopped while they wait leave the room as well', async () => {
   await takeOnly();
   const cancellations = Array.from({ length: 20 }, () => new Cancellation());
   const waiting = cancellations.map((cancellation) => acquire(60_000, cancellation));
@@ -77,7 +77,7 @@ test('those who are stopped while they wait leave as well', async () => {
   await roomIsEmpty();
 });
 
-describe('stopped while the limiter is asked', () => {
+describe('stopped during the call to the limiter', () => {
   /** Stops the request when its answer is on the way. */
   function stoppingDesk(cancellation: Cancellation, atCall: number): PermitDesk {
     let calls = 0;
@@ -96,7 +96,7 @@ describe('stopped while the limiter is asked', () => {
     );
   }
 
-  test.each([1, 2])('for the %ith time: it is in no wait queue afterwards', async (atCall) => {
+  test.each([1, 2])('at call number %i: it is in no wait queue afterwards', async (atCall) => {
     await takeOnly();
     const cancellation = new Cancellation();
     desk = stoppingDesk(cancellation, atCall);
@@ -105,7 +105,7 @@ describe('stopped while the limiter is asked', () => {
   });
 });
 
-test('one that waited for several credentials is in no wait queue once it has one', async () => {
+test('a request that waited for several credentials is in no wait queue once it has one', async () => {
   const credentials = ['one', 'two', 'three'].map((name): Scope => ({ name, limits: { concurrency: 1 } }));
   const ask = (scopes: Scope[], of = request()) => ({ ...of, scopes });
   const held = await Promise.all(credentials.map((credential) => limiter.acquire(ask([credential]))));
@@ -120,7 +120,7 @@ test('one that waited for several credentials is in no wait queue once it has on
   await waitFor('all rooms to be empty', async () => (await rooms()).every((count) => count === 0));
 });
 
-test('a Redis that refuses is told of and ends no process', async () => {
+test('a refusal of Redis is reported and ends no process', async () => {
   await takeOnly();
   const refusing: Limiter = {
     ...limiter,
@@ -153,7 +153,7 @@ describe('turns of keys', () => {
     return () => asks;
   }
 
-  test('a key at its own limit delays no others', async () => {
+  test('a key at its own limit does not delay others', async () => {
     const limit: Scope = { name: 'key:limited', limits: { requestsPerMinute: 1 } };
     const wide: Scope = { name: 'deployment:wide', limits: { concurrency: 100 } };
     const cancellation = new Cancellation();
@@ -170,7 +170,7 @@ describe('turns of keys', () => {
 
   // Symptom: beside a burst of 10,000, single requests waited up to three seconds for their turn. Cause: the request of the burst
   // that had asked before stayed in the room, ahead of the one that asked now, and no longer asked. Fix: it leaves the room.
-  test('the request that asked before does not delay the one that asks now', async () => {
+  test('the request that asked previously does not delay the current one', async () => {
     const settle = async (permit: Permit) => {
       await limiter.settle(permit, { usedTokens: 0, entry: null });
       desk.notifyFreed(scope.name);
@@ -201,7 +201,7 @@ describe('turns of keys', () => {
     if (last.kind === 'granted') await settle(last.permit);
   });
 
-  test('a key beyond its share of a window delays no others', async () => {
+  test('a key beyond its share of a window does not delay others', async () => {
     const window: Scope = { name: 'deployment:shared', limits: { requestsPerMinute: 300 } };
     const cancellation = new Cancellation();
     expect(await ask(ofKey('single', [window]))).toMatchObject({ kind: 'granted' });
@@ -233,7 +233,7 @@ describe('turns of keys', () => {
     return window;
   }
 
-  test('a burst that waits for its turn behind its requests in another process delays no others', async () => {
+  test('a burst that waits behind its own requests in another process does not delay others', async () => {
     const window = await sharedWindow('deployment:shared');
     const { window: hash, room } = keyspace.scope(window.name);
     await redis.client.hset(hash, 'paced', Date.now() + 60_000);
@@ -271,7 +271,7 @@ describe('turns of keys', () => {
     expect(await waiting).toEqual({ kind: 'stopped' });
   });
 
-  test('a key that waits for its turn asks as soon as it is its turn, not when another place is free', async () => {
+  test('a key asks for a permit as soon as it is its turn, not when another place is free', async () => {
     const asked = ofKey('burst', [scope]);
     let asks = 0;
     const denying: Limiter = {

@@ -67,8 +67,8 @@ async function start(isRefused: (requestId: string) => boolean): Promise<void> {
 
 // Symptom: one response that could not be written made all the messages beside it, up to 256, come again up to 20 times,
 // and held up everything behind them. Cause: the batch was acknowledged as a whole. Fix: only what is not done stays.
-describe('an outcome that cannot be followed', () => {
-  test('is retried alone and delays no others', async () => {
+describe('an outcome whose follow-up fails', () => {
+  test('is retried alone and does not delay others', async () => {
     let isReady = false;
     for (const id of ['a', 'bad', 'c']) await add(id);
     await start((id) => id === 'bad' && !isReady);
@@ -82,7 +82,7 @@ describe('an outcome that cannot be followed', () => {
     expect(followed.flat().filter((id) => id !== 'bad')).toEqual(['a', 'c', 'later']);
   });
 
-  test('is another writer’s when its own stops', async () => {
+  test('is taken over by another writer when its own stops', async () => {
     await add('bad');
     await start(() => true);
     await waitFor('it to be tried', () => followed.length > 0);
@@ -95,8 +95,8 @@ describe('an outcome that cannot be followed', () => {
 
 // Symptom: XINFO listed every worker process there had ever been. Cause: a reader has a new name with each start, and
 // nobody deleted the old ones. Fix: it leaves when it stops; those that could not are forgotten by the others.
-describe('a reader that is gone', () => {
-  test('is forgotten when it stops', async () => {
+describe('a reader that has ended', () => {
+  test('is removed when it stops', async () => {
     await add('a');
     await start(() => false);
     await waitFor('the message', () => written.length === 1);
@@ -106,7 +106,7 @@ describe('a reader that is gone', () => {
     expect(await readers()).toEqual([]);
   });
 
-  test('is forgotten by another one when it was killed, unless it left something', async () => {
+  test('is removed by another one if it was killed, unless it left messages', async () => {
     const dead = await createLedgerReader(connection, keyspace, 'dead');
     const deadWithWork = await createLedgerReader(connection, keyspace, 'dead_with_work');
     await add('a');
@@ -122,8 +122,8 @@ describe('a reader that is gone', () => {
 
 // Symptom: after XDEL of a message that a writer had not stored yet, nothing more was written, over restarts. Cause: Redis
 // gives such a message back without its fields, at every look. Fix: it is acknowledged.
-describe('a message that an operator has deleted', () => {
-  test.each([1, 3])('while its own reader had it does not stop the others (%i deleted of 3)', async (count) => {
+describe('a message that an operator deleted', () => {
+  test.each([1, 3])('while its reader had it does not stop the others (%i deleted of 3)', async (count) => {
     for (const id of ['a', 'b', 'c']) await add(id);
     const before = await createLedgerReader(connection, keyspace, 'writer_a');
     const taken = await before.read(10, 1);

@@ -137,7 +137,7 @@ describe.each(engines)('on %s', (engine, url) => {
     await database.destroy();
   });
 
-  test('every message that is refused is set aside, everything else is written', async () => {
+  test('every refused message is set aside, everything else is written', async () => {
     const ids = new Map<string, string>();
     for (const [index, [name, message]] of POISON.entries()) {
       await append(good(`good_${String(index).padStart(2, '0')}`));
@@ -158,7 +158,7 @@ describe.each(engines)('on %s', (engine, url) => {
     expect(log.filter((line) => line.includes('was set aside'))).toHaveLength(POISON.length);
   });
 
-  test('what a trigger of the database refuses is set aside as well', async () => {
+  test('a message refused by a trigger of the database is set aside as well', async () => {
     await refuse(engine);
     for (const id of ['a', 'refused', 'b']) await append(good(id));
     await start(url);
@@ -174,7 +174,7 @@ describe.each(engines)('on %s', (engine, url) => {
     expect(await booked()).toEqual(['a', 'b', 'refused']);
   });
 
-  test('text with NUL and halves of characters is written, without them', async () => {
+  test('text with NUL and lone surrogates is written without them', async () => {
     await append({ attempt: attempt('nul', { model: 'a\0b', upstreamModel: '\ud800c' }), request: outcome('nul') });
     await start(url);
     await whenWritten();
@@ -182,7 +182,7 @@ describe.each(engines)('on %s', (engine, url) => {
     expect(row).toMatchObject({ model: 'a\ufffdb', upstream_model: '\ufffdc' });
   });
 
-  test('what an earlier release let in spoils no report, and a large sum is exact', async () => {
+  test('invalid values of an earlier release break no report, and a large sum is exact', async () => {
     const row = async (id: string, cost: string) => {
       await append({ attempt: attempt(id, { costPicoUsd: '1' }) });
       return { id, cost };
@@ -197,7 +197,7 @@ describe.each(engines)('on %s', (engine, url) => {
     expect(report).toMatchObject({ attempts: 13, costPicoUsd: 12n * 999_999_999_999_999_999n, inputTokens: 130 });
   });
 
-  test('a table that is away is waited for: nothing is set aside, and the log says it once', async () => {
+  test('a missing table is waited for: nothing is set aside, and it is logged once', async () => {
     await database.schema.alterTable('requests').renameTo('requests_away').execute();
     await append(good('a'));
     await start(url);

@@ -28,14 +28,14 @@ const state = async () => (await redis.client.hmget(keyspace.budget(ACCOUNT), 's
 const reserve = (requestId: string, untilMs = Date.now() + 60_000) =>
   budgets.reserve(KEY, { requestId, cost: 100n, acceptedAtMs: 0, untilMs });
 
-test('nothing is held for what was given back', async () => {
+test('nothing stays reserved for a released request', async () => {
   await reserve('one');
   await budgets.giveBack(HOLD, 'one');
   await budgets.giveBack(HOLD, 'one');
   expect(await state()).toEqual([0, 0]);
 });
 
-test('what ran all the same is booked, once, and takes nothing of what others hold', async () => {
+test('a released request that ran anyway is charged once, without using others’ reservations', async () => {
   await Promise.all([reserve('one'), reserve('other')]);
   await budgets.giveBack(HOLD, 'one');
   await budgets.settle(HOLD, 'one', 40n);
@@ -43,7 +43,7 @@ test('what ran all the same is booked, once, and takes nothing of what others ho
   expect(await state()).toEqual([40, 100]);
 });
 
-test('what was booked cannot be given back', async () => {
+test('a charged request cannot be released', async () => {
   await reserve('one');
   await budgets.settle(HOLD, 'one', 40n);
   await budgets.giveBack(HOLD, 'one');
@@ -51,7 +51,7 @@ test('what was booked cannot be given back', async () => {
   expect(await state()).toEqual([40, 0]);
 });
 
-test('marks go at their deadline', async () => {
+test('marks expire at their deadline', async () => {
   await reserve('one', Date.now() + 1);
   await budgets.giveBack(HOLD, 'one');
   await waitFor('the deadline', async () => {

@@ -47,7 +47,7 @@ async function reserve(key: ApiKey, cost: bigint): Promise<{ id: string; hold: B
   return result.kind === 'reserved' ? { id, hold: result.reservation } : null;
 }
 
-test('200 at once on a budget for 30: 30 pass, and what they cost beyond their estimates is all that goes beyond it', async () => {
+test('200 at once on a budget for 30: 30 pass, and only their cost above the estimates exceeds it', async () => {
   await redis.client.flushall();
   const key = keyWith(3_050n, null);
   const results = await Promise.all(Array.from({ length: 200 }, () => reserve(key, 100n)));
@@ -114,6 +114,6 @@ async function run({ own, ofProject, steps }: typeof scenario extends fc.Arbitra
 
 const bigints = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
 
-test('budgets are reserved and spent as a model does it', async () => {
+test('budgets are reserved and spent as in the model', async () => {
   await fc.assert(fc.asyncProperty(scenario, run), explore(RUNS));
 });

@@ -60,21 +60,21 @@ async function use(count: number, ...scopes: Scope[]): Promise<void> {
 }
 
 describe('limits above the key', () => {
-  test('a full project is waited for, and named', async () => {
+  test('include a wait for a full project, and name it', async () => {
     await use(2, PROJECT);
     const answer = await ask(PLAIN, { keyScope: KEY, accountScopes: [PROJECT, ORGANISATION] });
     expect(answer).toMatchObject({ startMs: 0, account: 'project:p' });
     expect(answer.accountStartMs).toBeGreaterThan(MINUTE_MS * 0.9);
   });
 
-  test('of an organisation too, for a key without limits of its own', async () => {
+  test('include those of an organisation, for a key without its own limits', async () => {
     await use(4, ORGANISATION);
     const spec = { accountScopes: [ORGANISATION], estimatedInputTokens: 100, estimatedOutputTokens: 100 };
     expect(await ask(PLAIN, spec)).toMatchObject({ account: 'organisation:o' });
     expect(await ask(PLAIN, { ...spec, estimatedOutputTokens: 0 })).toMatchObject({ account: null, accountStartMs: 0 });
   });
 
-  test('what other keys of the project have waiting comes before it', async () => {
+  test('include waiting requests of other keys of the project', async () => {
     const spec = { accountScopes: [PROJECT] };
     for (let n = 0; n < 4; n++) {
       await waitQueues.enter(waitEntry({ ...waitingSpec(`req_w${n}`), ...spec }, { deployment: 'elsewhere/x' }));
@@ -83,7 +83,7 @@ describe('limits above the key', () => {
     expect(accountStartMs).toBeGreaterThan(2 * MINUTE_MS * 0.9);
   });
 
-  test('a permit takes its request out of them', async () => {
+  test('no longer include a request with a permit', async () => {
     const spec = { ...waitingSpec('req_1'), keyScope: KEY, accountScopes: [PROJECT] };
     await waitQueues.enter(waitEntry(spec, { deployment: 'a/m' }));
     const { requestId, acceptedAtMs } = spec;
@@ -107,7 +107,7 @@ describe('turns of keys', () => {
       ),
     );
 
-  test('a single request waits for a turn of each other key, not for a burst', async () => {
+  test('a single request waits for one turn of each other key, not for a burst', async () => {
     await enter('burst', 200);
     await enter('third', 3);
     const single = { ...waitingSpec('req_s'), keyId: 'single', acceptedAtMs: Date.now() + 10 };
@@ -120,7 +120,7 @@ describe('turns of keys', () => {
     ).toBeGreaterThan(195);
   });
 
-  test('who leaves is not counted any more', async () => {
+  test('a request that leaves is no longer counted', async () => {
     await enter('burst', 3);
     const { waiting } = keyspace.scope('deployment:a/m');
     expect(Object.values(await redis.client.hgetall(ownersOf(waiting.interactive)))).toEqual(['3']);
@@ -131,13 +131,13 @@ describe('turns of keys', () => {
   });
 });
 
-test('one model of a wildcard deployment waits for what the provider has said of that model', async () => {
+test('one model of a wildcard deployment waits for the provider’s limit of that model', async () => {
   await limiter.block('model:a/slow', 20_000);
   expect((await ask(WILDCARD, {}, 'slow')).startMs).toBeGreaterThan(15_000);
   expect((await ask(WILDCARD, {}, 'quick')).startMs).toBe(0);
 });
 
-test('of several credentials the soonest counts', async () => {
+test('of several credentials the earliest counts', async () => {
   await limiter.block('credential:a/one', 20_000);
   expect((await ask(POOL, {})).startMs).toBe(0);
   await limiter.block('model:a/m@two', 10_000);

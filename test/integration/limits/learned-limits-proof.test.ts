@@ -354,7 +354,7 @@ test.each<[string, Scenario]>([
       learningMinutes: 4,
     },
   ],
-])('after a minute a limit is used to the full, and nearly nothing refused: %s', async (_name, scenario) => {
+])('after a minute a limit is fully used, and almost nothing is refused: %s', async (_name, scenario) => {
   const world = new World(scenario);
   for (let minute = 0; minute < (scenario.learningMinutes ?? 1); minute++) await world.minute();
   if (scenario.factor !== undefined) {

@@ -67,7 +67,7 @@ async function grantedOf(count: number, asked: Scope): Promise<number> {
   return decisions.filter(({ kind }) => kind === 'granted').length;
 }
 
-test('a limit that is near is kept to, by every process, from where the provider stands', async () => {
+test('a limit that is nearly reached is enforced by every process, from the provider’s current count', async () => {
   const [first, second] = [await start(), await start()];
   first!.teach(scope, half);
   expect(first!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
@@ -78,7 +78,7 @@ test('a limit that is near is kept to, by every process, from where the provider
   expect(await grantedOf(90, second!.scopeOf(scope))).toBe(80);
 });
 
-test('what others have used of it is counted again as soon as little is left', async () => {
+test('use by others is counted again as soon as little is left', async () => {
   const learned = await start();
   learned.teach(scope, half);
   await written(200);
@@ -92,7 +92,7 @@ test('what others have used of it is counted again as soon as little is left', a
   await expect.poll(used).toBe(190);
 });
 
-test('what was used before it mattered leaves its window when it leaves the provider’s', async () => {
+test('use from before the limit was enforced leaves the window when it leaves the provider’s', async () => {
   const learned = await start();
   const beganMs = Date.now();
   for (const [agoMs, used] of [
@@ -125,14 +125,14 @@ test('it is there after a restart', async () => {
   expect((await start()).scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
 });
 
-test('one that is far away costs nothing', async () => {
+test('a limit that is far from reached costs nothing', async () => {
   const learned = await start();
   learned.teach(scope, { limitRequests: 10_000, remainingRequests: 9_000 });
   expect(learned.scopeOf(scope)).toBe(scope);
   expect(learned.all()).toEqual([]);
 });
 
-test('one that is halved or doubled is followed at once', async () => {
+test('a limit that is halved or doubled is followed at once', async () => {
   const learned = await start();
   learned.teach(scope, half);
   learned.teach(scope, { limitRequests: 100, remainingRequests: 0 });
@@ -142,7 +142,7 @@ test('one that is halved or doubled is followed at once', async () => {
   expect(learned.scopeOf(scope).limits).toEqual({ requestsPerMinute: 1_000 });
 });
 
-test('what is configured comes first, of the scope and around it', async () => {
+test('configured limits take precedence, of the scope and of those around it', async () => {
   const learned = await start();
   learned.teach(scope, half);
   const own: Scope = { name: scope.name, limits: { requestsPerMinute: 500 } };
@@ -153,7 +153,7 @@ test('what is configured comes first, of the scope and around it', async () => {
   expect(other.scopeOf(scope, { requestsPerMinute: 900 })).toBe(scope);
 });
 
-test('it is forgotten with time: first not in force any more, then gone', async () => {
+test('it is forgotten over time: first no longer enforced, then deleted', async () => {
   const set = (agoMs: number) =>
     redis.client.hset(keyspace.learnedLimits, `requestsPerMinute ${scope.name}`, `200 ${Date.now() - agoMs}`);
   const learned = await start();
@@ -202,7 +202,7 @@ const countedFor = (limit: number, refused: number, changedMs: number) =>
     `${limit} ${Date.now()} ${refused} ${Date.now() - changedMs}`,
   );
 
-test('calls at once are counted from the first refusal on, and limited from the second', async () => {
+test('concurrent calls are counted from the first refusal on, and limited from the second', async () => {
   const learned = await start();
   learned.refused(scope);
   await expect.poll(() => learned.scopeOf(scope).limits.concurrency).toBe(1_000_000);
@@ -215,7 +215,7 @@ test('calls at once are counted from the first refusal on, and limited from the 
   await expect.poll(() => learned.all()).toMatchObject([{ kind: 'concurrency', limit: 10 }]);
 });
 
-test('more are tried while all are used, slowly above what was refused', async () => {
+test('more are tried while all are used, slowly above the refused level', async () => {
   const learned = await start();
   const served = async () => {
     learned.served(scope);
@@ -264,7 +264,7 @@ async function refusedAfter(served: number, waitMs?: number): Promise<LearnedLim
   return learned;
 }
 
-test('what only a refusal names is shown, counted and not kept to, until an answer announces it', async () => {
+test('a limit named only by a refusal is shown and counted but not enforced until an answer announces it', async () => {
   const learned = await start();
   learned.teach(scope, SAID, { counted: COUNTED });
   await written(60);
@@ -286,7 +286,7 @@ test.each<[string, number, number, number | undefined, number, boolean]>([
   ['a wait that is far too short: it is refilled bit by bit', 1, 60, 1_000, 1, false],
   ['far below it: somebody else, or a fault', 1, 10, 58_000, 0, false],
   ['far above it: a limit of something else', 1, 100, 58_000, 1, false],
-])('a limit that refusals name is kept to once they come when it is used up: %s', async (...row) => {
+])('a limit that refusals name is enforced once they arrive when it is used up: %s', async (...row) => {
   const [, before, served, waitMs, times, isKept] = row;
   await saidAgo(70_000, before);
   const learned = await refusedAfter(served, waitMs);
@@ -295,7 +295,7 @@ test.each<[string, number, number, number | undefined, number, boolean]>([
   expect(learned.scopeOf(scope).limits.requestsPerMinute! <= 60).toBe(isKept);
 });
 
-test('one that is kept to is given up by a refusal far below it, and after ten minutes without one', async () => {
+test('an enforced limit is given up after a refusal far below it, and after ten minutes without one', async () => {
   await saidAgo(70_000, 2);
   expect((await start()).all()).toMatchObject([{ isInForce: true }]);
   expect((await refusedAfter(3)).all()).toMatchObject([{ isInForce: false }]);
@@ -305,13 +305,13 @@ test('one that is kept to is given up by a refusal far below it, and after ten m
   expect(learned.scopeOf(scope)).toBe(scope);
 });
 
-test('while its use is not counted for a whole minute nothing is said of it', async () => {
+test('nothing is concluded while its use is not yet counted for a whole minute', async () => {
   await saidAgo(30_000, 0);
   await refusedAfter(60, 58_000);
   expect(await said()).toBe(0);
 });
 
-test('a change is heard by every process at once', async () => {
+test('a change reaches every process at once', async () => {
   const [first, second] = [await start(), await start()];
   first!.teach(scope, half);
   await expect.poll(() => second!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
@@ -322,7 +322,7 @@ test('a change is heard by every process at once', async () => {
   await expect.poll(() => second!.current(before).limits.requestsPerMinute).toBe(100);
 });
 
-test('calls that run already are counted from the first refusal on, and give their places back', async () => {
+test('running calls are counted from the first refusal on, and return their places', async () => {
   const held = await limiter.acquire({ ...request(7_001), scopes: [scope] });
   if (held.kind !== 'granted') throw new Error('not granted');
   await limiter.countCalls([held.permit], scope.name);
@@ -332,7 +332,7 @@ test('calls that run already are counted from the first refusal on, and give the
   expect((await limiter.peek(scope.name)).inFlight).toBe(0);
 });
 
-test('a refused call does not count in what is learned, and counts in what is configured', async () => {
+test('a refused call does not count in a learned limit, but counts in a configured one', async () => {
   const learned: Scope = { name: 'model:a/x', limits: { requestsPerMinute: 10 }, learned: ['requestsPerMinute'] };
   const configured: Scope = { name: 'deployment:a/x', limits: { requestsPerMinute: 10 } };
   const decision = await limiter.acquire({ ...request(7_002), scopes: [learned, configured] });

@@ -175,6 +175,6 @@ async function run(seed: number): Promise<void> {
   }
 }
 
-test('permits are given as a model gives them', { timeout: 60_000 }, async () => {
+test('permits are granted as in the model', { timeout: 60_000 }, async () => {
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 2_000_000_000 }), run), explore(RUNS));
 });

@@ -62,11 +62,11 @@ async function everybodyLeaves(scope: Scope): Promise<void> {
 const perMinute = (requestsPerMinute: number): Scope => ({ name: 'provider:a', limits: { requestsPerMinute } });
 
 describe('requests per minute', () => {
-  test('exactly so many start, however many ask at once', async () => {
+  test('exactly as many start as allowed, however many ask at once', async () => {
     expect(await grantedOf(200, () => request([perMinute(50)]))).toBe(50);
   });
 
-  test('a refusal says when the next place comes free', async () => {
+  test('a refusal has the time when the next place is free', async () => {
     const scope = perMinute(3);
     await grantedOf(3, () => request([scope]));
     await age(scope, 20_000);
@@ -87,7 +87,7 @@ describe('requests per minute', () => {
     expect(await grantedOf(3, () => request([scope]))).toBe(3);
   });
 
-  test('a window that was idle for long starts over', async () => {
+  test('a window starts over after a long idle time', async () => {
     const scope = perMinute(3);
     await grantedOf(3, () => request([scope]));
     await age(scope, 600_000);
@@ -95,7 +95,7 @@ describe('requests per minute', () => {
     expect(await limiter.peek(scope.name)).toMatchObject({ used: { requestsPerMinute: 3 } });
   });
 
-  test('what was refused is not counted', async () => {
+  test('refused requests are not counted', async () => {
     const scope = perMinute(2);
     await grantedOf(20, () => request([scope]));
     expect(await limiter.peek(scope.name)).toMatchObject({ used: { requestsPerMinute: 2 } });
@@ -105,7 +105,7 @@ describe('requests per minute', () => {
 describe('tokens per minute', () => {
   const scope: Scope = { name: 'provider:a', limits: { tokensPerMinute: 1_000 } };
 
-  test('are reserved before and corrected after', async () => {
+  test('are reserved before and corrected afterwards', async () => {
     const first = await limiter.acquire(request([scope], { tokens: 900 }));
     expect(await limiter.acquire(request([scope], { tokens: 200 }))).toMatchObject({
       kind: 'denied',
@@ -118,7 +118,7 @@ describe('tokens per minute', () => {
     expect(await grantedOf(1, () => request([scope], { tokens: 900 }))).toBe(1);
   });
 
-  test('more used than reserved counts too', async () => {
+  test('use above the reservation counts too', async () => {
     const first = await limiter.acquire(request([scope], { tokens: 100 }));
     if (first.kind !== 'granted') throw new Error('expected a permit');
     await limiter.settle(first.permit, { usedTokens: 1_000, entry: '{}' });
@@ -150,7 +150,7 @@ describe('other kinds', () => {
   const sized = (inputTokens: number, outputTokens: number) =>
     request([scope], { tokens: inputTokens + outputTokens, inputTokens, outputTokens });
 
-  test('input and output are counted apart, and corrected apart', async () => {
+  test('input and output are counted and corrected separately', async () => {
     const first = await limiter.acquire(sized(80, 400));
     expect(await limiter.acquire(sized(30, 10))).toMatchObject({ kind: 'denied', reason: 'input_tokens' });
     await everybodyLeaves(scope);
@@ -163,7 +163,7 @@ describe('other kinds', () => {
     expect(await grantedOf(1, () => sized(40, 850))).toBe(1);
   });
 
-  test('what a day allows is free again a day later, and says so', async () => {
+  test('a daily limit is free again a day later, as announced', async () => {
     const daily: Scope = { name: 'provider:a', limits: { tokensPerDay: 1_000, requestsPerMinute: 50 } };
     expect(await grantedOf(3, () => request([daily], { tokens: 500 }))).toBe(2);
     await everybodyLeaves(daily);
@@ -178,7 +178,7 @@ describe('other kinds', () => {
     expect(await grantedOf(3, () => request([daily], { tokens: 500 }))).toBe(2);
   });
 
-  test('a limit that was taken away for a while counts nothing of before', async () => {
+  test('a limit that was removed for a while counts nothing from before', async () => {
     const both: Scope = { name: 'provider:a', limits: { requestsPerMinute: 50, tokensPerMinute: 1_000 } };
     const one: Scope = { name: 'provider:a', limits: { requestsPerMinute: 50 } };
     await grantedOf(1, () => request([both], { tokens: 1_000 }));
@@ -206,14 +206,14 @@ describe('concurrency', () => {
     told.disconnect();
   });
 
-  test('a place of a worker that died comes free by itself', async () => {
+  test('a place of a dead worker becomes free by itself', async () => {
     await grantedOf(2, () => request([scope]));
     const { leases } = keyspace.scope(scope.name);
     for (const attempt of await redis.client.zrange(leases, '0', '-1')) await redis.client.zadd(leases, '1', attempt);
     expect(await grantedOf(3, () => request([scope]))).toBe(2);
   });
 
-  test('a renewed lease lasts', async () => {
+  test('a renewed lease does not expire', async () => {
     const decision = await limiter.acquire(request([scope]));
     if (decision.kind !== 'granted') throw new Error('expected a permit');
     const { leases } = keyspace.scope(scope.name);
@@ -233,7 +233,7 @@ describe('several limits at once', () => {
     expect(await grantedOf(20, () => request([provider]))).toBe(7);
   });
 
-  test('who waits at one deployment does not hold up another of the same provider', async () => {
+  test('a request that waits for one deployment does not delay another of the same provider', async () => {
     const provider: Scope = { name: 'provider:a', limits: { requestsPerMinute: 10 } };
     const full: Scope = { name: 'deployment:a/full', limits: { requestsPerMinute: 1 } };
     const free: Scope = { name: 'deployment:a/free', limits: { requestsPerMinute: 5 } };
@@ -245,7 +245,7 @@ describe('several limits at once', () => {
 describe('order', () => {
   const scope: Scope = { name: 'provider:a', limits: { concurrency: 1 } };
 
-  test('requests go in the order of acceptance; none overtakes a waiting one', async () => {
+  test('requests start in the order of acceptance; none overtakes a waiting one', async () => {
     const running = await limiter.acquire(request([scope]));
     const [first, second] = [request([scope]), request([scope])];
     await limiter.acquire(second);
@@ -268,7 +268,7 @@ describe('order', () => {
     expect((await limiter.acquire(interactive)).kind).toBe('granted');
   });
 
-  test('a request that has left or was not seen for long delays no others', async () => {
+  test('a request that has left or was not seen for long does not delay others', async () => {
     const running = await limiter.acquire(request([scope]));
     const [gone, dead, next] = [request([scope]), request([scope]), request([scope])];
     for (const waiting of [gone, dead, next]) await limiter.acquire(waiting);
@@ -333,7 +333,7 @@ describe('turns of keys', () => {
     return () => limiter.settle(decision.permit, { usedTokens: 0, entry: null });
   }
 
-  test('go by weights, and by acceptance within a key', async () => {
+  test('follow weights, and acceptance within a key', async () => {
     const free = await fill();
     const light = Array.from({ length: 12 }, () => of('light'));
     const heavy = Array.from({ length: 36 }, () => of('heavy', 3));
@@ -345,7 +345,7 @@ describe('turns of keys', () => {
     expect(ofHeavy).toEqual(heavy.slice(0, ofHeavy.length));
   });
 
-  test('what is known of turns has an end, however many keys there are', async () => {
+  test('the data about turns is bounded, however many keys there are', async () => {
     const { turns } = keyspace.scope(scope.name);
     const free = await fill();
     const waiting = Array.from({ length: 50 }, (_, n) => of(`key${n}`));
@@ -359,7 +359,7 @@ describe('turns of keys', () => {
 });
 
 describe('the batch lane', () => {
-  test('is paced by what was used, not by what was reserved', async () => {
+  test('is paced by tokens used, not by tokens reserved', async () => {
     const scope: Scope = { name: 'provider:a', limits: { tokensPerMinute: 100_000 } };
     const first = await limiter.acquire(request([scope], { isBatch: true, tokens: 5_000_000 }));
     if (first.kind !== 'granted') throw new Error('the first of an empty window is let through');
@@ -375,10 +375,10 @@ describe('the batch lane', () => {
   });
 });
 
-describe('a provider’s word stops everybody', () => {
+describe('a provider’s retry-after stops all requests', () => {
   const scope: Scope = { name: 'deployment:a/m', limits: {} };
 
-  test('there is no permit before it is over; the longer of two blocks counts', async () => {
+  test('there is no permit before it has passed; the longer of two blocks counts', async () => {
     await limiter.block(scope.name, 5_000);
     await limiter.block(scope.name, 1_000);
     const decision = await limiter.acquire(request([scope]));
@@ -399,7 +399,7 @@ describe('a provider’s word stops everybody', () => {
 
 // Symptom: a minute after a provider had claimed to need an hour, everybody who had waited called it at once, and was refused.
 // Cause: what it is believed and what it claims were one time. Fix: between the two it is tried, one call at a time.
-describe('a provider that claims more than it is believed', () => {
+describe('a provider that announces an implausible wait', () => {
   const scope: Scope = { name: 'model:a/m', limits: {} };
   const window = keyspace.scope(scope.name).window;
   const believedIsOver = () => redis.client.hset(window, 'blocked', Date.now() - 1);
@@ -412,7 +412,7 @@ describe('a provider that claims more than it is believed', () => {
     return decision.permit;
   }
 
-  test('is asked by one of those who wait, and by the next after a while', async () => {
+  test('is tried by one waiting request, and by the next after a while', async () => {
     await limiter.block(scope.name, 60_000, 600_000);
     expect(await grantedOf(20, () => request([scope]))).toBe(0);
     await everybodyLeaves(scope);
@@ -423,7 +423,7 @@ describe('a provider that claims more than it is believed', () => {
     expect(await grantedOf(20, () => request([scope]))).toBe(1);
   });
 
-  test('is not tried by a hedge, whose call may be ended before anything is known', async () => {
+  test('is not tried by a hedge, whose call may be ended before its result', async () => {
     await limiter.block(scope.name, 60_000, 600_000);
     await believedIsOver();
     const hedge = { ...request([scope]), isBeside: true as const };
@@ -431,20 +431,20 @@ describe('a provider that claims more than it is believed', () => {
     expect(await limiter.acquire(request([scope]))).toMatchObject({ kind: 'granted', permit: { isTrial: true } });
   });
 
-  test('is free again when the trial has succeeded', async () => {
+  test('is free again after a successful trial', async () => {
     const permit = await trial();
     expect(permit.isTrial).toBe(true);
     await limiter.unblock(permit);
     expect(await grantedOf(20, () => request([scope]))).toBe(20);
   });
 
-  test('is left alone for longer when the trial is refused', async () => {
+  test('is blocked for longer after a refused trial', async () => {
     await trial();
     await limiter.block(scope.name, 60_000, 600_000);
     expect((await limiter.peek(scope.name)).blockedMs).toBeGreaterThan(55_000);
   });
 
-  test('is free when its claim is over, and a block without one leaves no trial', async () => {
+  test('is free when its announced wait is over, and a block without one has no trial', async () => {
     await limiter.block(scope.name, 60_000, 600_000);
     await redis.client.hset(window, 'blocked', Date.now() - 1, 'claimed', Date.now() - 1);
     expect(await grantedOf(20, () => request([scope]))).toBe(20);
@@ -455,12 +455,12 @@ describe('a provider that claims more than it is believed', () => {
   });
 });
 
-describe('the books', () => {
+describe('the ledger', () => {
   const scope: Scope = { name: 'provider:a', limits: {} };
   const ledger = async () =>
     (await redis.client.xrange(keyspace.ledgerStream, '-', '+')).map(([, fields]) => fields[1]);
 
-  test('an attempt with a permit is open until it is settled, then it has one entry', async () => {
+  test('an attempt with a permit is open until it is settled, and then has one entry', async () => {
     const decision = await limiter.acquire(request([scope]));
     if (decision.kind !== 'granted') throw new Error('expected a permit');
     expect(await redis.client.hlen(keyspace.openAttempts)).toBe(1);
@@ -469,7 +469,7 @@ describe('the books', () => {
     expect(await ledger()).toEqual(['{"settled":true}']);
   });
 
-  test('an attempt whose worker died is written once, as unsettled', async () => {
+  test('an attempt of a dead worker is written once, as unsettled', async () => {
     const lost = request([scope]);
     await limiter.acquire(lost);
     expect(await limiter.reap()).toBe(0);
@@ -478,14 +478,14 @@ describe('the books', () => {
     expect(await ledger()).toEqual([lost.unsettledEntry]);
   });
 
-  test('a permit given back unused leaves no entry', async () => {
+  test('an unused permit that is returned leaves no entry', async () => {
     const decision = await limiter.acquire(request([scope]));
     if (decision.kind !== 'granted') throw new Error('expected a permit');
     await limiter.settle(decision.permit, { usedTokens: 0, entry: null });
     expect(await ledger()).toEqual([]);
   });
 
-  test('the same command sent again after a lost connection is the same permit', async () => {
+  test('a command sent again after a lost connection returns the same permit', async () => {
     const limited = perMinute(5);
     const twice = request([limited]);
     await limiter.acquire(twice);

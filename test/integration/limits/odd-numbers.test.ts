@@ -43,31 +43,31 @@ async function heldFor(requestId: string, cost: bigint, untilMs = inAnHour()) {
 const ODD_AMOUNTS = ['-0', '0.5', '-1', '1e+21', 'NaN', 'Infinity', '', '9'.repeat(40)];
 
 describe('a budget', () => {
-  test('is charged for a request that nothing was reserved for', async () => {
+  test('is charged for a request without a reservation', async () => {
     for (const id of ['one', 'two']) await budgets.settle((await heldFor(id, 0n))!, id, 5_000n);
     expect(await budget()).toEqual({ spent: '10000', held: '0' });
     expect(await heldFor('three', 1n)).toBeNull();
   });
 
-  test('gives nothing back for a negative cost', async () => {
+  test('returns nothing for a negative cost', async () => {
     await budgets.settle((await heldFor('first', 100n))!, 'first', 3_000n);
     await budgets.settle((await heldFor('odd', -100n))!, 'odd', -5_000n);
     expect(await budget()).toEqual({ spent: '3000', held: '0' });
   });
 
-  test.each(ODD_AMOUNTS)('stays a whole number over a reservation of "%s"', async (amount) => {
+  test.each(ODD_AMOUNTS)('stays an integer after a reservation of "%s"', async (amount) => {
     await budgets.settle((await heldFor('first', 100n))!, 'first', 3_000n);
     await budgets.settle({ parts: [{ account: 'key_a:total', amount }] }, 'odd', 10n);
     expect(await budget()).toEqual({ spent: '3000', held: '0' });
   });
 
-  test.each([0n, 100n, 10_000n])('gives a reservation of %s back when its time is over', async (cost) => {
+  test.each([0n, 100n, 10_000n])('releases a reservation of %s when its time is over', async (cost) => {
     await heldFor('odd', cost, Date.now() - 1_000);
     expect(await heldFor('next', 10_000n)).not.toBeNull();
     expect(await budget()).toMatchObject({ held: '10000' });
   });
 
-  test.each(ODD_AMOUNTS)('holds if Redis has "%s" as its sum', async (spent) => {
+  test.each(ODD_AMOUNTS)('works if Redis has "%s" as its sum', async (spent) => {
     await redis.client.hset(ACCOUNT, { spent, held: '-0' });
     expect(await heldFor('any', 1n)).toBeNull();
   });
@@ -123,7 +123,7 @@ async function acquire(tokens: number, isBatch = false): Promise<Permit> {
 }
 
 describe('an attempt', () => {
-  test.each(ODD)('of %s tokens is opened whole, and leaves its wait queue', async (tokens) => {
+  test.each(ODD)('of %s tokens is opened completely, and leaves its wait queue', async (tokens) => {
     await acquire(tokens);
     expect(await redis.client.hkeys(keyspace.openAttempts)).toEqual(['odd.1']);
     const totals = await redis.client.hvals(keyspace.waitQueueTokens);
@@ -143,14 +143,14 @@ describe('an attempt', () => {
     expect((await redis.client.hgetall(keyspace.scope(DEPLOYMENT).window))['+t']).toMatch(/^\d+$/);
   });
 
-  test.each(ODD)('of %s tokens that never began leaves its wait queue', async (tokens) => {
+  test.each(ODD)('of %s tokens that never started leaves its wait queue', async (tokens) => {
     const entry = { requestId: 'odd', acceptedAtMs: 1, lane: 'interactive', tokens, scopes: [DEPLOYMENT] } as const;
     await queues.enter(entry);
     await queues.leave(entry);
     expect(await redis.client.hvals(keyspace.waitQueueTokens)).toEqual(['0']);
   });
 
-  test('is in the books even where its window is broken', async () => {
+  test('is in the ledger even if its window is damaged', async () => {
     const permit = await acquire(100);
     await redis.client.hset(keyspace.scope(DEPLOYMENT).window, '+t', 'nonsense');
     await limiter.settle(permit, { usedTokens: 50, entry: '{"settled":1}' }).catch(() => undefined);
@@ -166,7 +166,7 @@ async function digitsOf(expression: string, ...args: (string | number)[]): Promi
   return (await redis.client.eval(source.replace('EXPRESSION', expression), 0, ...args)) as string;
 }
 
-test('every number is written as an integer that Redis takes', async () => {
+test('every number is written as an integer that Redis accepts', async () => {
   let seed = 20_261_128;
   const random = () => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;

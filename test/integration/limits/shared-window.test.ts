@@ -106,7 +106,7 @@ const startsIn = (minute: number, served: Map<string, Served>) =>
   [...served.values()].reduce((sum, { started }) => sum + (started[minute] ?? 0), 0);
 const longest = (served: Map<string, Served>, key: string) => Math.max(...served.get(key)!.waits);
 
-test('a single request finds room beside a burst, also of a key that comes later; the limit is used up', async () => {
+test('a single request finds room during a burst, also of a later key; the limit is fully used', async () => {
   const late: Sender = { key: 'late', every: 10, from: 200 };
   const served = await play(requests(600), [SINGLE, BURST, late], 4 * MINUTE);
   for (const key of ['single', 'late']) expect(longest(served, key)).toBeLessThanOrEqual(1);
@@ -114,13 +114,13 @@ test('a single request finds room beside a burst, also of a key that comes later
   expect(Math.max(0, ...[0, 1, 2, 3].map((minute) => startsIn(minute, served)))).toBeLessThanOrEqual(600);
 });
 
-test('a small limit is shared alike', async () => {
+test('a small limit is shared equally', async () => {
   const served = await play(requests(60), [{ ...SINGLE, every: 50 }, BURST], 3 * MINUTE);
   expect(longest(served, 'single')).toBeLessThanOrEqual(2);
   expect(startsIn(2, served)).toBeGreaterThanOrEqual(0.9 * 60);
 });
 
-test('tokens are shared as requests are', async () => {
+test('tokens are shared like requests', async () => {
   const scope: Scope = { name: 'provider:a', limits: { tokensPerMinute: 100_000 } };
   const senders = [SINGLE, BURST].map((sender) => ({ ...sender, tokens: 200 }));
   const served = await play(scope, senders, 3 * MINUTE);
@@ -138,12 +138,12 @@ test('several bursts share by weight, and leave room for a single request', asyn
   expect(startsIn(2, served)).toBeGreaterThanOrEqual(0.95 * 600);
 });
 
-test('a key alone takes the whole limit at once', async () => {
+test('a key that is alone can use the whole limit at once', async () => {
   const served = await play(requests(30), [{ ...BURST, from: 0 }], 10);
   expect(startsIn(0, served)).toBe(30);
 });
 
-test('a key that used the limit alone is slowed once another asks, and the other has room from the next minute on', async () => {
+test('a key that used the limit alone is slowed once another asks, which has room from the next minute on', async () => {
   const served = await play(
     requests(120),
     [
@@ -157,7 +157,7 @@ test('a key that used the limit alone is slowed once another asks, and the other
   expect(Math.max(...waits.slice(-20))).toBeLessThanOrEqual(1);
 });
 
-describe('where calls in flight are limited too', () => {
+describe('if calls in flight are limited too', () => {
   const both: Scope = { name: 'provider:a', limits: { requestsPerMinute: 1_000, concurrency: 5 } };
   let held: Permit;
 
@@ -180,7 +180,7 @@ describe('where calls in flight are limited too', () => {
   const giveBack = () => limiter.settle(held, { usedTokens: 0, entry: null });
   const paceUntil = (unixMs: number) => redis.client.hset(keyspace.scope(both.name).window, 'paced', unixMs);
 
-  test('a request within its share passes no earlier one of its key', async () => {
+  test('a request within its share does not overtake an earlier one of its key', async () => {
     const earlier = request(both, 'b');
     expect(await limiter.acquire(earlier)).toMatchObject({ kind: 'denied', reason: 'concurrency' });
     await giveBack();
@@ -190,7 +190,7 @@ describe('where calls in flight are limited too', () => {
     expect(await limiter.acquire(earlier)).toMatchObject({ kind: 'granted' });
   });
 
-  test('it passes a key ahead of its share that waits for the pace, but not one that waits for a call to end', async () => {
+  test('it overtakes a key ahead of its share that waits for the pace, but not one that waits for a call to end', async () => {
     await paceUntil(Date.now() - 1);
     const ahead = request(both, 'burst');
     expect(await limiter.acquire(ahead)).toMatchObject({ kind: 'denied', reason: 'concurrency' });

@@ -16,7 +16,7 @@ const fail = (error: Error) => {
   throw error;
 };
 
-test('answers end before their bound, prompts are longer than estimated', async () => {
+test('limits are used well if answers end before their bound and prompts are longer than estimated', async () => {
   const first = createTokenEstimates(redis.client, keyspace, fail);
   const second = createTokenEstimates(redis.client, keyspace, fail);
   const reserved = { inputTokens: 100, outputTokens: 4_000 };
@@ -40,7 +40,7 @@ test('answers end before their bound, prompts are longer than estimated', async 
   second.stop();
 });
 
-test('a learned limit of output lets through by what is written, and is corrected by it', async () => {
+test('a learned limit of output tokens admits by the tokens actually written, and is corrected by them', async () => {
   const limiter = createLimiter(redis.client, keyspace);
   const scope = {
     name: 'model:a/m',

@@ -50,18 +50,18 @@ test('counts every request once, in every wait queue', async () => {
   ]);
 });
 
-test('lanes have wait queues of their own', async () => {
+test('lanes have separate wait queues', async () => {
   await queues.enter(entry(1, { lane: 'batch' }));
   expect(await queues.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
 });
 
-test('a place is by time of acceptance', async () => {
+test('the order is the time of acceptance', async () => {
   for (const number of [3, 1, 2]) await queues.enter(entry(number, { acceptedAtMs: number }));
   expect(await queues.place(entry(3, { acceptedAtMs: 3 }), DEPLOYMENT)).toBe(2);
   expect(await queues.place(entry(9), DEPLOYMENT)).toBeNull();
 });
 
-test('a permit takes its request out, a refusal does not', async () => {
+test('a permit removes its request, a refusal does not', async () => {
   for (const number of [1, 2, 3]) await queues.enter(entry(number, { scopes: [DEPLOYMENT, KEY] }));
   const decisions = [];
   for (const number of [1, 2, 3]) {
@@ -82,7 +82,7 @@ test('a second permit of the same request removes no other request', async () =>
   expect(await queues.enter(entry(3))).toEqual([{ requests: 2, tokens: 200 }]);
 });
 
-test('what leaves is not counted any more, and may leave twice', async () => {
+test('a request that leaves is no longer counted, and may leave twice', async () => {
   await queues.enter(entry(1));
   await queues.enter(entry(2));
   await queues.leave(entry(1));
@@ -90,7 +90,7 @@ test('what leaves is not counted any more, and may leave twice', async () => {
   expect(await queues.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
 });
 
-test('what a crash left behind is found, what waits for long stays', async () => {
+test('remains of a crash are found, long-waiting requests stay', async () => {
   const old = Date.now() - 60_000;
   await queues.enter(entry(1, { acceptedAtMs: old }));
   await queues.enter(entry(2, { acceptedAtMs: old }));
@@ -112,7 +112,7 @@ test('an empty wait queue leaves nothing behind', async () => {
   expect(await redis.client.keys('*')).toEqual([]);
 });
 
-test('the one behind a permit is told that its turn has come', async () => {
+test('the request behind a permit is notified of its turn', async () => {
   const subscriber = redis.client.duplicate();
   const messages: string[] = [];
   subscriber.on('smessage', (_channel: string, message: string) => messages.push(message));

@@ -21,20 +21,20 @@ function run(then: string, closing = ''): Promise<{ code: number | null; log: st
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, log })));
 }
 
-test('a process that is told to end leaves with 0', async () => {
+test('a process that is told to end exits with 0', async () => {
   const { code, log } = await run(`process.kill(process.pid, 'SIGTERM')`);
   expect(log).toContain('closed');
   expect(code).toBe(0);
 });
 
-test('a second error while it shuts down does not cut that short', async () => {
+test('a second error during shutdown does not interrupt it', async () => {
   const fail = (after: number) => `setTimeout(() => { throw new Error('fault ${after}') }, ${after});`;
   const { code, log } = await run(fail(1) + fail(30), 'await new Promise((resolve) => setTimeout(resolve, 200));');
   expect(log).toMatch(/fault 1.*fault 30.*closed/s);
   expect(code).toBe(1);
 });
 
-test('a process that an error ends shuts down in order, and leaves with a status that says so', async () => {
+test('a process ended by an error shuts down in order, with an exit status that shows it', async () => {
   const { code, log } = await run(`setTimeout(() => { throw new Error('a fault') }, 1)`);
   expect(log).toContain('a fault');
   expect(log).toContain('closed');

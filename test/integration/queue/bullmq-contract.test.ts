@@ -59,7 +59,7 @@ async function layout() {
   };
 }
 
-test('a job of ours lies in Redis as BullMQ’s own does', async () => {
+test('a job of Sluice is stored in Redis like BullMQ’s own', async () => {
   await addOurs();
   const ours = await layout();
   await queue.remove(jobId(JOB));
@@ -68,7 +68,7 @@ test('a job of ours lies in Redis as BullMQ’s own does', async () => {
   expect(ours).toEqual(await layout());
 });
 
-test('BullMQ’s own worker takes and ends a job of ours', async () => {
+test('BullMQ’s own worker takes and ends a job of Sluice', async () => {
   const seen: unknown[] = [];
   const worker = new Worker(queue.name, async (job) => seen.push(job.data), bullMq());
   closing.push(() => worker.close());
@@ -77,7 +77,7 @@ test('BullMQ’s own worker takes and ends a job of ours', async () => {
   expect(seen).toEqual([JOB]);
 });
 
-test('we take and end jobs of BullMQ’s, and leave nothing of them behind', async () => {
+test('Sluice takes and ends jobs of BullMQ, and leaves nothing of them behind', async () => {
   const seen: string[] = [];
   await addTheirs();
   consume(seen);
@@ -112,13 +112,13 @@ test('BullMQ sees a job that we have as active, with its start and its lock', as
   await waitFor('its end', async () => (await queue.getActiveCount()) === 0);
 });
 
-describe('what was given to a worker without a job, and goes back,', () => {
+describe('a request given to a worker without a job and returned', () => {
   const leases = () => keyspace.leases(queue.name, provider);
   const putBack = (dueAtMs: number | null) =>
     runCall(redis, queueLayout(keyspace, provider, 'interactive').putBack(JOB, dueAtMs, undefined));
   beforeEach(() => redis.zadd(leases(), Date.now() + 60_000, jobId(JOB)));
 
-  test('lies as one that BullMQ’s own worker has moved back to the waiting ones', async () => {
+  test('is stored like a job that BullMQ’s own worker moved back to waiting', async () => {
     expect(await putBack(null)).toBe(1);
     const ours = await layout();
     await queue.remove(jobId(JOB));
@@ -158,8 +158,8 @@ describe('what was given to a worker without a job, and goes back,', () => {
   }
 });
 
-describe('what only BullMQ’s scripts know', () => {
-  test('delayed jobs come back when they are due', async () => {
+describe('features that only BullMQ’s scripts handle', () => {
+  test('delayed jobs return when they are due', async () => {
     const seen: string[] = [];
     consume(seen);
     await addTheirs(JOB, { delay: 300 });
@@ -175,7 +175,7 @@ describe('what only BullMQ’s scripts know', () => {
     await waitFor('the job', () => seen.length === 1);
   });
 
-  test('a paused queue gives nothing until it is resumed', async () => {
+  test('a paused queue returns nothing until it is resumed', async () => {
     const seen: string[] = [];
     await queue.pause();
     consume(seen);
@@ -185,7 +185,7 @@ describe('what only BullMQ’s scripts know', () => {
     await waitFor('the job', () => seen.length === 1);
   });
 
-  test('jobs of a worker without a lock go to another one', async () => {
+  test('jobs whose lock expired are given to another worker', async () => {
     const seen: string[] = [];
     await addOurs();
     await redis.lmove(`${base()}wait`, `${base()}active`, 'RIGHT', 'LEFT');
@@ -194,7 +194,7 @@ describe('what only BullMQ’s scripts know', () => {
   });
 });
 
-test('an id in the queue whose job is gone is passed over', async () => {
+test('an id in the queue without a job is skipped', async () => {
   const seen: string[] = [];
   await redis.lpush(`${base()}wait`, 'gone-0');
   await addOurs();
@@ -211,6 +211,6 @@ test('a marker of a delayed job carries the time at which it is due', async () =
   expect(Math.abs(Number(score) / 0x1000 - dueAtMs)).toBeLessThan(5_000);
 });
 
-test('the methods that BullMQ keeps to itself are there', () => {
+test('BullMQ’s internal methods exist', () => {
   for (const name of ['waitForJob', 'extendJobLocks']) expect(RareWorker.prototype).toHaveProperty(name);
 });

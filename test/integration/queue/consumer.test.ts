@@ -65,7 +65,7 @@ function gate() {
   return { held, open: () => open(), process };
 }
 
-test('every job is worked on once, and leaves nothing behind', async () => {
+test('every job is processed once, and leaves nothing behind', async () => {
   const seen: string[] = [];
   start(async ({ requestId }) => {
     seen.push(requestId);
@@ -82,7 +82,7 @@ test('every job is worked on once, and leaves nothing behind', async () => {
   expect(await server.client.keys(`${queueKey()}:r*`)).toEqual([]);
 });
 
-test('the same job enqueued twice is one', async () => {
+test('a job enqueued twice is one job', async () => {
   const { held, open, process } = gate();
   start(process);
   await add('same');
@@ -107,7 +107,7 @@ test('a burst fills the slots and no more; the rest follows as slots come free',
   expect(held.length).toBe(60);
 });
 
-test('a job that is put off comes back when its time has come', async () => {
+test('a postponed job returns when it is due', async () => {
   let deliveries = 0;
   start(async () => {
     deliveries += 1;
@@ -118,7 +118,7 @@ test('a job that is put off comes back when its time has come', async () => {
   await idle();
 });
 
-test('a job that is put off can still be taken out', async () => {
+test('a postponed job can still be removed', async () => {
   let deliveries = 0;
   start(async () => {
     deliveries += 1;
@@ -131,7 +131,7 @@ test('a job that is put off can still be taken out', async () => {
   expect(deliveries).toBe(1);
 });
 
-test('a job that runs cannot be taken out', async () => {
+test('a running job cannot be removed', async () => {
   const { held, open, process } = gate();
   start(process);
   await add('running');
@@ -143,7 +143,7 @@ test('a job that runs cannot be taken out', async () => {
 
 // Symptom: a cancelled asynchronous request stood at `cancelling` for a week. Cause: its job was taken out of the queue and
 // added again at its head, and the API process died in between. Fix: the job stays in the queue and moves within it.
-describe('a job that is brought forward', () => {
+describe('a job that is advanced', () => {
   const request = { requestId: 'urgent', step: 0 };
   const order = async () => {
     const { held, open, process } = gate();
@@ -154,7 +154,7 @@ describe('a job that is brought forward', () => {
     return held;
   };
 
-  test('comes before what waits', async () => {
+  test('comes before waiting jobs', async () => {
     await addMany(3);
     await add('urgent');
     await producer.advance(provider, 'interactive', request);
@@ -162,7 +162,7 @@ describe('a job that is brought forward', () => {
     expect(await order()).toEqual(['urgent', 'r0', 'r1', 'r2']);
   });
 
-  test('comes before its time', async () => {
+  test('runs before its due time', async () => {
     let deliveries = 0;
     start(async (): Promise<Disposition> => {
       deliveries += 1;
@@ -175,7 +175,7 @@ describe('a job that is brought forward', () => {
     expect(deliveries).toBe(2);
   });
 
-  test('is there again where it was lost', async () => {
+  test('is added again if it was lost', async () => {
     await producer.advance(provider, 'interactive', request);
     expect(await order()).toEqual(['urgent']);
   });
@@ -191,7 +191,7 @@ describe('a job that is brought forward', () => {
     expect(held).toEqual(['urgent']);
   });
 
-  test('is never out of the queue', async () => {
+  test('is always in the queue', async () => {
     await addMany(20);
     await add('urgent');
     const missing: number[] = [];
@@ -206,8 +206,8 @@ describe('a job that is brought forward', () => {
   });
 });
 
-describe('a pool is silent', () => {
-  test('for as long as its queue has not answered', async () => {
+describe('a pool counts as silent', () => {
+  test('while its queue has not answered', async () => {
     const consumer = start(async () => COMPLETE);
     await add('first');
     await idle();
@@ -235,7 +235,7 @@ describe('a pool is silent', () => {
 });
 
 describe('shutting down', () => {
-  test('a stopped pool fetches nothing, and its running jobs may end', async () => {
+  test('a stopped pool fetches nothing, and its running jobs can end', async () => {
     const { held, open, process } = gate();
     const consumer = start(process);
     await add('running');
@@ -248,7 +248,7 @@ describe('shutting down', () => {
     expect((await producer.depth(provider, 'interactive')).waiting).toBe(1);
   });
 
-  test('a job given back is at once another worker’s', async () => {
+  test('a returned job is immediately available to another worker', async () => {
     let isShuttingDown = false;
     const { held, open, process } = gate();
     const first = start(async (job) => {
@@ -288,7 +288,7 @@ describe('workers that die', () => {
     consumers = []; // its first job never ends
   });
 
-  test('a job that outlives too many of them is abandoned and reported', { timeout: 60_000 }, async () => {
+  test('a job that has survived too many of them is abandoned and reported', { timeout: 60_000 }, async () => {
     const abandoned: RequestJob[] = [];
     // Another worker may be at it still: then it is looked at again, and given up when that has ended.
     const onAbandoned = async (job: RequestJob): Promise<Disposition> => {
@@ -305,7 +305,7 @@ describe('workers that die', () => {
   });
 });
 
-test('fewer slots are felt as soon as jobs end, more as well', async () => {
+test('fewer slots take effect as soon as jobs end, more as well', async () => {
   let slots = 8;
   let running = 0;
   const held: (() => void)[] = [];

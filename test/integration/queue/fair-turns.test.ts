@@ -53,7 +53,7 @@ async function takeMany(count: number): Promise<string[]> {
   return taken;
 }
 
-test('a single request is next behind a burst, and the next one of its key has its turn again', async () => {
+test('a single request is next despite a burst, and the next one of its key has its turn again', async () => {
   await addMany('a', 50);
   await takeMany(5);
   await add('b0', turnOf('b'));
@@ -64,7 +64,7 @@ test('a single request is next behind a burst, and the next one of its key has i
   expect((await takeMany(4)).filter((id) => id.startsWith('b'))).toHaveLength(2);
 });
 
-test('weights are kept to over thousands of turns, and nothing is left behind', async () => {
+test('weights are respected over thousands of turns, and nothing is left behind', async () => {
   await addMany('a', 200);
   await addMany('b', 600, { weight: 3 });
   const taken = await takeMany(400);
@@ -74,7 +74,7 @@ test('weights are kept to over thousands of turns, and nothing is left behind', 
   for (const part of ['turns', 'turn:', 'prioritized', 'wait']) expect(await keysLeft(part)).toBe(0);
 });
 
-test('of one key, priority decides', async () => {
+test('priority decides within a key', async () => {
   await add('first', turnOf('a'));
   await add('low', turnOf('a', { priority: 'low' }));
   await add('normal', turnOf('a'));
@@ -82,7 +82,7 @@ test('of one key, priority decides', async () => {
   expect(await takeMany(4)).toEqual(['first', 'high', 'normal', 'low']);
 });
 
-test('what was put off comes back to its own place, and takes no turn from others', async () => {
+test('a postponed request returns to its own place, and takes no turn from others', async () => {
   await addMany('a', 3);
   expect(await take()).toBe('a0');
   const job = (await queue.getJob('a0-0'))!;
@@ -92,7 +92,7 @@ test('what was put off comes back to its own place, and takes no turn from other
   expect(await takeMany(4)).toEqual(['a0', 'b0', 'a1', 'a2']);
 });
 
-test('what is promoted as a whole takes turns, too', async () => {
+test('jobs that are promoted together take turns, too', async () => {
   await addMany('a', 4);
   for (const id of await takeMany(3)) {
     await (await queue.getJob(`${id}-0`))!.moveToDelayed(Date.now() + 60_000, lock.token);
@@ -104,8 +104,8 @@ test('what is promoted as a whole takes turns, too', async () => {
   expect(taken.filter((id) => id !== 'b0')).toEqual(['a0', 'a1', 'a2', 'a3']);
 });
 
-describe('what leaves otherwise', () => {
-  test('a cancelled job is removed everywhere, and its key delays no others', async () => {
+describe('requests that leave in other ways', () => {
+  test('a cancelled job is removed everywhere, and its key does not delay others', async () => {
     await addMany('a', 30);
     await add('b0', turnOf('b'));
     for (let n = 1; n < 30; n += 1) {
@@ -115,27 +115,27 @@ describe('what leaves otherwise', () => {
     expect(await keysLeft('turn')).toBe(0);
   });
 
-  test('BullMQ’s own tools take jobs out, and what is left is found', async () => {
+  test('when BullMQ’s own tools remove jobs, the rest is found', async () => {
     await addMany('a', 5);
     await queue.remove('a1-0');
     await queue.remove('a2-0');
     expect(await takeMany(4)).toEqual(['a0', 'a3', 'a4', '-']);
   });
 
-  test('the turns themselves are lost: every job is still taken', async () => {
+  test('if the turns themselves are lost, every job is still taken', async () => {
     await addMany('a', 5);
     await redis.del(...(await redis.keys(`*${provider}-interactive:turn*`)));
     expect(new Set(await takeMany(5))).toEqual(new Set(['a0', 'a1', 'a2', 'a3', 'a4']));
   });
 
-  test('one that is advanced comes first', async () => {
+  test('an advanced job comes first', async () => {
     await addMany('a', 5);
     await producer.advance(provider, 'interactive', { requestId: 'a3', step: 0 });
     expect(await takeMany(5)).toEqual(['a3', 'a0', 'a1', 'a2', 'a4']);
   });
 });
 
-test('a job that ends brings the next turn along', async () => {
+test('the end of a job starts the next turn', async () => {
   await addMany('a', 3);
   await take();
   await add('b0', turnOf('b'));
@@ -145,7 +145,7 @@ test('a job that ends brings the next turn along', async () => {
   expect(await producer.depth(provider, 'interactive')).toMatchObject({ active: 1 });
 });
 
-test('where nothing waits there are no turns: not one command more than for a plain job', async () => {
+test('if nothing waits there are no turns: not one command more than for a plain job', async () => {
   const count = async (act: () => Promise<unknown>) => {
     await redis.config('RESETSTAT');
     await act();

@@ -101,7 +101,7 @@ const freeList = () => keyspace.freeWorkers(`${provider}-interactive`, provider)
 const room = async () => Number(await redis.zscore(freeList(), WORKER));
 
 describe('a worker with room', () => {
-  test('gets a request with the step that accepts it, under a lease, and no job is made', async () => {
+  test('gets a request in the step that accepts it, with a lease and without a job', async () => {
     expect(await give('req_a')).toBe(WORKER);
     await waitFor('the request', () => running.has('req_a'));
     expect(await redis.zrange(queueKey('leases'), '0', '-1')).toEqual(['req_a-0']);
@@ -110,7 +110,7 @@ describe('a worker with room', () => {
     expect(await producer.depth(provider, 'interactive')).toEqual({ waiting: 0, active: 1, delayed: 0 });
   });
 
-  test('has its room again when the request ends, and nothing of it is left', async () => {
+  test('has its room again when the request ends, and nothing is left behind', async () => {
     await give('req_a');
     await waitFor('the job', () => running.has('req_a'));
     running.get('req_a')!();
@@ -124,7 +124,7 @@ describe('a worker with room', () => {
     expect(await redis.exists(queueKey('req_d-0'))).toBe(0);
   });
 
-  test('what it takes from the queue counts as well', async () => {
+  test('jobs taken from the queue count as well', async () => {
     await producer.enqueue(provider, 'interactive', { requestId: 'req_q', step: 0 });
     await waitFor('the job', () => running.has('req_q'));
     expect(await room()).toBe(SLOTS - 1);
@@ -133,7 +133,7 @@ describe('a worker with room', () => {
   });
 });
 
-describe('no job is handed over', () => {
+describe('no request is handed over', () => {
   test('while others wait: they come first', async () => {
     for (const id of ['req_a', 'req_b', 'req_c']) await give(id);
     await waitFor('all jobs', () => running.size === SLOTS);
@@ -142,7 +142,7 @@ describe('no job is handed over', () => {
     expect(await offer('req_e')).toBeNull();
   });
 
-  test('by an API of another release: workers are listed by their way of taking requests', async () => {
+  test('by an API of another release: workers are listed by version of the hand-off', async () => {
     await redis.rename(freeList(), freeList().replace(/\.\d+$/, ''));
     expect(await offer('req_a')).toBeNull();
     // It is removed from its queue, as usual.
@@ -157,18 +157,18 @@ describe('no job is handed over', () => {
     expect(await offer('req_a')).toBe(WORKER);
   });
 
-  test('that is there already: the command was sent again', async () => {
+  test('that already exists: the command was sent again', async () => {
     expect(await give('req_a')).toBe(WORKER);
     expect(await offer('req_a')).toBeNull();
     expect(await room()).toBe(SLOTS - 1);
   });
 
-  test('by a command that stood in front of a frozen Redis: its client was refused meanwhile', async () => {
+  test('by a command that waited for a frozen Redis: its client was refused meanwhile', async () => {
     expect(await offer('req_a', { sentAtMs: Date.now() - 1_500 })).toBeNull();
     expect(await room()).toBe(SLOTS);
   });
 
-  test('where the worker stands still: its sign of life is over', async () => {
+  test('to a worker that is stalled: its heartbeat has expired', async () => {
     await redis.unlink(keyspace.handOff.sign + WORKER);
     expect(await offer('req_a')).toBeNull();
     // It says so again within a second.
@@ -176,26 +176,26 @@ describe('no job is handed over', () => {
     expect(await offer('req_b')).toBe(WORKER);
   });
 
-  test('where the worker has died, or does not listen: another one gets it', async () => {
+  test('to a worker that has died or does not listen: another one gets it', async () => {
     await redis.zadd(freeList(), 99, 'worker_dead');
     await redis.set(`${keyspace.handOff.sign}worker_dead`, '1');
     expect(await give('req_a')).toBe(WORKER);
     expect(await redis.zscore(freeList(), 'worker_dead')).toBeNull();
   });
 
-  test('once the worker leaves', async () => {
+  test('to a worker that is stopping', async () => {
     await desk.close();
     expect(await offer('req_a')).toBeNull();
     expect(handed).toEqual([]);
   });
 });
 
-test('a count that went wrong is put right', async () => {
+test('a wrong count is corrected', async () => {
   await redis.zadd(freeList(), SLOTS - 2, WORKER);
   await waitFor('its room', async () => (await room()) === SLOTS, 10_000);
 });
 
-test('a message is read as it was written', () => {
+test('a message is decoded as it was encoded', () => {
   const spec = '{"requestId":"req_1"}';
   const header = (permit: string) => `1-7 ${permit} ${spec.length}\n`;
   const body = Buffer.from([0, 10, 255]);

@@ -91,24 +91,21 @@ function consume(process: ConsumerOptions['process']): QueueConsumer {
 test.each([
   { what: 'that succeeds', source: "redis.call('SET', KEYS[1], 'closed')", left: '1' },
   { what: 'that fails', source: "return redis.error_reply('ERR not now')", left: '0' },
-])(
-  'a request is over for its processor after the script $what has closed its books',
-  async ({ what, source, left }) => {
-    const key = queueKey('books');
-    const script = { command: `close_${what.replaceAll(' ', '_')}`, source };
-    let seen: Promise<number> | null = null;
-    consume(async () => ({
-      kind: 'complete',
-      closing: { script, keys: [key], args: [] },
-      onOver: () => {
-        seen ??= redis.exists(key);
-      },
-    }));
-    await producer.enqueue(provider, 'interactive', jobOf('req_a'));
-    await waitFor('its end', () => seen !== null);
-    expect(String(await seen)).toBe(left);
-  },
-);
+])('a request has ended for its processor after the script $what has settled it', async ({ what, source, left }) => {
+  const key = queueKey('books');
+  const script = { command: `close_${what.replaceAll(' ', '_')}`, source };
+  let seen: Promise<number> | null = null;
+  consume(async () => ({
+    kind: 'complete',
+    closing: { script, keys: [key], args: [] },
+    onOver: () => {
+      seen ??= redis.exists(key);
+    },
+  }));
+  await producer.enqueue(provider, 'interactive', jobOf('req_a'));
+  await waitFor('its end', () => seen !== null);
+  expect(String(await seen)).toBe(left);
+});
 
 describe('a lease that is not renewed', () => {
   test('becomes one job, which another worker gets as a second delivery', async () => {
@@ -135,7 +132,7 @@ describe('a lease that is not renewed', () => {
     await waitFor('its end', async () => (await redis.exists(queueKey('req_a-0'), leases())) === 0);
   });
 
-  test('by a worker that stood still for a moment: it is renewed when it goes on, and no job is made', async () => {
+  test('by a worker that stalled briefly: it is renewed afterwards, and no job is made', async () => {
     await give('req_a');
     await pass(LEASE_MS + 20_000);
     expect(await lookNow()).toBe(0);
@@ -161,7 +158,7 @@ describe('a lease that is not renewed', () => {
   });
 });
 
-test('a worker renews what it works on, for as long as it does', async () => {
+test('a worker renews the leases of its requests as long as it works on them', async () => {
   let end: (disposition: Disposition) => void = () => undefined;
   const consumer = consume(() => new Promise((resolve) => (end = resolve)));
   await give('req_a');
@@ -181,13 +178,13 @@ describe('a worker that lets go of a request', () => {
     await waitFor('it to be let go', async () => (await redis.exists(leases())) === 0);
   }
 
-  test('for later makes it a delayed job with its turn', async () => {
+  test('for later: it becomes a delayed job with its turn', async () => {
     await letGo({ kind: 'delay', delayMs: 60_000 });
     expect(await depth()).toEqual({ waiting: 0, active: 0, delayed: 1 });
     expect(await redis.hget(queueKey('req_a-0'), 'turn')).toContain(TURN.owner);
   });
 
-  test('at once makes it the next job', async () => {
+  test('immediately: it becomes the next job', async () => {
     await producer.enqueue(provider, 'interactive', jobOf('req_z'));
     await redis.zadd(leases(), Date.now() + 60_000, 'req_a-0');
     const consumer = consume(async () => ({ kind: 'give-back' }));
@@ -199,14 +196,14 @@ describe('a worker that lets go of a request', () => {
 });
 
 describe('a request that a worker has without a job', () => {
-  test('is not queued beside: the command that gave it was sent again', async () => {
+  test('is not queued as well: the command that gave it was sent again', async () => {
     await give('req_a');
     expect(await give('req_a')).toBeNull();
     await producer.enqueue(provider, 'interactive', jobOf('req_a'));
     expect(await depth()).toEqual({ waiting: 0, active: 1, delayed: 0 });
   });
 
-  test('is not taken out of the queue, nor put before others: its worker has it', async () => {
+  test('is neither removed from the queue nor advanced: its worker has it', async () => {
     await give('req_a');
     expect(await producer.remove(provider, 'interactive', jobOf('req_a'))).toBe(false);
     await producer.advance(provider, 'interactive', jobOf('req_a'));

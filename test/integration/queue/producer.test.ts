@@ -20,7 +20,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-test('a queue that is used for the first time while Redis is away works when it is back', async () => {
+test('a queue that is first used while Redis is down works when it is back', async () => {
   const producer = createQueueProducer(redis, createKeyspace('test'), ignore);
   const enqueue = () => producer.enqueue('vendor', 'interactive', { requestId: 'r', step: 0 });
   await server.kill();

@@ -58,7 +58,7 @@ async function argumentsOfScripts(work: () => Promise<unknown>): Promise<number>
   );
 }
 
-test('a large body is stored byte for byte, and is in no script', async () => {
+test('a large body is stored byte for byte, and is not part of any script', async () => {
   const spec = specOf();
   expect(await argumentsOfScripts(() => store.accept(spec, large, LIFE_MS))).toBeLessThan(20_000);
   expect((await store.readBody(spec.requestId))!.equals(large)).toBe(true);
@@ -66,7 +66,7 @@ test('a large body is stored byte for byte, and is in no script', async () => {
 });
 
 test.each([MAX_CARRIED_BYTES + 1, 1024 * 1024, 2 * 1024 * 1024, 2 * 1024 * 1024 + 1, 9 * 1024 * 1024])(
-  'a body of %d bytes',
+  'a body of %d bytes is stored exactly',
   async (length) => {
     const spec = specOf();
     const body = bytesOf(length);
@@ -78,7 +78,7 @@ test.each([MAX_CARRIED_BYTES + 1, 1024 * 1024, 2 * 1024 * 1024, 2 * 1024 * 1024 
   },
 );
 
-test('a claim leaves it to be read by itself; others it returns', async () => {
+test('a claim does not return a large body, which is read separately; it returns others', async () => {
   for (const [body, isCarried] of [
     [small, true],
     [large, false],
@@ -108,7 +108,7 @@ test('a body whose request is never accepted expires', async () => {
   expect(await redis.exists(bodyKey(spec))).toBe(0);
 });
 
-test('what joins another request leaves no body behind, and neither does a conflict', async () => {
+test('a request that joins another leaves no body behind, and neither does a conflict', async () => {
   const [first, second, third] = [specOf(), specOf(), specOf()];
   expect(await store.accept(first, large, LIFE_MS, idempotency)).toEqual({ kind: 'accepted' });
   expect(await store.accept(second, large, LIFE_MS, idempotency)).toMatchObject({ kind: 'joined' });
@@ -118,7 +118,7 @@ test('what joins another request leaves no body behind, and neither does a confl
 });
 
 // A worker may be reading the body meanwhile, or have finished with it.
-test('the same again, as after a lost connection, changes nothing and leaves nothing behind', async () => {
+test('a repetition, as after a lost connection, changes nothing and leaves nothing behind', async () => {
   for (const claim of [undefined, idempotency]) {
     const spec = specOf();
     await store.accept(spec, large, LIFE_MS, claim);
@@ -144,7 +144,7 @@ test.each<[string, (key: string) => Promise<unknown>]>([
   ['its end only', (key) => redis.setrange(key, 2 ** 22, large.subarray(2 ** 22))],
   ['its beginning', (key) => redis.set(key, large.subarray(0, -1))],
   ['more than it', (key) => redis.set(key, Buffer.concat([large, large]))],
-])('with %s nothing is accepted and nothing is left, and that is trouble of Redis', async (_name, arrive) => {
+])('with %s nothing is accepted and nothing is left, and it counts as a failure of Redis', async (_name, arrive) => {
   const spec = specOf();
   await arrive(sentKey(spec));
   const refused = await runCall(redis, store.acceptCall(spec, large, LIFE_MS, idempotency)).catch(

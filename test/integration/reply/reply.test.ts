@@ -117,8 +117,8 @@ function listen(spec: RequestSpec): {
 
 const head = { status: 200, headers: {}, isWhole: false };
 
-describe('who owns a request', () => {
-  test('the body comes back byte for byte, with the spec', async () => {
+describe('ownership of a request', () => {
+  test('the body is returned byte for byte, with the spec', async () => {
     const spec = await accept();
     const claimed = await claim(spec);
     expect(claimed).toMatchObject({ spec, isCancelled: false, hasAnswered: false, progress: NO_PROGRESS });
@@ -139,7 +139,7 @@ describe('who owns a request', () => {
     expect((await claim(spec, 'worker_b')).grant.attempt).toBe(2);
   });
 
-  test('a request that went on to another step is not worked on at the old one', async () => {
+  test('a request that moved to another step is not processed at the old one', async () => {
     const spec = await accept();
     await claim(spec);
     const change = { fromStep: 0, toStep: 1, progress: { ...NO_PROGRESS, calls: 1 }, isAttemptUnused: false };
@@ -156,7 +156,7 @@ describe('who owns a request', () => {
     expect((await claim(spec, 'worker_b')).grant.attempt).toBe(1);
   });
 
-  test('only the owner goes on to a next attempt or lets go', async () => {
+  test('only the owner can start the next attempt or release the request', async () => {
     const spec = await accept();
     await claim(spec);
     expect(await store.continueClaim(spec.requestId, 'worker_b', NO_PROGRESS, 60_000)).toBeNull();
@@ -168,7 +168,7 @@ describe('who owns a request', () => {
     });
   });
 
-  test('cancelling a queued request marks it, a running one tells its worker, a finished one is too late', async () => {
+  test('cancelling marks a queued request, notifies the worker of a running one, and is too late for a finished one', async () => {
     const spec = await accept();
     expect(await store.cancel(spec.requestId)).toEqual({ kind: 'queued', step: 0, progress: NO_PROGRESS });
     const told = server.client.duplicate();
@@ -186,7 +186,7 @@ describe('who owns a request', () => {
     told.disconnect();
   });
 
-  test('what was never accepted, or was forgotten, is gone', async () => {
+  test('a request that was never accepted, or expired, is missing', async () => {
     const spec = await accept();
     await store.forget([spec.requestId]);
     expect(await store.claim(spec.requestId, 0, 'worker_a', 60_000)).toEqual({ kind: 'gone' });
@@ -195,7 +195,7 @@ describe('who owns a request', () => {
 });
 
 describe('what the client receives', () => {
-  test('is what was written, in order, once', async () => {
+  test('is exactly what was written, in order', async () => {
     const spec = await accept();
     const client = listen(spec);
     const writer = open(spec, await claim(spec));
@@ -223,7 +223,7 @@ describe('what the client receives', () => {
     expect(client.text()).toBe('id: 1-1\naid: 1-2\nb');
   });
 
-  test('a whole answer is one frame, and ends the request', async () => {
+  test('an unstreamed answer is one frame, and ends the request', async () => {
     const spec = await accept();
     const client = listen(spec);
     const writer = open(spec, await claim(spec));
@@ -265,7 +265,7 @@ describe('what the client receives', () => {
     expect(client.text()).toBe(Array.from({ length: 300 }, (_, i) => `${i} `).join(''));
   });
 
-  test('a reader that comes late gets everything', async () => {
+  test('a late reader gets everything', async () => {
     const spec = await accept();
     const writer = open(spec, await claim(spec));
     writer.head(head);
@@ -278,7 +278,7 @@ describe('what the client receives', () => {
   });
 });
 
-test('a writer whose request was answered by another, and forgotten, writes nothing', async () => {
+test('a writer whose request was answered by another and has expired writes nothing', async () => {
   const spec = await accept();
   const refusals: string[] = [];
   const writer = open(spec, await claim(spec), (why) => refusals.push(why));
@@ -292,7 +292,7 @@ test('a writer whose request was answered by another, and forgotten, writes noth
 });
 
 describe('pub/sub may lose messages', () => {
-  test('50 streams while the subscriber’s connection is cut again and again: no gap, no duplicate', async () => {
+  test('50 streams while the subscriber’s connection breaks repeatedly: no gap, no duplicate', async () => {
     const specs = await Promise.all(Array.from({ length: 50 }, accept));
     const clients = specs.map(listen);
     const writers = await Promise.all(specs.map(async (spec) => open(spec, await claim(spec))));
@@ -312,7 +312,7 @@ describe('pub/sub may lose messages', () => {
     expect(repaired).toBeGreaterThan(0);
   });
 
-  test('a lost last frame, which leaves no gap to see, is found by its silence', async () => {
+  test('a lost last frame, which leaves no visible gap, is found after a silence', async () => {
     const spec = await accept();
     const client = listen(spec);
     const writer = open(spec, await claim(spec));
@@ -325,7 +325,7 @@ describe('pub/sub may lose messages', () => {
     expect(client.text()).toBe('alost');
   });
 
-  test('the worker’s own connection is cut in the middle of its writes', async () => {
+  test('the worker’s own connection breaks during its writes', async () => {
     const spec = await accept();
     const client = listen(spec);
     const refusals: string[] = [];
@@ -344,7 +344,7 @@ describe('pub/sub may lose messages', () => {
 });
 
 describe('fenced writers', () => {
-  test('a worker that lost its request is refused, and the client never hears of it', async () => {
+  test('a worker that lost its request is refused, and the client gets none of its frames', async () => {
     const spec = await accept();
     const client = listen(spec);
     const refusals: string[] = [];
@@ -364,7 +364,7 @@ describe('fenced writers', () => {
   });
 });
 
-test('a Redis that takes no writes holds a writer back, and nothing is lost', async () => {
+test('a writer waits while Redis accepts no writes, and nothing is lost', async () => {
   const spec = await accept();
   const client = listen(spec);
   const writer = open(spec, await claim(spec));

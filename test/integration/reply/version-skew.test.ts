@@ -59,7 +59,7 @@ async function accept(more: object = {}): Promise<RequestSpec> {
   return spec;
 }
 
-test('a request of a newer version is left as it is, for a worker that can read it', async () => {
+test('a request of a newer version is left unchanged for a worker that can read it', async () => {
   const { requestId } = await accept({ version: CONTRACT_VERSION + 1 });
   const before = await server.client.hgetall(keyspace.request(requestId).record);
   const claimed = await store.claim(requestId, 0, 'worker_old', TTL_MS);
@@ -68,12 +68,12 @@ test('a request of a newer version is left as it is, for a worker that can read 
   expect(await server.client.getBuffer(keyspace.request(requestId).body)).toEqual(BODY);
 });
 
-test('an onlooker of an older version says so', async () => {
+test('a reader of an older version reports it', async () => {
   const { requestId } = await accept({ version: CONTRACT_VERSION + 1 });
   await expect(store.read(requestId)).rejects.toThrow(NewerContractError);
 });
 
-test('unknown members are passed on', async () => {
+test('unknown members are preserved', async () => {
   const { requestId } = await accept({ addedLater: { deeply: ['so'] } });
   const first = await store.claim(requestId, 0, 'worker_a', TTL_MS);
   if (first.kind !== 'claimed') throw new Error(first.kind);
@@ -86,7 +86,7 @@ test('unknown members are passed on', async () => {
   expect(second.claim.progress).toMatchObject({ calls: 1, alsoAdded: 'later' });
 });
 
-test('members that an older worker has not written have their beginnings', async () => {
+test('members that an older worker did not write have their initial values', async () => {
   const { requestId } = await accept();
   await server.client.hset(keyspace.request(requestId).record, 'progress', JSON.stringify({ calls: 2 }));
   const claimed = await store.claim(requestId, 0, 'worker_a', TTL_MS);

@@ -121,7 +121,7 @@ describe('the response of a request that has ended', () => {
     expect(await store.readBody(spec.requestId)).toBeNull();
   });
 
-  test('waits for its last frame, which may come after the books', async () => {
+  test('waits for its last frame, which may arrive after it was settled', async () => {
     const spec = responseSpec();
     const writer = await begin(spec);
     const following = aftermath()([messageOf(spec)]);
@@ -132,7 +132,7 @@ describe('the response of a request that has ended', () => {
     expect(await responses.find(responseIdOf(spec.requestId), 'key_1')).toMatchObject({ status: 'completed' });
   });
 
-  test('is tried again when SQL does not take it, with everything still there', async () => {
+  test('is retried when SQL fails, with everything still there', async () => {
     const spec = responseSpec({ isBackground: true });
     await answer(spec);
     const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new Error('SQL is away')) };
@@ -142,7 +142,7 @@ describe('the response of a request that has ended', () => {
     expect(await responses.find(responseIdOf(spec.requestId), 'key_1')).toMatchObject({ status: 'completed' });
   });
 
-  test('is given up in the end: it does not hold up the books', async () => {
+  test('is given up in the end, so that it does not delay the ledger', async () => {
     const spec = responseSpec();
     await answer(spec);
     const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new Error('never')) };
@@ -154,7 +154,7 @@ describe('the response of a request that has ended', () => {
     expect(setAside).toEqual([[spec.requestId, 'response', 'never']]);
   });
 
-  test('is set aside at once when SQL refuses it, and its conversation goes on', async () => {
+  test('is set aside at once when SQL refuses it, and its conversation continues', async () => {
     const { id: conversationId } = await createConversationStore(database).create('key_1', {}, []);
     const spec = responseSpec({ conversationId, recalledItems: 1 });
     await lock.take(conversationId, spec);
@@ -172,7 +172,7 @@ describe('the response of a request that has ended', () => {
     expect(log.join()).toContain('larger than 10 bytes');
   });
 
-  test('that failed is kept if no client waited for it, and only then', async () => {
+  test('that failed is stored only if no client waited for it', async () => {
     for (const isBackground of [true, false]) {
       const spec = responseSpec({ isBackground });
       const writer = await begin(spec);
@@ -186,7 +186,7 @@ describe('the response of a request that has ended', () => {
     }
   });
 
-  test('of which nothing is left is passed over', async () => {
+  test('of which nothing is left is skipped', async () => {
     const spec = responseSpec();
     await aftermath()([messageOf(spec, 'request_cancelled')]);
     expect(log).toEqual([]);
@@ -200,14 +200,14 @@ describe('a request without a waiting client', () => {
     ['ok', 'request.completed'],
     ['upstream_server_error', 'request.failed'],
     ['request_cancelled', 'request.cancelled'],
-  ])('that ended with %s is told of once as %s', async (outcome, type) => {
+  ])('that ended with %s is reported once as %s', async (outcome, type) => {
     const { response: _, ...spec } = responseSpec({}, { isAnnounced: true });
     const follow = aftermath();
     for (let time = 0; time < 2; time++) await follow([messageOf(spec, outcome)]);
     expect(await eventsOf(spec.requestId)).toEqual([type]);
   });
 
-  test('others are not told of', async () => {
+  test('others are not reported', async () => {
     const { response: _, ...spec } = responseSpec();
     const message = messageOf(spec);
     expect(message.request).not.toHaveProperty('aftermath');
@@ -217,7 +217,7 @@ describe('a request without a waiting client', () => {
 });
 
 describe('the lock of a conversation', () => {
-  test('is held by one request, and given up or taken over by whom it belongs to', async () => {
+  test('is held by one request, and released or taken over only by its owner', async () => {
     const [first, second, third] = [responseSpec(), responseSpec(), responseSpec()];
     expect(await lock.take('conv_1', first)).toBeNull();
     // The same command, sent again after a lost connection.
@@ -232,7 +232,7 @@ describe('the lock of a conversation', () => {
   });
 });
 
-test('items keep their numbers as they were written, in responses, in conversations, and in the next request', async () => {
+test('items keep the exact digits of numbers in responses, in conversations, and in the next request', async () => {
   const json = '{"type":"function_call_output","call_id":"c","output":[{"n":2512292042121000001,"price":1.0}]}';
   const item = parseCarried(json) as JsonObject;
   const conversations = createConversationStore(database);

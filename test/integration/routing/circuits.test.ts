@@ -45,14 +45,14 @@ async function mayCall(circuits: Circuits, hasAlternative = true): Promise<boole
   return (await circuits.check(ID, hasAlternative)).kind === 'closed';
 }
 
-describe('a circuit that is closed', () => {
-  test('lets everybody through, and costs nothing', async () => {
+describe('a closed circuit', () => {
+  test('lets all requests through, and costs nothing', async () => {
     one.reportSuccess(ID, 0);
     expect(await mayCall(one)).toBe(true);
     expect(await redis.client.keys('*')).toEqual([]);
   });
 
-  test('is opened by failures of several workers together', async () => {
+  test('is opened by failures of several workers in total', async () => {
     await fail(one, 2);
     expect(await mayCall(other)).toBe(true);
     await fail(other, 1);
@@ -66,7 +66,7 @@ describe('a circuit that is closed', () => {
     expect(await mayCall(one)).toBe(true);
   });
 
-  test('is opened by one refusal, for as long as people need', async () => {
+  test('is opened by one refusal of a credential, long enough for people to act', async () => {
     await fail(one, 1, 'refusal');
     const state = await other.refresh().then(() => other.check(ID, true));
     expect(state).toMatchObject({ kind: 'open', code: 'upstream_credential_refused' });
@@ -74,7 +74,7 @@ describe('a circuit that is closed', () => {
   });
 });
 
-describe('a circuit that is open', () => {
+describe('an open circuit', () => {
   beforeEach(() => fail(one, 3));
 
   test('lets no request through that has another deployment', async () => {
@@ -82,7 +82,7 @@ describe('a circuit that is open', () => {
     expect(await mayCall(other)).toBe(false);
   });
 
-  test('lets one through a second of those who have not', async () => {
+  test('lets one of the other requests through per second', async () => {
     expect(await mayCall(one, false)).toBe(true);
     expect(await mayCall(other, false)).toBe(false);
     expect(await mayCall(one, false)).toBe(false);
@@ -117,7 +117,7 @@ describe('a call that began before the circuit opened', () => {
     expect(await mayCall(one)).toBe(false);
   });
 
-  test('does not close it either when its report comes late', async () => {
+  test('does not close it by a late report either', async () => {
     await other.refresh();
     const blocker = new Redis(redis.url, { protocol: 2 });
     // The call began before the opening, by less than the report is late.
@@ -163,15 +163,15 @@ describe('a call that began before the circuit opened', () => {
   });
 });
 
-describe('what is heard', () => {
-  test('is not forgotten for a snapshot that was taken before', async () => {
+describe('what a process hears', () => {
+  test('is not overwritten by an older snapshot', async () => {
     const snapshot = one.refresh();
     one.hear(`open 60000 ${ID}`);
     await snapshot;
     expect(one.isOpen(ID)).toBe(true);
   });
 
-  test('may name anything that a client calls a model', () => {
+  test('may contain any model name that a client uses', () => {
     one.hear('open 60000 a/b c\nd');
     expect(one.isOpen('a/b c\nd')).toBe(true);
     one.hear('nonsense');
@@ -202,7 +202,7 @@ describe('a circuit whose cooldown is over', () => {
 
   // Symptom: 30 s of 502 after a probe that ended without a verdict (the client left, its request was bad). Cause: only
   // success and failure ended the probe's turn. Fix: a call without a result gives the turn back.
-  test('lets the next call be the probe, when one ended without telling anything', async () => {
+  test('makes the next call the probe if one ended without a result', async () => {
     expect(await mayCall(one)).toBe(true);
     expect(await mayCall(other)).toBe(false);
     one.reportUndecided(ID, 0);
@@ -212,7 +212,7 @@ describe('a circuit whose cooldown is over', () => {
 
   // Symptom: after a minute's outage a provider got no call for another minute. Cause: cooldowns grew with whatever failed.
   // Fix: they grow with failed trials, and only with these.
-  test('its cooldown grows by failed trials only', async () => {
+  test('grows its cooldown only by failed probes', async () => {
     expect(await mayCall(other)).toBe(true);
     const before = await cooldownMs();
     await fail(other, 1);
@@ -224,7 +224,7 @@ describe('a circuit whose cooldown is over', () => {
     expect(afterTrial).toBeGreaterThan(before);
   });
 
-  test('is opened by its failure, for twice as long, up to the longest', async () => {
+  test('is opened by its failure for twice as long, up to the maximum', async () => {
     const seen: number[] = [];
     for (let round = 0; round < 3; round++) {
       expect(await mayCall(other)).toBe(true);

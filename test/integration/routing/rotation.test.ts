@@ -44,7 +44,7 @@ async function startProcesses(count: number): Promise<Rotation[]> {
 const refuse = ({ circuits }: Rotation) =>
   circuits.reportFailure('a/b', SETTINGS, 'refusal', 'upstream_credential_refused', 0);
 
-test('an opening and a closing reach every process long before it would poll', async () => {
+test('opening and closing reach every process long before its next poll', async () => {
   const all = await startProcesses(10);
   const startedAtMs = performance.now();
   refuse(all[0]!);
@@ -64,7 +64,7 @@ test('a hold and its release do too', async () => {
   expect(performance.now() - startedAtMs).toBeLessThan(ROTATION_REPAIR_MS / 2);
 });
 
-test('what is announced to a cut connection is known when the connection is back', async () => {
+test('an announcement missed by a broken connection is known when it is back', async () => {
   const [one, other] = await startProcesses(2);
   const startedAtMs = performance.now();
   await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');

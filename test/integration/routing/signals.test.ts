@@ -53,7 +53,7 @@ function acquire(tokens: number) {
   });
 }
 
-test('calls in flight are counted for a model that asks for them, limited or not', async () => {
+test('calls in flight are counted for a model whose strategy uses them, limited or not', async () => {
   const signals = board.signalsFor(SIZE);
   expect(signals.load(candidate)).toBeNull();
   const decision = await acquire(10);
@@ -66,7 +66,7 @@ test('calls in flight are counted for a model that asks for them, limited or not
   await expect.poll(() => signals.load(candidate)).toBe(1);
 });
 
-test('the quota left is that of the limit that is nearest to full', async () => {
+test('the remaining quota is that of the fullest limit', async () => {
   await acquire(750);
   const signals = board.signalsFor(SIZE);
   expect(signals.quotaLeft(candidate)).toBe(1);
@@ -75,7 +75,7 @@ test('the quota left is that of the limit that is nearest to full', async () => 
   await expect.poll(() => signals.quotaLeft(candidate), { timeout: 5_000 }).toBe(0);
 });
 
-test('speeds of streams are told by workers and known by circuit', async () => {
+test('speeds of streams are reported by workers and known by circuit', async () => {
   const speeds = createSpeedLog(redis.client, keyspace, fail);
   const [fast, slow] = ['fast', 'slow'].map((name) => catalogue.findModel(`a/${name}`)!.candidates[0]!);
   speeds.note('a/fast', { firstTokenMs: 100.4, tokensPerSecond: 50 });
@@ -87,7 +87,7 @@ test('speeds of streams are told by workers and known by circuit', async () => {
   expect(signals.tokensPerSecond(slow!)).toBeNull();
 });
 
-test('many streams cost a few samples, and the oldest make room', async () => {
+test('many streams cost a few samples, and the oldest are dropped', async () => {
   const logs = Array.from({ length: 60 }, () => createSpeedLog(redis.client, keyspace, fail));
   for (const log of logs) for (let n = 0; n < 5; n++) log.note('a/m', { firstTokenMs: n, tokensPerSecond: null });
   await expect.poll(() => redis.client.llen(keyspace.speeds('a/m'))).toBe(40);
@@ -95,7 +95,7 @@ test('many streams cost a few samples, and the oldest make room', async () => {
   expect(new Set(samples.map((sample) => sample.split(' ')[1]))).toEqual(new Set(['0']));
 });
 
-test('prices are those of the request’s size', () => {
+test('prices depend on the request’s size', () => {
   expect(board.signalsFor(SIZE).costUsd(candidate)).toBeCloseTo(0.003, 9);
 });
 

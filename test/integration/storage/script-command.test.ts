@@ -20,21 +20,21 @@ async function sent(): Promise<{ sources: number; digests: number }> {
   return { sources: calls('eval'), digests: calls('evalsha') };
 }
 
-test('what a script is given it has, whatever is in it', async () => {
+test('a script receives its arguments exactly, whatever they contain', async () => {
   const texts = ['', '1', 'ä€😀', 'a\r\n$3\r\n', 'x'.repeat(1_023), 'y'.repeat(1_024), 'z'.repeat(70_000)];
   expect(await runScript(redis.client, ECHO, ['key'], texts)).toEqual([1, texts.length, 'key', ...texts]);
   expect(await runScript(redis.client, ECHO, [], [])).toEqual([0, 0]);
   expect(await runScript(redis.client, ECHO, ['k'], [0, 1e21, 1.5])).toEqual([1, 3, 'k', '0', '1e+21', '1.5']);
 });
 
-test('bytes that are no text arrive as they are, the first, the last and beside each other', async () => {
+test('bytes that are not text arrive unchanged, first, last and adjacent', async () => {
   const bytes = Buffer.from([0, 255, 13, 10, 36]);
   const large = Buffer.alloc(100_000, 200);
   const reply = await runScriptForBuffers(redis.client, ECHO, ['k'], [bytes, 'ä', large, bytes]);
   expect(reply).toEqual([1, 4, Buffer.from('k'), bytes, Buffer.from('ä'), large, bytes]);
 });
 
-test('the source goes over each connection once', async () => {
+test('the source is sent over each connection once', async () => {
   const others = [await connectRedis({ kind: 'standalone', url: redis.url }, 'consumer', () => undefined)];
   await redis.client.config('RESETSTAT');
   for (const client of [redis.client, ...others, redis.client, ...others]) await runScript(client, COUNT, ['n'], []);
@@ -42,7 +42,7 @@ test('the source goes over each connection once', async () => {
   others.forEach(disconnectRedis);
 });
 
-test('Redis has lost its scripts: calls that are under way are made all the same, each once', async () => {
+test('if Redis has lost its scripts, pending calls still run, each once', async () => {
   await runScript(redis.client, COUNT, ['m'], []);
   const before = Number(await redis.client.get('m'));
   const flushed = redis.client.script('FLUSH');
@@ -52,6 +52,6 @@ test('Redis has lost its scripts: calls that are under way are made all the same
   expect(await redis.client.get('m')).toBe(String(before + 3));
 });
 
-test('what a script refuses is refused', async () => {
+test('an error of a script is an error of the call', async () => {
   await expect(runScript(redis.client, FAIL, [], [])).rejects.toThrow('this is wrong');
 });

@@ -31,7 +31,7 @@ afterEach(() => {
 /** Nothing of this process runs meanwhile, as where others have the processor. */
 const standStill = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
-test('a server that says nothing is waited for until the limit, and heard again afterwards', async () => {
+test('a silent server is waited for until the limit, and its later responses are read', async () => {
   server.freeze();
   const startedAtMs = performance.now();
   await expect(redis.ping()).rejects.toThrow('Command timed out');
@@ -47,7 +47,7 @@ test('an answer that came while the process stood still is read', async () => {
   expect(await answer).toBe('PONG');
 });
 
-test('a command behind others waits while they are answered', async () => {
+test('a command behind others keeps waiting while those are answered', async () => {
   // A busy machine may give Redis no time for longer than the limit of the other tests.
   const limitMs = 3 * LIMIT_MS;
   const patient = new Redis(server.url);
@@ -58,7 +58,7 @@ test('a command behind others waits while they are answered', async () => {
   patient.disconnect();
 });
 
-test('any other work, too: late is what took longer while the process ran', async () => {
+test('the same for other work: only time during which the process ran counts', async () => {
   const late = () => new Error('late');
   await expect(withinOwnTime(LIMIT_MS, new Promise(() => undefined), late)).rejects.toThrow('late');
   const answer = withinOwnTime(LIMIT_MS, server.client.ping(), late);

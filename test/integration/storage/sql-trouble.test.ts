@@ -61,7 +61,7 @@ describe.skipIf(postgres === null)('a connection that PostgreSQL ends', () => {
       ),
     );
 
-  test('between two statements of a transaction fails the transaction, and says why', async () => {
+  test('between two statements of a transaction fails the transaction, with the reason', async () => {
     await open(postgres!.url);
     const failure = await failureOf(
       database.transaction().execute(async (transaction) => {
@@ -77,7 +77,7 @@ describe.skipIf(postgres === null)('a connection that PostgreSQL ends', () => {
     expect(await database.selectFrom('events_outbox').select('id').execute()).toEqual([]);
   });
 
-  test('in the middle of a statement fails it by its true error', async () => {
+  test('during a statement fails it with its real error', async () => {
     await open(postgres!.url);
     const sleeping = failureOf(sql`select pg_sleep(30)`.execute(database));
     const other = await openDatabase(postgres!.url, () => undefined);
@@ -90,7 +90,7 @@ describe.skipIf(postgres === null)('a connection that PostgreSQL ends', () => {
     await works();
   });
 
-  test('while it is unused is replaced', async () => {
+  test('while it is idle is replaced', async () => {
     await open(postgres!.url);
     await works();
     await terminateAll();
@@ -101,7 +101,7 @@ describe.skipIf(postgres === null)('a connection that PostgreSQL ends', () => {
 
 describe('a full disk under SQLite', () => {
   test.each([false, true])(
-    'fails by its own name, and is no fault of a row (in a transaction: %s)',
+    'has its own error, which is not blamed on a row (in a transaction: %s)',
     async (isInside) => {
       await open(`sqlite:${join(directory, `full-${isInside}.db`)}`);
       const pages = (await sql<{ page_count: bigint }>`pragma page_count`.execute(database)).rows[0]!.page_count;
@@ -119,7 +119,7 @@ describe('a full disk under SQLite', () => {
 });
 
 describe('rows of which some are refused', () => {
-  test('are written around, each refused one told', async () => {
+  test('are skipped: the others are written, and each refused one is reported', async () => {
     await open('sqlite::memory:');
     const rows = Array.from({ length: 256 }, (_, index) => index);
     const bad = new Set([0, 17, 18, 255]);
@@ -136,7 +136,7 @@ describe('rows of which some are refused', () => {
     expect(tries).toBeLessThan(70);
   });
 
-  test('that cannot be asked about at all are tried again as a whole', async () => {
+  test('that cannot be tested at all are retried as a whole', async () => {
     await open('sqlite::memory:');
     const away = Object.assign(new Error('gone'), { code: 'ECONNREFUSED' });
     await expect(writeAround([1, 2], () => Promise.reject(away))).rejects.toBe(away);

@@ -10,7 +10,7 @@ import { openDatabase } from '#src/storage/database.ts';
 const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-test('a write waits for another connection of the same process, and neither fails', async () => {
+test('a write waits for another connection of the same process, and both succeed', async () => {
   const url = `sqlite:${join(directory, 'test.db')}`;
   const [one, other] = [await openDatabase(url, () => undefined), await openDatabase(url, () => undefined)];
   const row = (id: string) => ({

@@ -73,7 +73,7 @@ test('the process does other work while a report runs', async () => {
   expect(turns).toBeGreaterThan(20);
 });
 
-test('a report sees what was committed before it', async () => {
+test('a report sees everything committed before it', async () => {
   expect(await reportUsage(reports, { groupBy: ['day'] })).toEqual([]);
   await sql`create table seen (text text, bytes blob, whole integer)`.execute(database);
   await sql`insert into seen values (${'a\0b'}, ${Buffer.from([1, 2])}, ${2n ** 60n})`.execute(database);
@@ -81,7 +81,7 @@ test('a report sees what was committed before it', async () => {
   expect(rows).toEqual([{ text: 'a\uFFFDb', bytes: new Uint8Array([1, 2]), whole: 2n ** 60n }]);
 });
 
-test('many rows come in pieces, all of them and in order', async () => {
+test('many rows arrive in pieces, complete and in order', async () => {
   for (const count of [999, 1_000, 1_001, 12_345]) {
     const { rows } = await sql<{ n: bigint }>`
       with recursive c(n) as (select 1 union all select n + 1 from c where n < ${count}) select n from c`.execute(
@@ -92,7 +92,7 @@ test('many rows come in pieces, all of them and in order', async () => {
   }
 });
 
-test('an error of SQLite comes through with its codes, and the next report runs', async () => {
+test('an error of SQLite keeps its codes, and the next report runs', async () => {
   await expect(sql`select n from nowhere`.execute(reports)).rejects.toMatchObject({
     message: 'no such table: nowhere',
     code: 'ERR_SQLITE_ERROR',
@@ -107,7 +107,7 @@ test('a report cannot write', async () => {
   await expect(reports.transaction().execute(async () => undefined)).rejects.toThrow('reports only read');
 });
 
-test('a report that takes too long is given up, those that wait as well, and the next ones run', async () => {
+test('a report that takes too long is ended, and so are those that wait too long; the next ones run', async () => {
   await closeReports(reports, database);
   open({ limitMs: 3_000 });
   const results = await Promise.allSettled([counting(ENDLESS).execute(reports), counting(1).execute(reports)]);
@@ -126,7 +126,7 @@ test('a statement whose time is up ends with its process, not when SQLite has fi
   await untilNoReader();
 });
 
-test('what waits has a bound', async () => {
+test('the number of waiting reports is bounded', async () => {
   await closeReports(reports, database);
   open({ mostWaiting: 3 });
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => counting(1_000).execute(reports)));
@@ -161,7 +161,7 @@ test('a file that cannot be opened rejects the report', async () => {
   await closeReports(lost, database);
 });
 
-test('a process for reports that is lost rejects its report, and the next one runs in another', async () => {
+test('a report is rejected when its process is lost, and the next one runs in another', async () => {
   await counting(1).execute(reports);
   const report = counting(ENDLESS).execute(reports);
   const pid = Number.parseInt(readers()[0]!, 10);
@@ -192,7 +192,7 @@ test.each([
   await untilNoReader();
 });
 
-test('a database in memory is read where it is', () => {
+test('an in-memory database is read in the process itself', () => {
   expect(openReports('sqlite::memory:', database)).toBe(database);
   expect(openReports('postgres://localhost/none', database)).toBe(database);
 });

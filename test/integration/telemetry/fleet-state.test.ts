@@ -66,7 +66,7 @@ function openFleet() {
   return { read, producer };
 }
 
-test('queues, and what waits for a permit, by provider, deployment and lane', async () => {
+test('reports queues, and requests waiting for a permit, by provider, deployment and lane', async () => {
   const { read, producer } = openFleet();
   const queues = createWaitQueues(redis.client, keyspace);
   const waiting = { lane: 'batch', tokens: 300, scopes: [small.name] } as const;
@@ -83,7 +83,7 @@ test('queues, and what waits for a permit, by provider, deployment and lane', as
   expect(state.waiting.filter(({ requests }) => requests > 0)).toHaveLength(1);
 });
 
-test('limits in force, configured and learned, and what is used of them', async () => {
+test('reports limits in force, configured and learned, and their use', async () => {
   const { read } = openFleet();
   const limiter = createLimiter(redis.client, keyspace);
   const permit = { attemptId: 'req_1.1', requestId: 'req_1', acceptedAtMs: 1, isBatch: false, unsettledEntry: '{}' };
@@ -105,7 +105,7 @@ test('limits in force, configured and learned, and what is used of them', async 
   expect(ofWildcard.limits).toMatchObject([{ kind: 'requestsPerMinute', limit: 50, source: 'learned' }]);
 });
 
-test('circuits that are not closed, those of a wildcard’s models together', async () => {
+test('reports circuits that are not closed, those of a wildcard’s models together', async () => {
   const { read } = openFleet();
   const circuits = createCircuits(redis.client, keyspace, fail);
   const settings = {
@@ -142,7 +142,7 @@ test.each([
   expect(isCircuitOf({ id, upstreamModel }, circuit)).toBe(isIts);
 });
 
-test('budgets that are nearest to their end, reservations taken off', async () => {
+test('reports the budgets that are most used, with reservations subtracted', async () => {
   const { read } = openFleet();
   const store = createKeyStore(database);
   const { key } = await store.create('spender', { budgets: { month: '2000000000000' } });
@@ -154,7 +154,7 @@ test('budgets that are nearest to their end, reservations taken off', async () =
   expect((await read()).budgets).toEqual([{ account: key.id, period: 'month', limitUsd: 2, leftUsd: 1.5 }]);
 });
 
-test('is read once a second at most, however many ask', async () => {
+test('is read at most once a second, however many ask', async () => {
   const { read } = openFleet();
   let nowMs = performance.now();
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);

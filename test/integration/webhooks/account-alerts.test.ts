@@ -34,7 +34,7 @@ describeOnEach(ENGINES, ({ url }) => {
       ({ type, key_id: key }) => `${type} ${key}`,
     );
 
-  test('a balance that runs low: at each threshold once, resolved by a payment, and told again the next time', async () => {
+  test('a low balance: once at each threshold, resolved by a payment, and reported again the next time', async () => {
     const accounts = createAccountStore(database);
     const terms = { markupPpm: 0, stepUnits: 1 };
     const { key } = await createKeyStore(database).create('payer', { ...DEFAULT_KEY_SETTINGS, credits: terms });
@@ -88,7 +88,7 @@ describeOnEach(ENGINES, ({ url }) => {
     ]);
   });
 
-  test('a balance below an amount, of an organisation; none where thresholds are taken away', async () => {
+  test('a balance below an amount, of an organisation; no alert if thresholds are removed', async () => {
     const accounts = createAccountStore(database);
     const settings = { ...DEFAULT_KEY_SETTINGS, credits: { markupPpm: 0, stepUnits: 1 } };
     const { id } = await accounts.create({ kind: 'organisation', name: 'acme', parentId: null, settings });
@@ -106,7 +106,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await events()).toEqual(['credits.low ']);
   });
 
-  test('an expiry: days before, nearer again; put off it is resolved, reached it is not', async () => {
+  test('an expiry: days before, and again when nearer; resolved if postponed, not if reached', async () => {
     const keys = createKeyStore(database);
     const { key } = await keys.create('old', { ...DEFAULT_KEY_SETTINGS, expiresAtMs: Date.now() + 30 * DAY_MS });
     await keys.create('never', DEFAULT_KEY_SETTINGS);
@@ -138,7 +138,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await createAlertStore(database).open('account.expiring')).toEqual([]);
   });
 
-  test('a credential that its provider refuses, and one whose quota is exhausted; each until it answers again', async () => {
+  test('a refused credential and one whose quota is exhausted; each until it works again', async () => {
     const circuits = createCircuits(redis.client, keyspace, () => undefined);
     const settings = {
       failures: 5,

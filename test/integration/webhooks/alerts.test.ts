@@ -37,7 +37,7 @@ describeOnEach(ENGINES, ({ url }) => {
     redis.client.hset(keyspace.budget(account), 'spent', parseUsd(usd).toString());
   const month = () => `month:${new Date().toISOString().slice(0, 7)}-01`;
 
-  test('a budget’s thresholds: each once, the highest where several are passed at once', async () => {
+  test('a budget’s thresholds: each once, the highest if several are passed at once', async () => {
     const budgets = { month: parseUsd('10').toString() };
     const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
     await look();
@@ -71,7 +71,7 @@ describeOnEach(ENGINES, ({ url }) => {
     ]);
   });
 
-  test('thresholds of the operator’s own: none, or above 100 % for overspending', async () => {
+  test('configured thresholds: none, or above 100 % for overspending', async () => {
     const budgets = { month: parseUsd('10').toString() };
     const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
     await spend(`${key.id}:${month()}`, '14.99');
@@ -83,7 +83,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await told()).toMatchObject([{ percent: 150, spent_usd: '15' }]);
   });
 
-  test('processes look in turns, every check_ms; none looks where alerts are off', async () => {
+  test('processes check in turns, every check_ms; none checks if alerts are off', async () => {
     const budgets = { month: parseUsd('10').toString() };
     const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
     await spend(`${key.id}:${month()}`, '9');
@@ -99,7 +99,7 @@ describeOnEach(ENGINES, ({ url }) => {
   });
 
   // With alerts off, open alerts stayed current for ever, because nothing checked them.
-  test('where alerts are off, those that are open end without a notice when a process starts', async () => {
+  test('if alerts are off, open ones end without a notice when a process starts', async () => {
     const store = createAlertStore(database);
     const types = [
       'budget.threshold_reached',
@@ -116,7 +116,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await told()).map(({ type }) => type).sort()).toEqual([...types, 'reconciliation.differs'].sort());
   });
 
-  test('of a budget the highest threshold lasts, until the budget is changed or its period is over', async () => {
+  test('the highest threshold of a budget stays open until the budget is changed or its period is over', async () => {
     const store = createAlertStore(database);
     const states = async (state: 'current' | 'over', nowMs = Date.now()) =>
       (await store.list({ limit: 100, state }, nowMs)).map(({ payload, endedAtMs }) => [
@@ -147,7 +147,7 @@ describeOnEach(ENGINES, ({ url }) => {
 
   // Redis that was restarted empty, or that dropped the sum of an idle budget, closed the alert quietly, so that it was told
   // again when the sum was read back from the ledger. Only the end of the period or a change of the budget ends it.
-  test('a sum that Redis has lost neither ends a budget’s alert nor tells it again', async () => {
+  test('a sum lost by Redis neither ends a budget’s alert nor repeats it', async () => {
     const budgets = { total: parseUsd('10').toString() };
     const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
     await spend(`${key.id}:total`, '8');
@@ -166,7 +166,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await current()).toEqual([]);
   });
 
-  test('unusual spending lasts for its hour, a bill until the next one is compared; a notice of an end is no alert', async () => {
+  test('unusual spending stays open for its hour, a bill until the next comparison; the notice of an end is not an alert', async () => {
     const store = createAlertStore(database);
     const now = Date.now();
     await store.raise({ type: 'spend.anomaly', once: 'a', payload: {} });
@@ -188,7 +188,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(all.find(({ type }) => type === 'provider.credential_refused')!.endedAtMs).toBe(now);
   });
 
-  test('a project’s budget, by receivers of all keys only; one that was changed is told of again', async () => {
+  test('a project’s budget is reported only to receivers of all keys; a changed budget is reported again', async () => {
     const accounts = createAccountStore(database);
     const settings = { ...DEFAULT_KEY_SETTINGS, budgets: { total: parseUsd('2').toString() } };
     const { id } = await accounts.create({ kind: 'project', name: 'maps', parentId: null, settings } as never);
@@ -240,7 +240,7 @@ describeOnEach(ENGINES, ({ url }) => {
     });
   const write = (entries: LedgerEntry[]) => createLedgerStore(database).insert(entries.map((attempt) => ({ attempt })));
 
-  test('an hour that costs far more than the same hour of the days before', async () => {
+  test('an hour that costs far more than the same hour of earlier days is reported', async () => {
     const now = Date.now();
     await write([
       ...Array.from({ length: 10 }, (_, day) => entry(day + 1, now - (day + 1) * DAY_MS, '10')),
@@ -277,7 +277,7 @@ describeOnEach(ENGINES, ({ url }) => {
     );
   });
 
-  test('a bill that differs from the ledger, once a day', async () => {
+  test('a bill that differs from the ledger is reported once a day', async () => {
     const dayBefore = Date.now() - 2 * DAY_MS;
     await write([entry(1, dayBefore, '7')]);
     const configuration: Partial<ConfigurationInput> = {
@@ -307,7 +307,7 @@ describeOnEach(ENGINES, ({ url }) => {
     ]);
   });
 
-  test('what was told is forgotten after its time, but for what has no end', async () => {
+  test('reported alerts are forgotten after their time, except those without an end', async () => {
     const store = createAlertStore(database);
     const alert = { type: 'spend.anomaly', payload: {} } as const;
     await store.raise({ ...alert, once: 'a', expiresAtMs: 1_000 });

@@ -47,21 +47,21 @@ async function fanOutAll(): Promise<string[]> {
 const deliveries = async () =>
   (await database.selectFrom('webhook_deliveries').select('event_id').execute()).map((row) => row.event_id);
 
-test('an event whose payload is broken is left out alone', async () => {
+test('only an event with a broken payload is left out', async () => {
   await database.updateTable('events_outbox').set({ payload: '{' }).where('id', 'in', ['evt_07', 'evt_33']).execute();
   expect(await fanOutAll()).toHaveLength(2);
   expect(await deliveries()).toHaveLength(EVENTS - 2);
   expect(await deliveries()).not.toContain('evt_07');
 });
 
-test('an event whose delivery SQL refuses is left out alone', async () => {
+test('only an event whose delivery SQL refuses is left out', async () => {
   await sql`create trigger refusing before insert on webhook_deliveries when new.event_id = 'evt_20'
     begin select raise(abort, 'not here'); end`.execute(database);
   expect(await fanOutAll()).toEqual([expect.stringContaining('not here')]);
   expect(await deliveries()).toHaveLength(EVENTS - 1);
 });
 
-test('SQL that is away leaves all of them for later', async () => {
+test('while SQL is down, all of them are kept for later', async () => {
   await database.schema.dropTable('webhook_deliveries').execute();
   await expect(fanOutAll()).rejects.toThrow('no such table');
   const waiting = await database
