@@ -26,7 +26,7 @@ const USAGE: Usage = {
 const partsOf = (usage: Usage, booked = costOf(usage, PRICE)) =>
   Object.fromEntries(costParts(usage, PRICE, booked).map(({ part, count, cost }) => [part, [count, cost]]));
 
-test('input, caches, output, thoughts, tools and the call itself', () => {
+test('cost is split into input, caches, output, thoughts, tools and the call itself', () => {
   expect(partsOf({ ...USAGE, toolCalls: { web_search: 2 } })).toEqual({
     input: [300, 600_000_000n],
     cached_input: [600, 300_000_000n],
@@ -38,12 +38,12 @@ test('input, caches, output, thoughts, tools and the call itself', () => {
   });
 });
 
-test('at the rates of the tier that served it', () => {
+test('parts use the rates of the tier that served the call', () => {
   expect(partsOf({ ...USAGE, serviceTier: 'flex' })).toMatchObject({ input: [300, 300_000_000n] });
   expect(partsOf({ ...USAGE, serviceTier: 'flex' })).not.toHaveProperty('other');
 });
 
-test('what the prices of now do not explain stands apart, more or less', () => {
+test('a difference from current prices is a separate part, positive or negative', () => {
   const cost = costOf(USAGE, PRICE);
   expect(partsOf(USAGE, cost + 5n).other).toEqual([1, 5n]);
   expect(partsOf(USAGE, cost - 5n).other).toEqual([1, -5n]);

@@ -75,7 +75,7 @@ test.each<Database>(['fails', 'is silent'])('a known key is used at once while t
   expect(queries).toBe(2);
 });
 
-test('a database that fails is asked again only after a while', async () => {
+test('a failing database is asked again only after some time', async () => {
   await cache.find('known');
   database = 'fails';
   await vi.advanceTimersByTimeAsync(61_000);
@@ -97,7 +97,7 @@ test('after a change a key is read before it is used', async () => {
   expect(await cache.find('known')).toBeNull();
 });
 
-test('a read that began before the change is not believed', async () => {
+test('a read that started before the change is discarded', async () => {
   const before = cache.find('known');
   revoke();
   cache.doubtAll();
@@ -106,7 +106,7 @@ test('a read that began before the change is not believed', async () => {
   expect(await cache.find('known')).toBeNull();
 });
 
-test('after a change, with a silent database, one request waits a moment; what was known holds', async () => {
+test('after a change, with a silent database, one request waits briefly; the known value stays in use', async () => {
   await cache.find('known');
   database = 'is silent';
   cache.doubtAll();
@@ -122,7 +122,7 @@ test('an unknown key is refused in time when the database is silent', async () =
   await refused;
 });
 
-test('a key that is made after it was tried works when it is looked up again', async () => {
+test('a key created after a failed attempt works at the next lookup', async () => {
   expect(await cache.find('new')).toBeNull();
   rows.set(hashSecret('new'), KEY);
   vi.advanceTimersByTime(61_000);

@@ -115,7 +115,7 @@ async function isForbidden(route: string, role: AdminRole): Promise<boolean> {
   return answer.statusCode === 403;
 }
 
-test('every route of the administration is in the table', () => {
+test('every route of the admin API is in the table', () => {
   const known = [...OPEN, ...Object.values(TABLE).flat()];
   const routes = [...app.offeredRoutes].filter((route) => /^\w+ \/(admin|metrics)/.test(route));
   expect(routes.filter((route) => !known.includes(route))).toEqual([]);
@@ -132,12 +132,15 @@ test.each(Object.entries(TABLE).flatMap(([needed, routes]) => routes.map((route)
   },
 );
 
-test.each(Object.values(TABLE).flat())('%s is nothing for a stranger, with a client’s key or none', async (route) => {
-  const [method, path] = route.split(' ') as ['GET', string];
-  // One address may show so many wrong keys a minute.
-  const remoteAddress = `10.0.0.${strangers++}`;
-  for (const headers of [{}, { authorization: 'Bearer sk-sluice-client' }]) {
-    const answer = await app.inject({ method, url: path.replace(/:\w+|\*/g, 'some'), headers, remoteAddress });
-    expect(answer.statusCode, route).toBe(401);
-  }
-});
+test.each(Object.values(TABLE).flat())(
+  '%s is refused without an admin key, even with a client’s key',
+  async (route) => {
+    const [method, path] = route.split(' ') as ['GET', string];
+    // One address may show so many wrong keys a minute.
+    const remoteAddress = `10.0.0.${strangers++}`;
+    for (const headers of [{}, { authorization: 'Bearer sk-sluice-client' }]) {
+      const answer = await app.inject({ method, url: path.replace(/:\w+|\*/g, 'some'), headers, remoteAddress });
+      expect(answer.statusCode, route).toBe(401);
+    }
+  },
+);

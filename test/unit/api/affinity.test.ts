@@ -19,7 +19,7 @@ test.each<[string, Partial<AffinityInput>]>([
   ['a user without a session', { value: { metadata: { user_id: 'ada' } } }],
   ['what is no list', { value: { messages: 'x', input: 7 } }],
   ['items that are none', { value: { input: [null, 7, 'x'] } }],
-])('%s draws freely', (_, input) => {
+])('%s draws at random', (_, input) => {
   expect(draws(input)).toBeNull();
 });
 
@@ -60,12 +60,12 @@ test.each<[string, Partial<AffinityInput>, Partial<AffinityInput>]>([
     { firstMessage: { role: 'user' } },
     { firstMessage: { role: 'user' }, value: {} },
   ],
-])('%s draws the same', (_, one, other) => {
+])('%s draws the same number', (_, one, other) => {
   expect(draws(one)).not.toBeNull();
   expect(draws(one)).toEqual(draws(other));
 });
 
-test('another key, model or conversation draws other lots', () => {
+test('another key, model or conversation draws other numbers', () => {
   const value = { prompt_cache_key: 'k' };
   const all = [
     draws({ value }),
@@ -76,8 +76,8 @@ test('another key, model or conversation draws other lots', () => {
   expect(new Set(all.map(String)).size).toBe(4);
 });
 
-describe('lots', () => {
-  test('are spread evenly over 0 to 1, however many are drawn', () => {
+describe('the drawn numbers', () => {
+  test('are evenly distributed from 0 to 1', () => {
     const lots = lotsOf({ ...base, value: { prompt_cache_key: 'k' } })!;
     const drawn = Array.from({ length: 2_000 }, lots);
     expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
@@ -87,7 +87,7 @@ describe('lots', () => {
   });
 });
 
-describe('prompts that begin alike', () => {
+describe('prompts with the same beginning', () => {
   const long = 'You are a careful assistant. '.repeat(300);
   const asked = (system: string, user: string) => ({
     messages: [
@@ -96,7 +96,7 @@ describe('prompts that begin alike', () => {
     ],
   });
 
-  test('have one hash, whatever follows', () => {
+  test('have the same hash, whatever follows', () => {
     const hash = prefixHash(asked(long, 'one'));
     expect(hash).not.toBeNull();
     expect(prefixHash(asked(long, 'another'))).toBe(hash);

@@ -63,11 +63,11 @@ test('a cancellation without a waiting client is recorded, then deleted', async 
   expect(await cancel(false)).toEqual(['books closed', 'forgotten']);
 });
 
-test('it is written down in the end where Redis refuses at first', async () => {
+test('it is recorded in the end if Redis refuses at first', async () => {
   refusals = 2;
   expect(await cancel(false)).toEqual(['books closed', 'forgotten']);
 });
 
-test('one that can be fetched later stays in the queue until a worker ends it', async () => {
+test('a request that can be fetched later stays in the queue until a worker ends it', async () => {
   expect(await cancel(true)).toEqual(['advanced']);
 });

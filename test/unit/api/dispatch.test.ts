@@ -33,10 +33,10 @@ async function withdrawn(calls: number): Promise<string[]> {
   return asked;
 }
 
-test('a request that has made no call is cancelled and removed', async () => {
+test('a request without a provider call is cancelled and removed', async () => {
   expect(await withdrawn(0)).toEqual(['leave', 'cancel', 'forget']);
 });
 
-test('a request that has called a provider is only cancelled: its books are still to be closed', async () => {
+test('a request that has called a provider is only cancelled: it still has to be settled', async () => {
   expect(await withdrawn(1)).toEqual(['leave', 'cancel']);
 });

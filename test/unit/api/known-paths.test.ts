@@ -31,10 +31,10 @@ test.each([
   ['what two routes have', '/v1/things/special', ['DELETE', 'GET', 'HEAD']],
   ['anything behind a star', '/v1/models/a/b:go', ['POST']],
   ['a route behind a prefix', '/admin/keys', ['GET', 'HEAD']],
-])('knows %s', (_name, path, methods) => {
+])('%s is known', (_name, path, methods) => {
   expect(paths.find(path)?.methods).toEqual(methods);
 });
 
-test.each(['/v1/thing', '/v1/things/1/more', '/v1xthings', '/'])('does not know %s', (path) => {
+test.each(['/v1/thing', '/v1/things/1/more', '/v1xthings', '/'])('%s is unknown', (path) => {
   expect(paths.find(path)).toBeNull();
 });

@@ -113,7 +113,7 @@ async function reasonOf(attempt: Promise<unknown>): Promise<SignInError> {
   return error as SignInError;
 }
 
-test('the provider is asked with PKCE, state and nonce, and the code is exchanged with the verifier', async () => {
+test('sign-in uses PKCE, state and nonce, and the code is exchanged with the verifier', async () => {
   const client = createOidcClient(settingsWith({ scopes: ['email', 'groups'] }));
   const { url, attempt } = await client.begin(CALLBACK, '/console/money');
   const asked = Object.fromEntries(new URL(url).searchParams);
@@ -150,7 +150,7 @@ test('a secret in a file is read for every sign-in; without one, the client is p
   expect([received.body.get('client_secret'), received.authorization]).toEqual([null, undefined]);
 });
 
-test('claims that the token does not have are asked for', async () => {
+test('claims missing in the token are requested from the provider', async () => {
   behaviour.userInfo = { sub: 'sub-1', groups: ['owners'], email: 'other@example.com' };
   const { claims } = await signIn({ groups: undefined });
   expect(claims).toMatchObject({ groups: ['owners'], email: 'ada@example.com' });
@@ -158,7 +158,7 @@ test('claims that the token does not have are asked for', async () => {
   expect((await reasonOf(signIn({ groups: undefined }))).kind).toBe('invalid');
 });
 
-describe('what is not believed', () => {
+describe('rejected', () => {
   test.each([
     ['for another client', { aud: 'another' }],
     ['of another issuer', { iss: 'https://elsewhere.example' }],
@@ -184,7 +184,7 @@ describe('what is not believed', () => {
     ['another state', '?code=c&state=another'],
     ['no state', '?code=c'],
     ['another issuer', undefined],
-  ])('a way back with %s', async (_name, search) => {
+  ])('a callback with %s', async (_name, search) => {
     const client = createOidcClient(settingsWith());
     const { attempt } = await client.begin(CALLBACK, '/console/');
     const back = search ?? `?code=c&state=${attempt.state}&iss=https%3A%2F%2Felsewhere.example`;
@@ -192,13 +192,13 @@ describe('what is not believed', () => {
   });
 });
 
-test('clocks may differ by a minute; beyond that, the message says that they do', async () => {
+test('clocks may differ by a minute; beyond that, the message names the difference', async () => {
   await signIn({ exp: seconds() - 30 });
   await signIn({ nbf: seconds() + 30 });
   expect((await reasonOf(signIn({ exp: seconds() - 120 }))).message).toContain('clocks');
 });
 
-test('a provider that refuses, or that does not know the code, is quoted', async () => {
+test('the message of a provider that refuses, or does not know the code, is quoted', async () => {
   const client = createOidcClient(settingsWith());
   const { attempt } = await client.begin(CALLBACK, '/console/');
   const back = `?error=access_denied&error_description=Not+you&state=${attempt.state}`;
@@ -211,7 +211,7 @@ test('a provider that refuses, or that does not know the code, is quoted', async
   expect((await reasonOf(signIn())).message).toContain('no such code');
 });
 
-test('a provider that is away is said to be; when it is back, the next sign-in works', async () => {
+test('an unavailable provider is reported; when it is back, the next sign-in works', async () => {
   behaviour.isDown = true;
   const client = createOidcClient(settingsWith());
   expect((await reasonOf(client.begin(CALLBACK, '/console/'))).kind).toBe('unreachable');
@@ -222,7 +222,7 @@ test('a provider that is away is said to be; when it is back, the next sign-in w
   expect(await client.signOutUrl('token', 'http://127.0.0.1/console/')).toContain(`${issuer}/logout?`);
 });
 
-test('its description is read once an hour, and stays good while it cannot be read', async () => {
+test('its metadata is read once an hour, and stays valid while it cannot be read', async () => {
   let nowMs = 0;
   const client = createOidcClient(settingsWith(), () => nowMs);
   await client.begin(CALLBACK, '/console/');
@@ -259,7 +259,7 @@ describe('roles', () => {
     expect(of(claims)).toBe(role);
   });
 
-  test('the claim may be at a path, or have dots in its name', () => {
+  test('the claim may be nested, or have dots in its name', () => {
     expect(of({ realm_access: { roles: ['owners'] } }, { roles_claim: 'realm_access.roles' })).toBe('owner');
     const name = 'https://example.com/roles';
     expect(of({ [name]: ['owners'] }, { roles_claim: name })).toBe('owner');
@@ -270,7 +270,7 @@ describe('roles', () => {
     expect(roleOf({ sub: 's', groups: ['owners'] }, settingsWith())).toBeNull();
   });
 
-  test('the log names people by what they are called and by their subject', () => {
+  test('the log identifies users by name and subject', () => {
     expect(nameOf({ sub: '42', email: 'ada@example.com' })).toBe('ada@example.com (42)');
     expect(nameOf({ sub: '42', name: 'Ada\n\u202eX' })).toBe('AdaX (42)');
     expect(nameOf({ sub: '42' })).toBe('42');

@@ -19,7 +19,7 @@ interface Pair {
   ours: DescribedOperation | undefined;
 }
 
-describe.skipIf(!hasOpenaiSchemas)('OpenAI’s requests', () => {
+describe.skipIf(!hasOpenaiSchemas)('OpenAI’s API', () => {
   let pairs: Pair[];
   let resolve: Resolve;
   let resolveOurs: Resolve;
@@ -54,11 +54,11 @@ describe.skipIf(!hasOpenaiSchemas)('OpenAI’s requests', () => {
   };
   const served = () => pairs.filter((pair) => pair.ours !== undefined);
 
-  test('the specification has what is compared', () => {
+  test('the specification contains what is compared', () => {
     expect(served().length).toBeGreaterThan(20);
   });
 
-  test('every operation is served, or listed as one that is not', () => {
+  test('every operation is either served or listed as not served', () => {
     const absent = pairs.filter(({ ours }) => ours === undefined).map(({ name }) => name);
     expect(absent.filter((name) => !isListed(name))).toEqual([]);
   });
@@ -84,7 +84,7 @@ describe.skipIf(!hasOpenaiSchemas)('OpenAI’s requests', () => {
   }
 
   test.each(['application/json', 'multipart/form-data'])(
-    'every member of a body is taken, with every kind of value: %s',
+    'every member of a body is accepted, with every kind of value: %s',
     (type) => {
       const faults = served().flatMap(({ name, theirs, ours }) => {
         const schema = theirs.requestBody?.content[type]?.schema;
@@ -100,7 +100,7 @@ describe.skipIf(!hasOpenaiSchemas)('OpenAI’s requests', () => {
     return faults.length === 0 ? [] : check(schema, String(value));
   }
 
-  test('every parameter of a query is taken', () => {
+  test('every query parameter is accepted', () => {
     const faults = served().flatMap(({ name, theirs, ours }) =>
       (theirs.parameters ?? [])
         .filter((parameter) => parameter.in === 'query' && !isListed(`${name} ${parameter.name}`))
@@ -116,7 +116,7 @@ describe.skipIf(!hasOpenaiSchemas)('OpenAI’s requests', () => {
     expect(faults).toEqual([]);
   });
 
-  test('every difference that is listed is one', () => {
+  test('every listed difference exists', () => {
     expect(DIFFERENCES.length).toBeGreaterThan(0);
     expect(DIFFERENCES.filter((difference) => !used.has(difference))).toEqual([]);
   });

@@ -33,12 +33,12 @@ test('every route is described', () => {
   expect(sentences).toEqual([]);
 });
 
-test('nothing is described that there is not', () => {
+test('every described route exists', () => {
   const all = new Set([...routes.clients, ...routes.operators]);
   expect(describedInVain(all).map((route) => `${route} is described and is no route.`)).toEqual([]);
 });
 
-test('the operators’ listener has all of the administration, the clients’ without it has nothing of it', () => {
+test('the admin listener’s document has the complete admin API, the clients’ document without it has none of it', () => {
   const paths = Object.keys(documents.operators!.paths);
   expect(paths).toEqual(expect.arrayContaining(['/admin/keys', '/metrics', '/openapi.json', '/readyz']));
   expect(paths.filter((path) => path.startsWith('/v1'))).toEqual([]);
@@ -51,7 +51,7 @@ test('the operators’ listener has all of the administration, the clients’ wi
   expect(clientsOnly.components.schemas).not.toHaveProperty('Key');
 });
 
-test.each(['shared', 'operators'])('the %s document is legal OpenAPI 3.1', async (name) => {
+test.each(['shared', 'operators'])('the %s document is valid OpenAPI 3.1', async (name) => {
   const { valid, errors } = await new Validator().validate(structuredClone(documents[name]!) as never);
   expect(errors ?? []).toEqual([]);
   expect(valid).toBe(true);
@@ -60,7 +60,7 @@ test.each(['shared', 'operators'])('the %s document is legal OpenAPI 3.1', async
 describe('every operation', () => {
   const everywhere = () => ['shared', 'operators'].flatMap((name) => operationsOf(documents[name]!));
 
-  test('has a summary, a tag that is explained, security, an answer and what can go wrong', () => {
+  test('has a summary, a described tag, security, a response and errors', () => {
     const tags = new Set(Object.values(documents).flatMap((document) => document.tags.map(({ name }) => name)));
     for (const { name, operation } of everywhere()) {
       expect(operation.summary, name).toMatch(/^[A-Z].{7,}/);
@@ -78,7 +78,7 @@ describe('every operation', () => {
     }
   });
 
-  test('of administration needs the admin key, of clients a client’s', () => {
+  test('of the admin API requires the admin key, of clients a client key', () => {
     for (const { name, path, operation } of everywhere()) {
       const keys = operation.security.flatMap((scheme) => Object.keys(scheme));
       // Whoever wants to sign in has no key yet.
@@ -88,7 +88,7 @@ describe('every operation', () => {
     }
   });
 
-  test('has an id of its own in its document, and the parameters that its path names', () => {
+  test('has a unique id in its document, and the parameters of its path', () => {
     for (const name of ['shared', 'operators']) {
       const operations = operationsOf(documents[name]!);
       const ids = operations.map(({ operation }) => operation.operationId);
@@ -104,7 +104,7 @@ describe('every operation', () => {
     }
   });
 
-  test('that takes a body says what is in it', () => {
+  test('that accepts a body describes it', () => {
     const silent = everywhere().filter(
       ({ method, path, operation }) =>
         ['post', 'patch'].includes(method) &&
@@ -114,7 +114,7 @@ describe('every operation', () => {
     expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
-  test('that shows an example shows one that is taken', () => {
+  test('has only examples that are accepted', () => {
     const check = schemaChecker(documents.shared!);
     const shown = operationsOf(documents.shared!).flatMap(({ name, operation }) =>
       Object.values(operation.requestBody?.content ?? {}).flatMap(({ schema, example }) =>
@@ -125,7 +125,7 @@ describe('every operation', () => {
     expect(shown.filter(({ faults }) => faults.length > 0)).toEqual([]);
   });
 
-  test('refers to schemas that there are', () => {
+  test('refers to existing schemas', () => {
     for (const document of Object.values(documents)) {
       const names = [...JSON.stringify(document).matchAll(/"#\/components\/(\w+)\/([\w-]+)"/g)];
       for (const [, kind, name] of names) expect(document.components[kind!], `${kind} ${name}`).toHaveProperty(name!);
@@ -133,7 +133,7 @@ describe('every operation', () => {
   });
 });
 
-describe('requests that the protocols’ own tests make are requests as described', () => {
+describe('requests of the protocols’ own tests match the description', () => {
   const bodies = {
     MessagesRequest: anthropic,
     GenerateContentRequest: gemini,

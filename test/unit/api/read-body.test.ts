@@ -4,12 +4,12 @@ import { FailureError } from '#src/contracts/failure.ts';
 
 const large = (count: number) => Buffer.from(JSON.stringify({ texts: Array(count).fill('x'.repeat(1_000)) }));
 
-test('a large body is the value that it stands for', async () => {
+test('a large body gives the right value', async () => {
   const bytes = large(2_000);
   expect(await readBody(bytes)).toEqual({ bytes, value: JSON.parse(bytes.toString()) });
 });
 
-test('others have many turns while a large body is looked over, and between the parses of several', async () => {
+test('the event loop runs often during the scan of a large body, and between several parses', async () => {
   let isOver = false;
   let turns = 0;
   const others = () => {
@@ -23,7 +23,7 @@ test('others have many turns while a large body is looked over, and between the 
   expect(turns).toBeGreaterThanOrEqual(6);
 });
 
-describe('what is refused', () => {
+describe('refused', () => {
   test.each<[string, unknown, RegExp]>([
     ['nothing', Buffer.alloc(0), /empty/],
     ['no body', undefined, /empty/],
@@ -42,18 +42,18 @@ describe('what is refused', () => {
   });
 });
 
-test('one that is refused does not keep the next from being parsed', async () => {
+test('a refused body does not prevent the next from being parsed', async () => {
   const broken = Buffer.concat([large(500), Buffer.from('}')]);
   const [first, second] = await Promise.allSettled([readBody(broken), readBody(large(500))]);
   expect([first.status, second.status]).toEqual(['rejected', 'fulfilled']);
 });
 
-test('a body that may be left out', async () => {
+test('an optional body', async () => {
   expect(await readOptionalBody(undefined)).toEqual({});
   expect(await readOptionalBody(Buffer.from('{"a":1}'))).toEqual({ a: 1 });
 });
 
-test('a member of a body that is not parsed', () => {
+test('a member of an unparsed body', () => {
   const bytes = expectBytes(Buffer.from('{"a": [1, 2], "b": 3}'));
   expect(String(readMember(bytes, 'a'))).toBe('[1, 2]');
   expect(readMember(bytes, 'c')).toBeNull();

@@ -50,7 +50,7 @@ async function send(bytes: Buffer, headers: Record<string, string> = {}, isChunk
   return { status: answer.status, text: await answer.text() };
 }
 
-describe('the bytes are those that were sent', () => {
+describe('the received bytes are those that were sent', () => {
   test.each<[string, Buffer, boolean]>([
     ['with its length', body, false],
     ['in chunks', body, true],
@@ -69,7 +69,7 @@ describe('the bytes are those that were sent', () => {
   });
 });
 
-test('no memory is taken for bytes that are announced and do not come', async () => {
+test('no memory is allocated for announced bytes that do not arrive', async () => {
   const before = process.memoryUsage().arrayBuffers;
   const sockets = Array.from({ length: 50 }, () => connect(port, '127.0.0.1'));
   for (const socket of sockets)
@@ -83,7 +83,7 @@ test('no memory is taken for bytes that are announced and do not come', async ()
   await expect.poll(() => failed.length).toBe(sockets.length);
 });
 
-describe('what is refused', () => {
+describe('refused', () => {
   const large = Buffer.alloc(LIMIT + 1);
   test.each<[string, Buffer, Record<string, string>, boolean, string]>([
     ['more than is allowed, announced', large, {}, false, '/'],

@@ -9,7 +9,7 @@ const eventsOf = (bytes: Buffer) =>
 const numbersOf = (bytes: Buffer) => eventsOf(bytes).map((event) => event.sequence_number);
 
 describe('the stream of a background response', () => {
-  test('begins as created and queued and has no gap behind it', () => {
+  test('begins with created and queued, without a gap afterwards', () => {
     const view = new ResponseView(QUEUED, -1);
     expect(eventsOf(view.opening)).toEqual([
       { type: 'response.created', sequence_number: 0, response: QUEUED },
@@ -18,7 +18,7 @@ describe('the stream of a background response', () => {
     expect(numbersOf(view.pass(writeEvents(helloEvents().slice(1), 2)))).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  test('taken up behind an event has what follows it, however the bytes are cut', () => {
+  test('resumed after an event has what follows it, however the bytes are split', () => {
     const view = new ResponseView(QUEUED, 4);
     expect(view.opening).toHaveLength(0);
     const bytes = writeEvents(helloEvents(), 1);
@@ -26,7 +26,7 @@ describe('the stream of a background response', () => {
     expect(numbersOf(Buffer.concat(shown))).toEqual([5, 6, 7, 8, 9]);
   });
 
-  test('an error within it becomes its end, with what was said until then', () => {
+  test('ends with an error inside it, with the output until then', () => {
     const view = new ResponseView(QUEUED, -1);
     view.pass(writeEvents(helloEvents().slice(0, 5), 1));
     const [end] = eventsOf(view.pass(writeEvents([{ type: 'error', code: 'server_error', message: 'It broke.' }])));
@@ -37,7 +37,7 @@ describe('the stream of a background response', () => {
     });
   });
 
-  test('a failure before anything was said is its end too', () => {
+  test('ends with a failure before any output', () => {
     const view = new ResponseView(QUEUED, 0);
     expect(numbersOf(view.opening)).toEqual([1]);
     const [failed] = eventsOf(view.end(createFailure('upstream_rate_limited', 'Too much.')));

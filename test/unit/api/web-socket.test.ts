@@ -47,7 +47,7 @@ describe('a connection', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  test('says that it is too old, and ends', () => {
+  test('reports that it is too old, and closes', () => {
     const socket = connect();
     const answering = setInterval(() => socket.emit('pong'), 1_000);
     vi.advanceTimersByTime(59 * 60_000);
@@ -60,7 +60,7 @@ describe('a connection', () => {
     expect(socket.closedWith).toBe(1001);
   });
 
-  test('whose client answers no pings is cut off; one that is slow to read is not', () => {
+  test('is closed if its client answers no pings, but not if it reads slowly', () => {
     const dead = connect();
     const slow = connect();
     slow.bufferedAmount = 1;
@@ -75,18 +75,18 @@ describe('a connection', () => {
   });
 });
 
-describe('what a connection remembers', () => {
+describe('what a connection stores', () => {
   const body = (text: string) => Buffer.from(JSON.stringify({ input: text, model: 'm' }));
   const output = Buffer.from('[{"type":"message","role":"assistant","content":[]},{"type":"reasoning","id":"rs_1"}]');
 
-  test('is input and output of a turn, without what no model can be given again', () => {
+  test('is input and output of a turn, without items that cannot be sent again', () => {
     const memory = createTurnMemory().open();
     memory.keep('resp_1', body('Hello'), output);
     expect(memory.recall('resp_1')).toMatchObject([{ role: 'user' }, { role: 'assistant' }]);
     expect(memory.recall('resp_2')).toBeNull();
   });
 
-  test('is its own, has bounds, and goes with it', () => {
+  test('is separate, bounded, and deleted with it', () => {
     const turns = createTurnMemory(1_000);
     const [one, other] = [turns.open(), turns.open()];
     one.keep('resp_1', body('Hello'), output);
@@ -108,7 +108,7 @@ describe('what a connection remembers', () => {
   });
 });
 
-describe('headers that are the provider’s', () => {
+describe('headers passed to the provider', () => {
   const responses = { name: 'openai-responses', forwardedHeaders: [] };
   const messages = { name: 'anthropic-messages', forwardedHeaders: ['anthropic-version', 'anthropic-beta'] };
 
@@ -123,7 +123,7 @@ describe('headers that are the provider’s', () => {
     expect(Object.keys(forwardedHeaders(headers, client))).toHaveLength(count);
   });
 
-  test('are bounded in number and length together', () => {
+  test('are bounded in number and total length', () => {
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`x-codex-${at}`, 'x']));
     expect(Object.keys(forwardedHeaders(many, responses))).toHaveLength(24);
     const long = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`x-codex-${at}`, 'x'.repeat(4_000)]));

@@ -22,7 +22,7 @@ function run(name: string, args: readonly string[] = [], path = process.env.PATH
   return { status, told: stdout + stderr };
 }
 
-describe('audit', () => {
+describe('vulnerabilities', () => {
   function audited(answer: string) {
     writeFileSync(join(directory, 'npm'), `#!/bin/sh\ncat << 'END'\n${answer}\nEND\nexit 1\n`, { mode: 0o755 });
     return run('audit.mjs', [], `${directory}:${process.env.PATH}`);
@@ -51,7 +51,7 @@ describe('licences', () => {
     return run('licences.mjs', ['--lock', lock]);
   }
 
-  test('what is permissive may be passed on, alone or as an alternative', () => {
+  test('permissive licences are allowed, alone or as an alternative', () => {
     expect(
       looked({ 'node_modules/a': { license: 'MIT' }, 'node_modules/b': { license: '(GPL-3.0 OR ISC)' } }).status,
     ).toBe(0);
@@ -61,13 +61,13 @@ describe('licences', () => {
     ['a copyleft', { license: 'AGPL-3.0-only' }],
     ['a copyleft beside another', { license: 'MIT AND GPL-2.0-only' }],
     ['none', {}],
-  ])('%s may not', (_name, entry) => {
+  ])('%s is not allowed', (_name, entry) => {
     const { status, told } = looked({ 'node_modules/@x/a': { version: '1.0.0', ...entry } });
     expect(status).toBe(1);
     expect(told).toMatch(/^not allowed: @x\/a 1\.0\.0/m);
   });
 
-  test('development is named and not judged; another platform’s package has the licence of its siblings', () => {
+  test('development dependencies are only listed; another platform’s package has the licence of its siblings', () => {
     const { status, told } = looked({
       'node_modules/a': { license: 'MPL-2.0', dev: true },
       'node_modules/@b/linux': { license: 'MIT', version: '1.0.0', os: ['linux'] },
@@ -76,7 +76,7 @@ describe('licences', () => {
     expect({ status, told }).toEqual({ status: 0, told: 'installed: MIT 2\ndevelopment: MPL-2.0 1\n' });
   });
 
-  test('those of Sluice are', () => {
+  test('those of Sluice’s dependencies are allowed', () => {
     expect(run('licences.mjs')).toMatchObject({ status: 0 });
   });
 });

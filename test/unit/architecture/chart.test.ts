@@ -30,12 +30,12 @@ function merge(base: Values, change: Values): Values {
   return merged;
 }
 
-test('the chart is of the same version as the package', () => {
+test('the chart has the version of the package', () => {
   const { version } = JSON.parse(read('package.json')) as { version: string };
   expect(parse(read(`${CHART}/Chart.yaml`))).toMatchObject({ version, appVersion: version });
 });
 
-test('what a values file has wrong is refused', () => {
+test('errors in a values file are refused', () => {
   expect(fits(defaults), JSON.stringify(fits.errors)).toBe(true);
   expect(fits(merge(defaults, { api: { replica: 3 } }))).toBe(false);
   expect(fits(merge(defaults, { redis: { mode: 'embedded' } }))).toBe(false);
@@ -43,7 +43,7 @@ test('what a values file has wrong is refused', () => {
   expect(fits(merge(defaults, { workerGroups: [] }))).toBe(false);
 });
 
-test.each(templates)('$path reads values that there are', ({ text }) => {
+test.each(templates)('$path reads existing values', ({ text }) => {
   const paths = [...text.matchAll(/\.Values((?:\.\w+)+)/g)].map(([, path]) => path!.slice(1).split('.'));
   for (const path of paths) {
     // Inside of the configuration every member is optional.
@@ -53,7 +53,7 @@ test.each(templates)('$path reads values that there are', ({ text }) => {
   }
 });
 
-test('every process is started by a command that there is, and asked for its health where it listens', () => {
+test('every process uses an existing command, and its health is checked at the right port', () => {
   const all = templates.map(({ text }) => text).join('\n');
   const commands = read('src/cli.ts');
   for (const name of ['api', 'worker', 'batches', 'migrate']) expect(commands).toContain(`.command('${name}')`);
@@ -70,7 +70,7 @@ test('the chart holds no secret: values are names of Secrets and of their keys',
   expect(templates.some(({ text }) => /^kind: Secret$/m.test(text))).toBe(false);
 });
 
-test('pods may end in their own time', () => {
+test('pods have enough time to end', () => {
   const { server } = parseConfiguration('{}', 'sluice.yaml', {});
   const seconds = defaults.terminationGracePeriodSeconds as number;
   // An API process closes in 5 s after its grace time, a worker in 8.
@@ -86,11 +86,11 @@ describe.each(cases)('%s', (path) => {
     workerGroups: { providers: string[] }[];
   };
 
-  test('fits the schema', () => {
+  test('matches the schema', () => {
     expect(fits(values), JSON.stringify(fits.errors)).toBe(true);
   });
 
-  test('has a configuration that Sluice takes, with the variables that the chart sets', () => {
+  test('has a valid configuration, with the variables that the chart sets', () => {
     const { common, providers } = values.secrets;
     const key = Buffer.alloc(32).toString('base64');
     const variables = Object.fromEntries([...common, ...providers].map(({ name }) => [name, key]));

@@ -31,7 +31,7 @@ test('every dependency is used', () => {
   expect(declared.filter((name) => !imported.has(name))).toEqual([]);
 });
 
-test('every package that runs is declared', () => {
+test('every package used at run time is declared', () => {
   expect([...imported].filter((name) => !declared.includes(name))).toEqual([]);
 });
 
@@ -42,7 +42,7 @@ const LAZY: Record<string, readonly string[]> = {
   '@opentelemetry/': ['src/telemetry/open-telemetry.ts', 'src/telemetry/prometheus-producer.ts'],
 };
 
-test.each(Object.entries(LAZY))('%s is optional, and loaded only where it is used', (scope, importing) => {
+test.each(Object.entries(LAZY))('%s is optional, and loaded only if it is used', (scope, importing) => {
   const importers = files.filter((file) =>
     packagesOf(readFileSync(ROOT + file, 'utf8')).some((name) => name.startsWith(scope)),
   );

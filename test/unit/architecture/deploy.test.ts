@@ -43,7 +43,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('runs Redis as the broker needs it', () => {
+  test('runs Redis with the settings that Sluice needs', () => {
     const command = compose.services.redis!.command!.join(' ');
     expect(command).toContain('appendonly yes');
     expect(command).toContain('maxmemory-policy noeviction');
@@ -52,7 +52,7 @@ describe('docker-compose.yml', () => {
     expect(command).toContain('exec redis-server');
   });
 
-  test('waits for services that are there, and keeps data in volumes that are declared', () => {
+  test('waits for existing services, and keeps data in declared volumes', () => {
     for (const service of Object.values(compose.services)) {
       for (const needed of Object.keys(service.depends_on ?? {}))
         expect(compose.services[needed]?.healthcheck).toBeDefined();
@@ -64,7 +64,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('asks a worker for its health where it listens', () => {
+  test('checks a worker’s health at the right port', () => {
     const { command, healthcheck } = compose.services.worker!;
     const port = command![command!.indexOf('--health-port') + 1];
     expect(JSON.stringify(healthcheck)).toContain(`http://127.0.0.1:${port}/healthz`);
@@ -77,7 +77,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('pins what it does not build, and takes from every container what it does not need', () => {
+  test('pins images that it does not build, and drops privileges of every container', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       if (service.build === undefined) expect(service.image, name).toMatch(/@sha256:[0-9a-f]{64}$/);
       expect(service, name).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
@@ -85,7 +85,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('has no secret of its own, and gives each service only those that it needs', () => {
+  test('contains no secret, and gives each service only the secrets that it needs', () => {
     const text = read('docker-compose.yml');
     const wanted = [...text.matchAll(/\$\{([A-Z_]*(?:PASSWORD|SECRETS?_KEY|API_KEY|ADMIN_KEY))(:[-?])([^}]*)\}/g)];
     for (const [, name, operator, fallback] of wanted) {
@@ -102,7 +102,7 @@ describe('docker-compose.yml', () => {
     for (const [, name] of wanted) expect(read('deploy/example.env')).toContain(`${name}=`);
   });
 
-  test('has a configuration that Sluice takes', () => {
+  test('has a valid configuration', () => {
     const variables = Object.fromEntries(
       Object.entries(compose.services.api!.environment!).map(([name, value]) => [
         name,
@@ -115,7 +115,7 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('the image has what the processes need, and starts the command without a shell', () => {
+test('the image contains what the processes need, and starts the command without a shell', () => {
   const image = read('Dockerfile');
   for (const [, source] of image.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
     for (const path of source!.split(' ')) {
@@ -134,7 +134,7 @@ test('the image has what the processes need, and starts the command without a sh
   expect(image).toContain('npm sbom --omit=dev');
 });
 
-test('every package that is installed is bound to its content, and none runs code unless it is allowed to', () => {
+test('every installed package has a content hash, and none runs install scripts unless allowed', () => {
   const lock = JSON.parse(read('package-lock.json')) as {
     packages: Record<string, { integrity?: string; resolved?: string; optional?: boolean; link?: boolean }>;
   };
@@ -152,6 +152,6 @@ test('every package that is installed is bound to its content, and none runs cod
   expect(read('scripts/set-up.mjs')).toContain("'--ignore-scripts'");
 });
 
-test.each(globSync(['.ci/*', 'deploy/**/*.sh'], { cwd: at('.') }))('%s is a script that bash reads', (path) => {
+test.each(globSync(['.ci/*', 'deploy/**/*.sh'], { cwd: at('.') }))('%s is a valid bash script', (path) => {
   expect(spawnSync('bash', ['-n', fileURLToPath(at(path))], { encoding: 'utf8' }).stderr).toBe('');
 });

@@ -65,14 +65,14 @@ function partOf(file: string): string | null {
 
 const graph = new Map(files.map((file) => [file, importsOf(file)]));
 
-test('the simulator takes little from the product', () => {
+test('the simulator imports little from the product', () => {
   const taken = [...graph]
     .filter(([file]) => partOf(file) === 'simulator')
     .flatMap(([, targets]) => targets.filter((target) => !target.startsWith('simulator/')));
   expect([...new Set(taken)].sort()).toEqual(SHARED_WITH_SIMULATOR);
 });
 
-test('there is something to walk', () => {
+test('there are files to check', () => {
   expect(files.length).toBeGreaterThan(100);
   expect([...graph.values()].flat().length).toBeGreaterThan(300);
 });
@@ -90,7 +90,7 @@ describe('who may import whom', () => {
   });
 });
 
-test('no cycles', () => {
+test('there are no cycles', () => {
   const done = new Set<string>();
   const path: string[] = [];
   const visit = (file: string) => {
@@ -105,7 +105,7 @@ test('no cycles', () => {
   for (const file of files) visit(file);
 });
 
-test('only storage, and what starts processes, opens connections', () => {
+test('only storage, and code that starts processes, opens connections', () => {
   const openers = files.filter((file) => {
     const text = readFileSync(join(ROOT, file), 'utf8');
     return /new (?:Redis|Cluster|DatabaseSync|pg\.Pool)\(/.test(text);
@@ -113,7 +113,7 @@ test('only storage, and what starts processes, opens connections', () => {
   expect(openers.every((file) => file.startsWith('src/storage/'))).toBe(true);
 });
 
-test('a route stands for itself: only the register of its part of the API imports it', () => {
+test('a route is imported only by the register of its part of the API', () => {
   const isRoute = (file: string) => /^src\/api\/routes\/(?!admin\.ts$)/.test(file);
   const between = [...graph].flatMap(([file, targets]) =>
     isRoute(file) ? targets.filter(isRoute).map((target) => `${file} → ${target}`) : [],
@@ -121,7 +121,7 @@ test('a route stands for itself: only the register of its part of the API import
   expect(between).toEqual([]);
 });
 
-test('no barrels and no buckets', () => {
+test('there are no barrel files and no catch-all modules', () => {
   const names = files.map((file) => file.split('/').at(-1));
   for (const bad of ['index.ts', 'utils.ts', 'helpers.ts', 'types.ts', 'common.ts', 'lib.ts'])
     expect(names).not.toContain(bad);

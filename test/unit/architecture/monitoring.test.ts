@@ -49,7 +49,7 @@ function faultsOf(expr: string): string[] {
   return [...faults, ...grouped.filter((label) => label !== '' && !known.has(label)).map((label) => `by (${label})`)];
 }
 
-test('a metric or a label that is not there is found', () => {
+test('a missing metric or label is found', () => {
   expect(faultsOf('sum by (provider) (rate(sluice_attempts_total{outcome="ok"}[5m]))')).toEqual([]);
   expect(faultsOf('sluice_attempt_total')).toEqual(['no metric sluice_attempt_total']);
   expect(faultsOf('sluice_attempts_total{vendor="a"}')).toEqual(['sluice_attempts_total{vendor}']);
@@ -57,17 +57,17 @@ test('a metric or a label that is not there is found', () => {
 });
 
 describe.each(rules)('$alert', ({ alert, expr, annotations }) => {
-  test('asks for what there is', () => {
+  test('uses existing metrics and labels', () => {
     expect(faultsOf(expr)).toEqual([]);
   });
 
-  test('has a page with the same expression, which the list leads to', () => {
+  test('has a page with the same expression, linked from the list', () => {
     expect(annotations.runbook).toBe(`docs/alerts/${alert}.md`);
     expect(read(annotations.runbook)).toContain(`\`\`\`promql\n${expr}\n\`\`\``);
     expect(read('docs/alerts/README.md')).toContain(`[${alert}](${alert}.md)`);
   });
 
-  test('is tested in a state in which it fires, and in one in which it does not', () => {
+  test('is tested in a firing and in a quiet state', () => {
     const { tests } = parse(read('deploy/prometheus/alerts.test.yaml')) as {
       tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];
     };
@@ -76,7 +76,7 @@ describe.each(rules)('$alert', ({ alert, expr, annotations }) => {
   });
 });
 
-test('there is no page of an alert that is gone', () => {
+test('there is no page of a removed alert', () => {
   const pages = globSync('docs/alerts/*.md', { cwd: ROOT }).filter((path) => !path.endsWith('README.md'));
   expect(pages.sort()).toEqual(rules.map(({ alert }) => `docs/alerts/${alert}.md`).sort());
 });
@@ -90,14 +90,14 @@ describe.each(dashboards)('%s', (path) => {
     }
   });
 
-  test('has an id of its own, and chooses its Prometheus by a variable', () => {
+  test('has a unique id, and selects its Prometheus by a variable', () => {
     const { uid } = JSON.parse(read(path)) as { uid: string };
     expect(dashboards.filter((other) => read(other).includes(`"uid": "${uid}"`))).toEqual([path]);
     expect(read(path)).toContain('"uid": "${datasource}"');
   });
 });
 
-test('every metric of the table stands in a dashboard', () => {
+test('every metric of the table is in a dashboard', () => {
   const all = dashboards.map(read).join('\n');
   // The same figures: by deployment, and of the installation as a whole.
   const elsewhere = ['sluice_learned_limit', 'sluice_credential_circuits', 'sluice_build_info'];

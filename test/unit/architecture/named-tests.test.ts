@@ -8,7 +8,7 @@ import { RETRIED } from '#test/support/retried.ts';
 
 const MOST = 6;
 
-test('names tests that there are', () => {
+test('every listed test exists', () => {
   const missing = RETRIED.filter(({ file, title }) => {
     const path = join(ROOT, file);
     return !existsSync(path) || !readFileSync(path, 'utf8').includes(`test('${title}'`);
@@ -16,11 +16,11 @@ test('names tests that there are', () => {
   expect(missing).toEqual([]);
 });
 
-test('has a reason for each, and stays short', () => {
+test('each has a reason, and the list is short', () => {
   expect(RETRIED.filter(({ reason }) => reason.length < 20)).toEqual([]);
   expect(RETRIED.length).toBeLessThanOrEqual(MOST);
 });
 
-test('the files that run first are files that there are', () => {
+test('the files that run first exist', () => {
   expect(LONGEST.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });

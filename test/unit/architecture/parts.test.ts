@@ -25,12 +25,12 @@ function pathsIn(text: string): string[] {
     });
 }
 
-test('what it names is there', () => {
+test('everything that it names exists', () => {
   expect(named.length).toBeGreaterThan(35);
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
-test('it names the folders that are there', () => {
+test('it names all folders', () => {
   const ignored = ['node_modules/', 'dist/', 'coverage/'];
   const folders = globSync(['*/', 'src/*/', 'src/api/*/', 'workers/*/'], { cwd: ROOT }).map((path) =>
     `${path}/`.replace('//', '/'),

@@ -6,11 +6,11 @@ import { expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const readme = readFileSync(`${ROOT}README.md`, 'utf8');
 
-test.each(globSync(['docs/*.md', 'docs/reference/*.md'], { cwd: ROOT }).sort())('leads to %s', (page) => {
+test.each(globSync(['docs/*.md', 'docs/reference/*.md'], { cwd: ROOT }).sort())('links to %s', (page) => {
   expect(readme).toContain(`(${page})`);
 });
 
-test('leads to nothing that is not there', () => {
+test('has no dead links', () => {
   const targets = [...readme.matchAll(/\]\(((?!https?:)[^)#]+)[^)]*\)/g)].map(([, target]) => target!);
   expect(targets.filter((target) => globSync(target, { cwd: ROOT }).length === 0)).toEqual([]);
 });
@@ -26,7 +26,7 @@ const commands = new Set(
   ]),
 );
 
-test('there are commands to look for', () => {
+test('there are commands to check', () => {
   expect([...commands]).toEqual(expect.arrayContaining(['start', 'worker', 'batch', 'webhooks', 'dead-letters']));
 });
 

@@ -77,25 +77,25 @@ test.each([
   ['// Source:\n// docs/reference/openai-chat.md sections 1, 2\n// and 99.', 'openai-chat.md has no section 99'],
   ['/** docs/reference/openai-chat.md sections 8 to 10. */', 'openai-chat.md has no section 10'],
   ['-- Called by src/reply/no-such-file.ts only', 'there is no src/reply/no-such-file.ts'],
-])('a comment that leads nowhere is found: %s', (comment, fault) => {
+])('a dead reference in a comment is found: %s', (comment, fault) => {
   expect(faultsOf('src/example.ts', comment).join('\n')).toContain(fault);
 });
 
-test('a link that leads nowhere is found', () => {
+test('a dead link is found', () => {
   const page = '[here](../README.md), [there](../no/such-folder), [elsewhere](https://example.com), [above](#top)';
   expect(faultsOf('docs/example.md', page)).toEqual(['docs/example.md: there is no no/such-folder']);
 });
 
-test('a comment that leads somewhere is left alone', () => {
+test('a valid reference in a comment is accepted', () => {
   const comment =
     '// docs/reference/openai-chat.md sections 1 to 3 and 5,\n// src/cli.ts, https://example.com/shared-pages.md';
   expect(faultsOf('src/example.ts', comment)).toEqual([]);
 });
 
-test('there is something to walk', () => {
+test('there are files to check', () => {
   expect(files.length).toBeGreaterThan(500);
 });
 
-test('nothing that comments and pages name is missing', () => {
+test('everything named in comments and pages exists', () => {
   expect(files.flatMap((file) => faultsOf(file, readFileSync(join(ROOT, file), 'utf8')))).toEqual([]);
 });

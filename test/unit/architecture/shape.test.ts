@@ -44,7 +44,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-test('files, median, largest and single importers', () => {
+test('reports files, median, largest and single importers', () => {
   const { total, singleImporter, deadReferences } = shape();
   expect(total).toEqual({ files: 4, lines: 8, median: 1.5, largest: { path: 'src/main.ts', lines: 4 } });
   expect(singleImporter.files).toBe(2);
@@ -52,7 +52,7 @@ test('files, median, largest and single importers', () => {
   expect(deadReferences).toEqual([]);
 });
 
-test('a comment that names a file which is gone; code that does so is left alone', () => {
+test('reports a comment that names a missing file, but not code that does', () => {
   write({
     'src/part/d.ts':
       "// See src/part/a.ts, src/part/gone.ts and lost-file.ts; bench/results/latest.md is generated.\nexport const d = 'src/part/gone.ts';\n// src/part/*.lua\n",
@@ -60,12 +60,12 @@ test('a comment that names a file which is gone; code that does so is left alone
   expect(deadIn('src/part/d.ts')).toEqual(['1: src/part/gone.ts', '3: src/part/*.lua', '1: lost-file.ts']);
 });
 
-test('a link to a page or a heading that is gone', () => {
+test('reports a link to a missing page or heading', () => {
   write({ 'docs/other.md': '[a](page.md) [b](gone.md)\n[c](page.md#nowhere) [d](https://example.com/x.md)\n' });
   expect(deadIn('docs/other.md')).toEqual(['1: gone.md', '2: page.md#nowhere']);
 });
 
-test('anything outside of the repository', () => {
+test('reports references outside the repository', () => {
   write({
     'src/part/d.ts': '// Source: ../shared/reference/notes.md, ./a.ts, ../gone.ts\n',
     'CHANGELOG.md': '[x](../up.md)\n',

@@ -10,7 +10,7 @@ test('a set of ids finds every repetition and nothing else', () => {
   expect(ids.size).toBe(200_000);
 });
 
-test('a line’s try has one request id, in every process', () => {
+test('an attempt of a line has the same request id in every process', () => {
   const batch = `batch_${createSortableId()}`;
   expect(lineRequestId(batch, 7, 1, 4)).toBe(lineRequestId(batch, 7, 1, 4));
   const ids = [1, 2, 3].flatMap((line) => [1, 2].map((tryNumber) => lineRequestId(batch, line, tryNumber, 4)));

@@ -46,13 +46,13 @@ describe('lines with their numbers and offsets', () => {
     expect(await readAll(readerOf(text))).toEqual(lines);
   });
 
-  test('of a file of several chunks, in pages of any size', async () => {
+  test('in a file of several chunks, in pages of any size', async () => {
     const text = Array.from({ length: 60_000 }, (_, index) => `${index} ${'x'.repeat(index % 97)}`);
     const read = await readAll(readerOf(text.join('\n')), 777);
     expect(read.map(([, , line]) => line)).toEqual(text);
   });
 
-  test('longer than a chunk', async () => {
+  test('of lines longer than a chunk', async () => {
     const long = 'y'.repeat(3_000_000);
     expect((await readAll(readerOf(`a\n${long}\nb`))).map(([number, , line]) => [number, String(line).length])).toEqual(
       [
@@ -64,7 +64,7 @@ describe('lines with their numbers and offsets', () => {
   });
 
   test.each([1_500_000, 5_000_000, 1_048_576])(
-    'too long by its %i bytes: skipped, the next one is read',
+    'with a line too long by %i bytes: it is skipped, the next one is read',
     async (bytes) => {
       const read = await readAll(readerOf(`a\n${'y'.repeat(bytes)}\nb\nc`, FIRST_LINE, 1_000_000));
       expect(read).toEqual([
@@ -76,7 +76,7 @@ describe('lines with their numbers and offsets', () => {
     },
   );
 
-  test('the last one too long', async () => {
+  test('with a last line that is too long', async () => {
     expect(await readAll(readerOf(`a\n${'y'.repeat(2_500_000)}`, FIRST_LINE, 10))).toEqual([
       [1, 0, 'a'],
       [2, 2, null],
@@ -84,7 +84,7 @@ describe('lines with their numbers and offsets', () => {
   });
 });
 
-test('another reader goes on at the place of the first', async () => {
+test('with a second reader that continues at the position of the first', async () => {
   const text = Array.from({ length: 50 }, (_, index) => `line ${index}`).join('\n');
   const first = readerOf(text);
   await first.next(20);

@@ -14,7 +14,7 @@ test('the usage of a line is added', () => {
 });
 
 // Symptom: a batch ran for ever. Cause: a line's answer said 1e30 tokens, and SQL refused the batch's sum at every try.
-test.each(['1e30', '2e19', '1e308', '-5', '0.5', '"10"', 'null'])('%s is no count and no cost to speak of', (value) => {
+test.each(['1e30', '2e19', '1e308', '-5', '0.5', '"10"', 'null'])('%s is ignored as count and cost', (value) => {
   const totals = totalsOf(`{"prompt_tokens":${value},"completion_tokens":${value},"cost":${value}}`);
   expect(totals).toMatchObject({ completed: 1, inputTokens: 0, outputTokens: 0 });
   expect(totals.costPicoUsd).toBe(value === '0.5' ? 500_000_000_000n : 0n);
@@ -36,6 +36,6 @@ test.each([
   ['twice, the last counts', '{"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":3}}', 3],
   ['not there', '{"id":"a"}', 0],
   ['no JSON', 'usage "usage" {', 0],
-])('usage that stands %s', (_name, body, expected) => {
+])('usage at %s', (_name, body, expected) => {
   expect(inputOf(body)).toBe(expected);
 });

@@ -14,7 +14,7 @@ describe('the items of an array', () => {
   });
 });
 
-test('requests become lines with their params as they were', () => {
+test('requests become lines with unchanged params', () => {
   const body = Buffer.from(
     '{"requests":[{"custom_id":"a","params":{"seed":12345678901234567890,\n"x":1}},{"params":{},"custom_id":"b"}]}',
   );

@@ -13,7 +13,7 @@ const answered = (status: number, body: object | string) =>
   }) as const;
 
 describe('a result line', () => {
-  test('of an answer holds its bytes as they were', () => {
+  test('of an answer has its exact bytes', () => {
     const line = encodeResult('a"b', answered(200, '{"seed":12345678901234567890}'), 'x').toString();
     expect(line).toContain('"body":{"seed":12345678901234567890}');
     expect(JSON.parse(line)).toMatchObject({
@@ -23,7 +23,7 @@ describe('a result line', () => {
       error: null,
     });
   });
-  test('is one line, also for a provider that prints several', () => {
+  test('is one line, even if the provider’s answer has several', () => {
     const line = encodeResult('a', answered(200, '{\r\n  "text": "two\\nlines"\n}\n'), 'x').toString();
     expect(line.indexOf('\n')).toBe(line.length - 1);
     expect(JSON.parse(line).response.body).toEqual({ text: 'two\nlines' });
@@ -46,7 +46,7 @@ describe('a result line', () => {
   });
 });
 
-describe('usage is read in every protocol’s words', () => {
+describe('usage is read in every protocol', () => {
   test.each([
     [
       'chat',
@@ -80,7 +80,7 @@ describe('usage is read in every protocol’s words', () => {
     countResult(totals, answered(200, { usage }));
     expect(totals).toEqual({ ...NO_TOTALS, completed: 1, ...expected });
   });
-  test('failures and lines that never ran are counted apart', () => {
+  test('failures and lines that never ran are counted separately', () => {
     const totals = { ...NO_TOTALS };
     countResult(totals, answered(500, {}));
     countResult(totals, { kind: 'expired' });
@@ -88,7 +88,7 @@ describe('usage is read in every protocol’s words', () => {
   });
 });
 
-describe('which failures are tried again', () => {
+describe('which failures are retried', () => {
   const first = { tryNumber: 1, faults: 0 };
   test.each([
     ['a refusal of the request: never', 'upstream_bad_request', first, null],
@@ -102,7 +102,7 @@ describe('which failures are tried again', () => {
   ] as const)('%s', (_name, code, history, waitMs) => {
     expect(retryWaitMs(createFailure(code, 'x'), history, 4)).toBe(waitMs);
   });
-  test('a wait that was announced is obeyed', () => {
+  test('an announced wait is respected', () => {
     expect(retryWaitMs(createFailure('key_rate_limited', 'x', { retryAfterMs: 90_000 }), first, 4)).toBe(90_000);
   });
 });
@@ -114,21 +114,21 @@ describe('completion windows', () => {
     ['24h', 86_400_000],
     ['7d', 604_800_000],
   ])('%s', (text, windowMs) => expect(readCompletionWindow(text)).toBe(windowMs));
-  test.each(['', '24', '0h', '8d', '1.5h', '-1h', '24H', '1w'])('not %s', (text) =>
+  test.each(['', '24', '0h', '8d', '1.5h', '-1h', '24H', '1w'])('%s is refused', (text) =>
     expect(readCompletionWindow(text)).toMatchObject({ param: 'completion_window' }),
   );
 });
 
 describe('forecasts', () => {
   const time = { startedAtMs: 0, deadlineAtMs: 600_000 };
-  test('nothing is said from too little', () => {
+  test('there is no forecast from too few lines', () => {
     const meter = new RateMeter();
     meter.note(0, 0);
     meter.note(50, 2_000);
     expect(meter.rate).toBeNull();
     expect(forecast({ rate: null, remaining: 9, ...time }, 2_000)).toEqual({ etaMs: null, isAtRisk: false });
   });
-  test('the last minute counts', () => {
+  test('the last minute determines the rate', () => {
     const meter = new RateMeter();
     for (let second = 0; second <= 120; second++) meter.note(second < 60 ? 0 : (second - 60) * 10, second * 1_000);
     expect(meter.rate).toBeCloseTo(10);
@@ -137,7 +137,7 @@ describe('forecasts', () => {
     expect(forecast({ rate: 1, remaining: 100, ...time }, 1_000)).toEqual({ etaMs: 101_000, isAtRisk: false });
     expect(forecast({ rate: 1, remaining: 1_000, ...time }, 1_000)).toEqual({ etaMs: 1_001_000, isAtRisk: true });
   });
-  test('one that stands still is at risk when half of its time is gone', () => {
+  test('a batch without progress is at risk when half of its time has passed', () => {
     expect(forecast({ rate: 0, remaining: 1, ...time }, 290_000).isAtRisk).toBe(false);
     expect(forecast({ rate: 0, remaining: 1, ...time }, 310_000).isAtRisk).toBe(true);
   });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { decodePosition, encodePosition, START } from '#src/batches/input-lines.ts';
 import { explore } from '#test/support/runs.ts';
 
-test('a position survives its encoding, in the order of its lines', () => {
+test('a position is encoded and decoded, in the order of its lines', () => {
   const line = fc.record({ number: fc.nat(40_000_000), offset: fc.nat(2 ** 31 - 1), length: fc.nat(1e8) });
   const lines = fc.uniqueArray(line, { selector: ({ number }) => number, maxLength: 200 });
   fc.assert(

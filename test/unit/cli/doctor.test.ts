@@ -41,7 +41,7 @@ function facts(info: object | null, more: Partial<RedisFacts['servers'][number]>
 const shown = (findings: readonly Finding[]) => findings.map(({ severity, finding }) => `${severity}: ${finding}`);
 
 describe('Redis', () => {
-  test('as it should be, there is nothing to say', () => {
+  test('has no findings if all is well', () => {
     expect(redisFindings(facts({}), LOCAL)).toEqual([]);
   });
 
@@ -69,7 +69,7 @@ describe('Redis', () => {
     else expect(findings[0]).toMatch(expected);
   });
 
-  test('a slow one, one whose clock is off, one that refuses CONFIG, one that refuses INFO', () => {
+  test('findings if it is slow, its clock is wrong, or it refuses CONFIG or INFO', () => {
     const say = (more: object, info: object | null = {}) => shown(redisFindings(facts(info, more), LOCAL));
     expect(say({ roundTripMs: 12 })).toEqual([expect.stringMatching(/^warning: .*12\.0 ms/)]);
     expect(say({ skewMs: -2_400 })).toEqual([expect.stringMatching(/^warning: .*2\.4 s behind/)]);
@@ -77,7 +77,7 @@ describe('Redis', () => {
     expect(say({ config: null }, null)).toEqual([expect.stringMatching(/^warning: .*INFO command is refused/)]);
   });
 
-  test('clusters and sentinels: state, replicas, how many', () => {
+  test('checks clusters and sentinels: state, replicas, number', () => {
     const cluster: RedisAddress = { kind: 'cluster', urls: ['redis://127.0.0.1:1'] };
     const down = redisFindings({ ...facts({}), clusterState: 'fail' }, cluster);
     expect(shown(down)).toEqual([
@@ -90,7 +90,7 @@ describe('Redis', () => {
     ]);
   });
 
-  test('over the network: a password and TLS, and the password is not shown', () => {
+  test('requires a password and TLS over a network, and does not show the password', () => {
     const at = (url: string) => shown(redisFindings(facts({}), { kind: 'standalone', url }));
     expect(at('redis://redis:6379')).toHaveLength(2);
     expect(at('redis://:hunter2secret@redis:6379').join()).not.toContain('hunter2');
@@ -113,7 +113,7 @@ describe('files', () => {
       configuration: configurationSchema.parse(configuration),
     });
 
-  test('what others can read is named, with the command that closes it', () => {
+  test('files that others can read are named, with the command that protects them', () => {
     chmodSync(directory, 0o755);
     mkdirSync(join(directory, 'redis'));
     mkdirSync(join(directory, 'logs'));
@@ -131,7 +131,7 @@ describe('files', () => {
     expect(look()).toEqual([]);
   });
 
-  test('a configuration that anybody can read is named where it holds a secret', () => {
+  test('a configuration readable by all is named if it contains a secret', () => {
     const configuration = {
       providers: { a: { base_url: 'https://a.example', protocols: ['openai-chat'], api_key: 'sk-written-out-1234' } },
     } satisfies ConfigurationInput;
@@ -153,7 +153,7 @@ describe('network', () => {
       }),
     );
 
-  test('administration that others reach, clients without TLS, a proxy that is not named', () => {
+  test('findings for a reachable admin API, clients without TLS, an unnamed proxy', () => {
     expect(look({}, '127.0.0.1', null)).toEqual([]);
     expect(look({}, '127.0.0.1', '0.0.0.0')).toEqual([
       expect.stringMatching(/^warning: administration .*0\.0\.0\.0:8081/),
@@ -167,7 +167,7 @@ describe('network', () => {
   });
 });
 
-test('providers without TLS and without a price', () => {
+test('findings for providers without TLS or without a price', () => {
   const at = (baseUrl: string, price = true) => {
     const configuration = configurationSchema.parse({
       providers: { own: { base_url: baseUrl, protocols: ['openai-chat'] } },
@@ -187,7 +187,7 @@ test('providers without TLS and without a price', () => {
   expect(at('https://api.example/v1', false)).toEqual([expect.stringMatching(/^warning: no price .*my-own-1/)]);
 });
 
-test('this machine: Node.js, open files, clocks; and the exit code', () => {
+test('checks this machine: Node.js, open files, clocks; and the exit code', () => {
   expect(nodeFindings('22.18.0')).toHaveLength(1);
   expect(['22.19.0', '24.0.0', '26.1.0'].flatMap(nodeFindings)).toEqual([]);
   expect(openFilesFindings(1_024)).toHaveLength(1);

@@ -11,11 +11,11 @@ describe('which processes `sluice start` runs', () => {
     expect(layoutOf({}, cores)).toEqual({ kind: 'combined', first: 1, most });
   });
 
-  test('as many as were asked for, from the start and for good', () => {
+  test('as many as requested, from the start and constantly', () => {
     expect(layoutOf({ processes: 3 }, 2)).toEqual({ kind: 'combined', first: 3, most: 3 });
   });
 
-  test('the two tiers apart where the size of one is said: the other has half of the cores', () => {
+  test('separate tiers if the size of one is given: the other gets half of the cores', () => {
     expect(layoutOf({ apis: 3 }, 4)).toEqual({ kind: 'tiers', apis: 3, workers: 2 });
     expect(layoutOf({ workers: 12 }, 1)).toEqual({ kind: 'tiers', apis: 1, workers: 12 });
     expect(layoutOf({ apis: 1, workers: 1 }, 64)).toEqual({ kind: 'tiers', apis: 1, workers: 1 });

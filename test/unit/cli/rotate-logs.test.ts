@@ -24,14 +24,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test('a small log stays', () => {
+test('a small log is unchanged', () => {
   appendFileSync(path, 'line\n');
   rotateIfLarge(path, 100);
   expect(readFileSync(path, 'utf8')).toBe('line\n');
   expect(existsSync(`${path}.1`)).toBe(false);
 });
 
-test('a process that holds a large one open goes on at its new beginning', () => {
+test('a process with an open large log continues at the start of the new one', () => {
   const held = openSync(path, 'a');
   writeSync(held, 'before\n'.repeat(100));
   rotateIfLarge(path, 100);
@@ -41,7 +41,7 @@ test('a process that holds a large one open goes on at its new beginning', () =>
   expect(readFileSync(`${path}.1`, 'utf8')).toBe('before\n'.repeat(100));
 });
 
-test('three former ones are kept', () => {
+test('three earlier ones are kept', () => {
   for (let round = 1; round <= 6; round++) {
     appendFileSync(path, `${round}`.repeat(101));
     rotateIfLarge(path, 100);

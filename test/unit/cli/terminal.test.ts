@@ -13,16 +13,16 @@ test.each([
   expect(printable(text)).toBe(shown);
 });
 
-test('what is printed as JSON stays JSON', () => {
+test('JSON output stays JSON', () => {
   const value = { text: 'a\u009b\u001b[31m\u007f' };
   expect(JSON.parse(printable(JSON.stringify(value)))).toEqual(value);
 });
 
-test('our own bold stays', () => {
+test('Sluice’s own bold text is kept', () => {
   expect(printable('\u001b[1mx\u001b[22m')).toBe('\u001b[1mx\u001b[22m');
   expect(bold('x')).toContain('x');
 });
 
-test('a cell breaks no table', () => {
+test('a cell cannot break a table', () => {
   expect(formatTable(['A', 'B'], [['x\ny', '\u001b[2J']]).split('\n')).toEqual(['A    B', 'x y  \\u001b[2J']);
 });

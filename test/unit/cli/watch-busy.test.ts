@@ -25,7 +25,7 @@ async function seconds(count: number): Promise<void> {
   }
 }
 
-test('five busy seconds, one after the other, are said once', async () => {
+test('five consecutive busy seconds are reported once', async () => {
   watchBusy(() => calls++, read);
   active = 900;
   await seconds(4);
@@ -41,7 +41,7 @@ test('five busy seconds, one after the other, are said once', async () => {
   expect(calls).toBe(1);
 });
 
-test('nothing is said of a process that is half busy, or that has ended', async () => {
+test('a half-busy or ended process is not reported', async () => {
   watchBusy(() => calls++, read);
   active = 500;
   await seconds(20);

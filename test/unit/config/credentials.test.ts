@@ -39,7 +39,7 @@ test('a secret comes from exactly one place', () => {
   ]);
 });
 
-test('a file is read again; one that is away or empty keeps what was read', async () => {
+test('a file is read again; while it is missing or empty the previous value is kept', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'sluice-credential-')), 'key');
   const { credential, learned, troubles } = credentialOf({ file });
   let changes = 0;
@@ -59,7 +59,7 @@ test('a file is read again; one that is away or empty keeps what was read', asyn
   expect(learned).toEqual(['first-secret-1', 'second-secret-2']);
 });
 
-test('a command has a bounded time, and its output is not disclosed', async () => {
+test('a command has limited time, and its output is not disclosed', async () => {
   const program = (script: string) => [process.execPath, '-e', script];
   const good = credentialOf({ command: program('console.log("printed-secret-1")') });
   await good.credential.renew();
@@ -72,7 +72,7 @@ test('a command has a bounded time, and its output is not disclosed', async () =
   expect(slow.troubles).toEqual([expect.stringMatching(/took too long$/)]);
 });
 
-test('a new secret is masked in what the provider says', async () => {
+test('a new secret is masked in the provider’s messages', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'sluice-credential-')), 'key');
   writeFileSync(file, 'sk-from-a-file-0123456789');
   const logged: string[] = [];

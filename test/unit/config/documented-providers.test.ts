@@ -53,7 +53,7 @@ test.each([
   expect(Object.keys(call.request.headers).filter((header) => /key|authorization/.test(header))).toHaveLength(1);
 });
 
-test('every setting that the page names is one', () => {
+test('every setting named on the page exists', () => {
   const { providers } = configurationJsonSchema().properties!;
   const settings = (providers!.additionalProperties as JsonSchema).properties!;
   const named = [...page.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, name]) => name!);

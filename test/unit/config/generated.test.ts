@@ -14,19 +14,19 @@ test('docs/configuration.md is up to date', () => {
   expect(read('docs/configuration.md')).toBe(configurationPage());
 });
 
-test('every setting says what it means', () => {
+test('every setting has a description', () => {
   const silent = configurationPage()
     .split('\n')
     .filter((line) => /^\| `[a-z]+\.[^|]*\|[^|]*\|[^|]*\|\s*\|$/.test(line));
   expect(silent).toEqual([]);
 });
 
-test('names are free, settings are not', () => {
+test('names can be chosen freely, settings cannot', () => {
   const provider = configurationJsonSchema().properties?.providers?.additionalProperties as JsonSchema;
   expect(provider.additionalProperties).toBe(false);
 });
 
-test('every setting of the page has a type, those of a section that may be false among them', () => {
+test('every setting of the page has a type, including sections that may be false', () => {
   expect(configurationPage()).not.toContain('undefined');
   expect(configurationPage()).toContain('| `server.websockets.connections_per_key` | integer |');
 });

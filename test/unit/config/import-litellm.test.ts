@@ -103,7 +103,7 @@ describe('litellm_params', () => {
     expect(notes).toContain('model_list[0]: prices are not imported: both input_cost_per_token and');
   });
 
-  test('prices that are none are named', () => {
+  test('invalid prices are named', () => {
     const tiered_pricing = [{ range: [9, 99], input_cost_per_token: 'os.environ/X' }];
     const { notes } = importing(one({ input_cost_per_token: 1, output_cost_per_token: -1, tiered_pricing }));
     expect(notes).toContain(
@@ -111,13 +111,13 @@ describe('litellm_params', () => {
     );
   });
 
-  test('embeddings only have a price of input', () => {
+  test('embeddings have only an input price', () => {
     const { price } = deploymentOf({ input_cost_per_token: 1e-6 }, { model_info: { mode: 'embedding' } });
     expect(price).toMatchObject({ input: 1, output: 0 });
   });
 
   // Symptom: above 256k the price of output was that of short prompts. Cause: each tier began with the base.
-  test('a tier of long prompts has the prices of the tier below where it has none', () => {
+  test('a tier for long prompts inherits missing prices from the tier below', () => {
     const { price } = deploymentOf({
       ...{ input_cost_per_token: 1e-6, output_cost_per_token: 2e-6 },
       input_cost_per_token_above_256k_tokens: 5e-6,
@@ -129,7 +129,7 @@ describe('litellm_params', () => {
     ]);
   });
 
-  test('several organizations are several deployments', () => {
+  test('several organizations become several deployments', () => {
     const { models, providers } = importing(one({ organization: ['org-1', 'org-2'] }));
     expect(models.m!.deployments.map(({ provider }) => providers[provider]!.headers['openai-organization'])).toEqual([
       'org-1',
@@ -137,7 +137,7 @@ describe('litellm_params', () => {
     ]);
   });
 
-  test('a number may come from the environment', () => {
+  test('a number may be an environment variable', () => {
     const file = { ...one({ rpm: 'os.environ/RPM', timeout: 'os.environ/T' }), environment_variables: { T: '3' } };
     const { models, providers } = importing(file, { RPM: '12', OPENAI_API_KEY: 'k' });
     expect(models.m!.deployments[0]!.limits.rpm).toBe(12);
@@ -145,7 +145,7 @@ describe('litellm_params', () => {
     expect(importing(one({ rpm: 'os.environ/RPM' })).notes).toContain('the value of RPM is not known here');
   });
 
-  test('simple-shuffle takes rpm for weights; other strategies do not', () => {
+  test('simple-shuffle uses rpm as weights; other strategies do not', () => {
     const entry = (rpm: number) => ({ model_name: 'm', litellm_params: { model: `openai/m-${rpm}`, rpm } });
     const weights = (routing_strategy: string) =>
       importing({
@@ -158,7 +158,7 @@ describe('litellm_params', () => {
 
   // Symptom: deployments that LiteLLM never picks got traffic. Cause: a weight of 0, or none beside others, became 1.
   // Fix: simple_shuffle takes 0 for a measure that is missing; such a deployment is skipped or gets a later tier.
-  describe('deployments that LiteLLM does not pick', () => {
+  describe('deployments that LiteLLM does not select', () => {
     const shuffled = (entries: object[], router_settings = {}) => {
       const { models, notes } = importing({
         model_list: entries.map((params, index) => ({
@@ -197,14 +197,14 @@ describe('litellm_params', () => {
       else expect(notes).toContain(`model_list${noted}`);
     });
 
-    test('strategies without weights do not take them for others', () => {
+    test('strategies without weights ignore them', () => {
       const { plan, notes } = shuffled([{ weight: 0 }, { weight: 3 }], { routing_strategy: 'least-busy' });
       expect(plan).toEqual(['a 1 ×1', 'b 1 ×1']);
       expect(notes).toContain('weight is not imported: only simple-shuffle uses it');
     });
   });
 
-  test('a wildcard keeps what is around its star', () => {
+  test('a wildcard keeps the text around its star', () => {
     const entry = (name: string, model: string) => ({ model_name: name, litellm_params: { model } });
     const { models, notes } = importing({
       model_list: [entry('anthropic/claude-*', 'anthropic/claude-*'), entry('*', '*'), entry('fixed', 'openai/*')],
@@ -215,7 +215,7 @@ describe('litellm_params', () => {
     expect(notes).toContain('model_list[2]: skipped: a wildcard also needs a * in model_name');
   });
 
-  test('the key is taken from the variable that LiteLLM reads', () => {
+  test('the key comes from the variable that LiteLLM reads', () => {
     const file = (model: string) => ({ model_list: [{ model_name: 'm', litellm_params: { model } }] });
     const keyOf = (model: string, variables: Record<string, string>) =>
       Object.values(
@@ -260,13 +260,13 @@ describe('settings of all deployments', () => {
     expect([server.body_limit_bytes, workers.max_answer_bytes]).toEqual([2 * 1024 * 1024, 3 * 1024 * 1024]);
   });
 
-  test('routing_groups give their models a strategy', () => {
+  test('routing_groups set the strategy of their models', () => {
     const groups = [{ group_name: 'g', models: ['m'], routing_strategy: 'cost-based-routing' }];
     const { models } = file({ router_settings: { routing_strategy: 'least-busy', routing_groups: groups } });
     expect(models.m!.strategy).toBe('lowest_price');
   });
 
-  test('fallbacks of * are for models without their own, and may match a wildcard', () => {
+  test('fallbacks of * apply to models without their own, and may match a wildcard', () => {
     const { models } = importing({
       model_list: ['m', 'n', 'openai/*'].map((name) => ({
         model_name: name,
@@ -323,7 +323,7 @@ describe('every documented setting without a counterpart is named with the reaso
     expect(notes.find((text) => text.startsWith(`model_list[0].model_info.${name}: not imported; `))).toContain(reason);
   });
 
-  test('sections and files that are not read', () => {
+  test('unread sections and files are named', () => {
     const { notes } = importLiteLlm({ ...one({}), include: ['a.yaml'], mcp_servers: {}, guardrails: [] }, NOWHERE);
     for (const name of ['include: not imported; the files', 'mcp_servers', 'guardrails'])
       expect(notes.join('\n')).toContain(name);

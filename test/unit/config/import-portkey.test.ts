@@ -37,13 +37,13 @@ describe('targets with and without a model', () => {
   test.each([
     ['the second has one', target('openai', null), target('anthropic', 'claude'), ['openai/gpt-5', 'anthropic/claude']],
     ['the first has one', target('openai', 'gpt-4o'), target('anthropic', null), ['openai/gpt-4o', 'anthropic/gpt-5']],
-  ])('%s: both are tried in order, whatever the client requests', (_name, first, second, called) => {
+  ])('%s: both are tried in order, whichever model the client requests', (_name, first, second, called) => {
     const { models, planOf } = importing({ strategy: { mode: 'fallback' }, targets: [first, second] });
     expect(models).toEqual(['*']);
     expect(planOf('gpt-5')).toEqual([`1: ${called[0]} ×1`, `2: ${called[1]} ×1`]);
   });
 
-  test('if all have one, the model has the name of the first, and a note says so', () => {
+  test('if all have one, the model is named after the first, with a note', () => {
     const targets = [target('openai', 'gpt-4o'), target('anthropic', 'claude')];
     const { models, notes } = importing({ strategy: { mode: 'fallback' }, targets });
     expect(models).toEqual(['gpt-4o']);
@@ -62,14 +62,14 @@ describe('conditions', () => {
     });
   const small = target('openai', 'gpt-4o-mini', { name: 'small' });
 
-  test('a default with a model is for every other name', () => {
+  test('a default with a model applies to every other name', () => {
     const { models, planOf, notes } = conditional({ default: 'any' }, [small, target('openai', 'o1', { name: 'any' })]);
     expect(models).toEqual(['fast', '*']);
     expect([planOf('fast'), planOf('gpt-5')]).toEqual([['1: openai/gpt-4o-mini ×1'], ['1: openai/o1 ×1']]);
     expect(notes).toBe('');
   });
 
-  test('names that no target has are named', () => {
+  test('unknown target names are reported', () => {
     const { models, notes } = conditional({ default: 'gone' }, [target('openai', 'o1', { name: 'other' })]);
     expect(models).toEqual([]);
     expect(notes).toMatch(/conditions\[0\]\.then: not imported.*\n.*default: not imported/);
@@ -87,7 +87,7 @@ describe('conditions', () => {
 describe('load balancers in load balancers', () => {
   const balance = (targets: object[], more: object = {}) => ({ strategy: { mode: 'loadbalance' }, targets, ...more });
 
-  test('the shares of the inner ones are parts of the outer one’s', () => {
+  test('the inner shares are parts of the outer share', () => {
     const inner = balance([target('openai', 'a', { weight: 2 }), target('openai', 'b')], { weight: 0.5 });
     const { planOf } = importing(balance([inner, target('anthropic', 'c', { weight: 0.5 })]));
     expect(planOf('a')).toEqual(['1: openai/a ×2', '1: openai/b ×1', '1: anthropic/c ×3']);
@@ -111,7 +111,7 @@ describe('load balancers in load balancers', () => {
     expect(notes).toContain('config.targets[0]: the fallbacks of one target of a load balancer are fallbacks of all');
   });
 
-  test('a weight of 0 is named', () => {
+  test('a weight of 0 is reported', () => {
     const { notes } = importing(balance([target('openai', 'a', { weight: 0 }), target('openai', 'b')]));
     expect(notes).toContain('config.targets[0]: skipped: its weight is 0');
   });

@@ -74,12 +74,12 @@ describe('LiteLLM', () => {
   const imported = importLiteLlm(parse(LITELLM));
   const { providers, models } = checked(imported);
 
-  test('is told from a configuration of ours', () => {
+  test('is distinguished from a configuration of Sluice', () => {
     expect(isLiteLlm(parse(LITELLM))).toBe(true);
     expect(isLiteLlm({ models: {}, providers: {} })).toBe(false);
   });
 
-  test('variables of the file that name each other are as those that are not set', () => {
+  test('variables of the file that refer to each other count as not set', () => {
     const file = {
       model_list: [{ model_name: 'm', litellm_params: { model: 'openai/gpt-4o', api_key: 'os.environ/A' } }],
       environment_variables: { A: 'os.environ/B', B: 'os.environ/A' },
@@ -88,7 +88,7 @@ describe('LiteLLM', () => {
     expect(notes.join()).toContain('the environment variable A is not set');
   });
 
-  test('a model_name that comes several times is one model', () => {
+  test('a repeated model_name is one model', () => {
     expect(models['gpt-4o']!.deployments).toMatchObject([
       { provider: 'azure', model: 'gpt-4o-eu', tier: 1, weight: 1, limits: { rpm: 6 } },
       { provider: 'azure-2', model: 'gpt-4o-ca', tier: 2, weight: 1 },
@@ -105,7 +105,7 @@ describe('LiteLLM', () => {
     expect(models['gpt-4']).toEqual(models['gpt-4o']);
   });
 
-  test('limits, prices, timeouts, wildcards, credentials and variables are carried', () => {
+  test('limits, prices, timeouts, wildcards, credentials and variables are converted', () => {
     expect(models.claude!.deployments[0]).toMatchObject({ id: 'claude-one', price: { input: 3, output: 15 } });
     expect(JSON.stringify(imported.configuration)).toContain('sk-in-the-file');
     expect(models.gemini!.deployments[0]).toMatchObject({
@@ -118,13 +118,13 @@ describe('LiteLLM', () => {
     expect(models.local!.deployments[0]).toMatchObject({ model: 'facebook/opt-125m' });
   });
 
-  test('fallbacks and strategy are carried', () => {
+  test('fallbacks and strategy are converted', () => {
     expect(models['gpt-4o']).toMatchObject({ fallbacks: ['claude'], strategy: 'lowest_latency' });
     expect(models.local).toMatchObject({ on_context_length: ['gemini'], fallbacks: ['gemini'] });
     expect(models.gemini!.fallbacks).toEqual([]);
   });
 
-  test('what could not be carried is named', () => {
+  test('settings that cannot be converted are named', () => {
     const named = imported.notes.join('\n');
     for (const part of [
       'bedrock',
@@ -150,7 +150,7 @@ describe('LiteLLM', () => {
 });
 
 describe('Portkey', () => {
-  test('fallbacks are tiers, load balancing is weights within one', () => {
+  test('fallbacks become tiers, load balancing becomes weights within a tier', () => {
     const imported = importPortkey({
       strategy: { mode: 'fallback', on_status_codes: [429] },
       retry: { attempts: 3 },
@@ -186,13 +186,13 @@ describe('Portkey', () => {
     ...more,
   });
 
-  test('single calls its first target only', () => {
+  test('single uses only its first target', () => {
     const imported = importPortkey({ strategy: { mode: 'single' }, targets: [target('gpt-4o'), target('gpt-5')] });
     expect(checked(imported).models['gpt-4o']!.deployments).toMatchObject([{ model: 'gpt-4o' }]);
     expect(imported.notes.join()).toContain('mode single calls the first target only');
   });
 
-  test('conditions on the model become models; others are named', () => {
+  test('conditions on the model become models; others are reported', () => {
     const imported = importPortkey({
       strategy: {
         mode: 'conditional',
@@ -224,7 +224,7 @@ describe('Portkey', () => {
     expect(imported.notes.join()).toContain('conditions[2]: not imported; only conditions on params.model');
   });
 
-  test('a weight of 0 takes no traffic; settings above a target hold for it', () => {
+  test('a weight of 0 gets no traffic; settings above a target apply to it', () => {
     const imported = importPortkey({
       strategy: { mode: 'loadbalance' },
       request_timeout: 5_000,
@@ -243,7 +243,7 @@ describe('Portkey', () => {
     ]);
   });
 
-  test('the catalogue’s names, headers and Azure resources are carried', () => {
+  test('the catalogue’s names, headers and Azure resources are converted', () => {
     const { models, providers } = checked(
       importPortkey({
         strategy: { mode: 'fallback' },
@@ -275,20 +275,20 @@ describe('Portkey', () => {
     expect(notes.find((note) => note.startsWith(`config.${name}: not imported; `))).toContain(reason);
   });
 
-  test('parts of retry that differ are named', () => {
+  test('parts of retry that differ are reported', () => {
     const retry = { attempts: 2, on_status_codes: [429], use_retry_after_header: false };
     const { notes } = importPortkey(target('gpt-4o', { retry }));
     expect(notes.join()).toMatch(/retry\.on_status_codes.*retry\.use_retry_after_header/);
   });
 
-  test('a single provider passes every model on', () => {
+  test('a single provider gets every model', () => {
     const { models } = checked(importPortkey({ provider: 'openai', api_key: 'sk-a' }));
     expect(models['*']!.deployments).toMatchObject([{ provider: 'openai', model: '*' }]);
   });
 });
 
 describe('OpenRouter', () => {
-  test('models of a request are fallbacks', () => {
+  test('models of a request become fallbacks', () => {
     const imported = importOpenRouter({ models: ['a/x', 'b/y'], provider: { order: ['z'] }, temperature: 1 });
     expect(checked(imported).models['a/x']).toMatchObject({ fallbacks: ['b/y'] });
     expect(imported.notes).toHaveLength(2);
@@ -298,7 +298,7 @@ describe('OpenRouter', () => {
   test.each([
     ['price', ':floor'],
     [{ by: 'throughput', partition: 'none' }, ':nitro'],
-  ])('sort %j is a variant of the model', (sort, variant) => {
+  ])('sort %j becomes a variant of the model', (sort, variant) => {
     const imported = importOpenRouter({ model: 'a/x', models: ['b/y:free'], provider: { sort } });
     const { models } = checked(imported);
     expect(models['a/x']!.deployments[0]!.model).toBe(`a/x${variant}`);
@@ -315,7 +315,7 @@ describe('OpenRouter', () => {
     expect(notes).toEqual([expect.stringMatching(new RegExp(`^provider\\.${name}: not imported; .*@preset/`))]);
   });
 
-  test('prices of long prompts, caches and searches are carried; others are named', () => {
+  test('prices of long prompts, caches and searches are converted; others are named', () => {
     const pricing = {
       ...{ prompt: '0.000001', completion: '0.00001', web_search: '0.01', image: '0.005', audio: '0', discount: 0 },
       ...{ input_cache_write: '0.00000125', input_cache_write_1h: '0.000002' },
@@ -335,7 +335,7 @@ describe('OpenRouter', () => {
     ]);
   });
 
-  test('its list of models has prices', () => {
+  test('its list of models provides prices', () => {
     const pricing = { prompt: '0.0000025', completion: '0.00001', request: '0.0004', input_cache_read: '0.00000125' };
     const { models } = checked(importOpenRouter({ data: [{ id: 'openai/gpt-4o', pricing }] }));
     expect(models['openai/gpt-4o']!.deployments[0]).toMatchObject({

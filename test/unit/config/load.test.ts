@@ -55,7 +55,7 @@ models:
   });
 });
 
-test('every fault is told at once, each with its line', () => {
+test('every error is reported at once, each with its line', () => {
   expect(
     faults(`server: { port: 99999 }
 providers:
@@ -78,17 +78,17 @@ models:
   ]);
 });
 
-test('an empty variable is like none', () => {
+test('an empty variable counts as not set', () => {
   expect(faults('providers: { openai: { api_key: "${EMPTY}" } }')).toEqual([
     'sluice.yaml:1: environment variable EMPTY is not set',
   ]);
 });
 
-test('broken YAML is told with its line', () => {
+test('invalid YAML is reported with its line', () => {
   expect(faults('server:\n  port: [1,\nmodels: }')[0]).toMatch(/^sluice\.yaml:\d+: /);
 });
 
-describe('references that lead nowhere', () => {
+describe('dead references', () => {
   const references = (text: string) =>
     checkReferences(parseConfiguration(text, 'x', variables)).map(({ path, message }) => `${path}: ${message}`);
 

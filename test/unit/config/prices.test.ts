@@ -19,18 +19,18 @@ describe('the price package', () => {
     });
   });
 
-  test('knows nothing of a provider that is not listed, whatever the model is called', () => {
+  test('has no prices for an unlisted provider, whatever the model’s name', () => {
     expect(packagedPrice('my-own-server', 'gpt-4o')).toBeNull();
   });
 
-  test('charges a long prompt at its higher rate, as a whole', () => {
+  test('charges a long prompt completely at the higher rate', () => {
     const schedule = packagedPrice('anthropic', 'claude-sonnet-4-5')!;
     expect(priceFor(schedule, 200_000).input).toBe(3_000_000n);
     expect(priceFor(schedule, 200_001)).toMatchObject({ input: 6_000_000n, output: 22_500_000n });
   });
 });
 
-test('the configuration overrides the package; unknown is null, not free of thought', () => {
+test('the configuration overrides the package; an unknown price is null, not zero', () => {
   const catalogue = createCatalogue(
     configurationSchema.parse({
       providers: { openai: {}, own: { protocols: ['openai-chat'], base_url: 'http://127.0.0.1:1' } },

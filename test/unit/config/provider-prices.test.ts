@@ -19,7 +19,7 @@ function bill(price: Price, usage: Partial<Usage>) {
 const input = (tokens: number, more: Partial<Usage> = {}): Partial<Usage> => ({ inputTokens: tokens, ...more });
 const output = (tokens: number, more: Partial<Usage> = {}): Partial<Usage> => ({ outputTokens: tokens, ...more });
 
-describe('what the price package knows', () => {
+describe('prices in the price package', () => {
   test.each<[string, string, string, Partial<Usage>, string[]]>([
     ['text', 'openai', 'gpt-5', { ...input(MILLION), ...output(MILLION) }, ['11.25']],
     ['flex is half', 'openai', 'gpt-5', { ...input(MILLION), ...output(MILLION), serviceTier: 'flex' }, ['5.625']],
@@ -97,13 +97,13 @@ describe('what the price package knows', () => {
     expect(bill(packaged(vendor, model, usage.inputTokens ?? 0), usage)).toEqual(expected);
   });
 
-  test('a batch is half of the tokens, and all of the tools', () => {
+  test('a batch pays half for tokens, and the full price for tools', () => {
     const price = halfPrice(packaged('anthropic', 'claude-sonnet-4-5', 0));
     expect(bill(price, { ...output(MILLION), toolCalls: { web_search: 1 } })).toEqual(['7.51']);
   });
 });
 
-describe('the configuration can say the same', () => {
+describe('the configuration can express the same', () => {
   const { base, tiers } = configuredPrice({
     input: 1,
     cached_input: 0.5,
@@ -141,22 +141,22 @@ describe('the configuration can say the same', () => {
   });
 });
 
-describe('who knows the cost of a call', () => {
+describe('where the cost of a call comes from', () => {
   const usage: Usage = { ...NO_USAGE, inputTokens: 10, outputTokens: 2, toolCalls: { web_search: 1 } };
   const price = configuredPrice({ input: 1, output: 4 }).base;
 
-  test('the configuration, before the provider', () => {
+  test('the configuration takes precedence over the provider', () => {
     expect(costOfCall({ ...usage, reportedCost: 5n }, true, () => price)).toEqual({
       cost: 18_000_000n,
       unpriced: ['web_search'],
     });
   });
 
-  test('the provider, before the package', () => {
+  test('the provider takes precedence over the package', () => {
     expect(costOfCall({ ...usage, reportedCost: 5n }, false, () => price)).toEqual({ cost: 5n, unpriced: [] });
   });
 
-  test('none: everything is listed', () => {
+  test('without any price everything is listed', () => {
     expect(costOfCall(usage, false, () => null)).toEqual({ cost: 0n, unpriced: ['input', 'output', 'web_search'] });
   });
 });

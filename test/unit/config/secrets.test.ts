@@ -17,14 +17,14 @@ test.each([
   expect(withoutSecrets(url)).not.toContain('pa55word');
 });
 
-test('what is no secret is shown', () => {
+test('values that are not secret are shown', () => {
   expect(withoutSecrets('postgres://user:x@db:5432/sluice?sslmode=require')).toBe(
     'postgres://user:***@db:5432/sluice?sslmode=require',
   );
   expect(withoutSecrets('sqlite:.sluice/sluice.db')).toBe('sqlite:.sluice/sluice.db');
 });
 
-test('every configured secret is known to the log', () => {
+test('every configured secret is masked in logs', () => {
   const configuration = configurationSchema.parse({
     redis: { url: 'rediss://u:redis-secret@r:6379' },
     database: { url: 'postgres://u:sql%2Fsecret@db/x' },

@@ -24,7 +24,7 @@ function source(total: number, lengthOf: (start: number) => number = () => PAGE)
 }
 
 describe('a list of pages', () => {
-  test('goes on where its end comes in sight, and only there', async () => {
+  test('loads more only when its end comes into view', async () => {
     const { list, idle } = source(10_000);
     list.want(0, 30);
     await idle();
@@ -36,7 +36,7 @@ describe('a list of pages', () => {
     expect(list.isWhole).toBe(false);
   });
 
-  test('holds a bounded number of rows however far it goes, and reads again what was dropped', async () => {
+  test('keeps a bounded number of rows however long it is, and reads dropped ones again', async () => {
     const { list, asked, idle } = source(30_000);
     while (!list.isWhole) {
       list.want(list.length - 30, list.length - 1);
@@ -53,7 +53,7 @@ describe('a list of pages', () => {
     expect(list.held).toBeLessThanOrEqual(MAX_ROWS);
   });
 
-  test('pages of any length follow each other; after many empty ones it asks before it goes on', async () => {
+  test('accepts pages of any length; after many empty ones it asks before it continues', async () => {
     const few = source(60_000, (start) => (start === 0 ? 3 : start < 15_000 ? 0 : 2));
     few.list.want(0, 30);
     await few.idle();
@@ -65,7 +65,7 @@ describe('a list of pages', () => {
     expect(few.list.at(3)).toBe(15_000);
   });
 
-  test('what is looked at is kept, on however many pages it is', async () => {
+  test('keeps visible rows, on however many pages they are', async () => {
     const tiny = source(60_000, () => 1);
     tiny.list.want(0, 60);
     await tiny.idle();
@@ -73,7 +73,7 @@ describe('a list of pages', () => {
     expect(tiny.asked).toHaveLength(new Set(tiny.asked).size);
   });
 
-  test('a failure is kept until somebody goes on', async () => {
+  test('keeps a failure until the user continues', async () => {
     let fails = true;
     const list = new PagedList(
       async (): Promise<ReadPage<number>> => {
@@ -95,7 +95,7 @@ describe('a list of pages', () => {
 describe('a bar over a million rows', () => {
   const scale = scaled(1_000_000 * ROW_PX, 600);
 
-  test('is no higher than browsers draw, and reaches every row', () => {
+  test('is not higher than browsers can draw, and reaches every row', () => {
     expect(scale.height).toBeLessThan(17_000_000);
     expect(scale.toWhole(scale.height - 600)).toBe(1_000_000 * ROW_PX - 600);
     expect(scale.toWhole(0)).toBe(0);
@@ -104,13 +104,13 @@ describe('a bar over a million rows', () => {
     }
   });
 
-  test('knows when it stands at its end and the table does not', () => {
+  test('detects being at its end when the table is not', () => {
     expect(scale.isStuck(scale.height - 600, 1_000)).toBe(true);
     expect(scale.isStuck(scale.height - 600, 1_000_000 * ROW_PX - 600)).toBe(false);
     expect(scale.isStuck(0, 10)).toBe(true);
   });
 
-  test('is the table itself where that is short', () => {
+  test('is unscaled for a short table', () => {
     const short = scaled(3_400, 600);
     expect(short.isScaled).toBe(false);
     expect(short.toWhole(777)).toBeCloseTo(777);

@@ -25,7 +25,7 @@ const row = (day: string, model: string, cost: number): UsageRow => ({
   cost_usd: String(cost),
 });
 
-test('every model beside itself in the days before, those too that nobody asks any more', () => {
+test('every model is compared with its earlier spend, including models no longer used', () => {
   const rows = [row('2026-11-02', 'a', 1), row('2026-11-03', 'a', 2), row('2026-11-03', 'b', 5)];
   const before = [row('2026-10-02', 'a', 6), row('2026-10-02', 'gone', 4)];
   expect(totalsBy(rows, before, 'model').map(({ value, cost, before: then }) => [value, cost, then])).toEqual([
@@ -38,13 +38,13 @@ test('every model beside itself in the days before, those too that nobody asks a
 });
 
 // Doubles make 0.30000000000000004 of the first, and nothing at all of a picodollar beside ten million dollars.
-test('money is added to the picodollar, and rounded once', () => {
+test('amounts are added in picodollars, and rounded once', () => {
   const costs = (...values: string[]) => values.map((cost) => ({ ...row('2026-11-02', 'a', 0), cost_usd: cost }));
   expect(spentOn(costs('0.1', '0.2'))).toBe(0.3);
   expect(spentOn(costs('10000000', '0.000000000001', '-10000000'))).toBe(1e-12);
 });
 
-test('a month ends at the pace of its last seven whole days; today is no whole one', () => {
+test('the forecast of a month uses its last seven complete days, without today', () => {
   const days = Array.from({ length: 14 }, (_, index) => row(`2026-11-${String(index + 1).padStart(2, '0')}`, 'a', 2));
   const now = Date.UTC(2026, 10, 15);
   const { spent, forecast } = forecastMonth([row('2026-10-31', 'a', 99), ...days, row('2026-11-15', 'a', 1)], now);
@@ -53,7 +53,7 @@ test('a month ends at the pace of its last seven whole days; today is no whole o
   expect(forecastMonth([], now)).toEqual({ spent: 0, forecast: 0 });
 });
 
-test('a name that a spreadsheet would run is text in the file', () => {
+test('a name that a spreadsheet would evaluate is text in the file', () => {
   const { csv, json } = reportFiles([row('2026-11-02', '=cmd|"x"', 1)], 'model');
   expect(decodeURIComponent(csv)).toContain(`2026-11-02,"'=cmd|""x""",1,0`);
   expect(JSON.parse(decodeURIComponent(json.split(',').slice(1).join(',')))).toHaveLength(1);

@@ -35,7 +35,7 @@ const CALL: TimelinePart = {
   outcome: 'ok',
 };
 
-test('an attempt is its wait for the first byte and its answer, which grows', () => {
+test('an attempt consists of the wait for its first byte and its growing answer', () => {
   const tokens: [number, number][] = [
     [300, 20],
     [500, 40],
@@ -69,19 +69,19 @@ test.each([
   ['circuit upstream_overloaded', 'circuit open: upstream overloaded'],
   ['limit provider:primary requests', 'limit full: provider:primary requests'],
   ['request parameter_unsupported', 'cannot take the request: parameter unsupported'],
-])('a provider that was not asked is a mark, with the reason in words (%s)', (reason, why) => {
+])('a skipped provider is a mark with the reason as text (%s)', (reason, why) => {
   const skip: TimelinePart = { kind: 'skip', started_at_ms: START + 100, duration_ms: 0, provider: 'other', reason };
   const { rows, shares } = layOut(request([QUEUE, skip, CALL], [attempt()]), 0);
   expect(rows[1]).toMatchObject({ label: 'Not called · other', why, pieces: [], marks: [{ at: 0.1, kind: 'skip' }] });
   expect(shares.map(({ label }) => label)).not.toContain('Not called');
 });
 
-test('where a broken answer is taken up is marked', () => {
+test('the point where a broken answer is continued is marked', () => {
   const [, row] = layOut(request([QUEUE, { ...CALL, rescue: 'continued' }], [attempt()]), 0).rows;
   expect(row).toMatchObject({ why: 'ok, continued the answer', marks: [{ at: 0.1, kind: 'rescue' }] });
 });
 
-test('a request is read again until its last attempt is in the books', () => {
+test('a request is refreshed until its last attempt is in the ledger', () => {
   const ended = (change: Partial<RequestDetail>) =>
     ({
       ...request([QUEUE, CALL], [attempt()]),
@@ -98,7 +98,7 @@ test('a request is read again until its last attempt is in the books', () => {
 });
 
 // Both were asked for once a second for as long as the page was open.
-test('a request that does not exist is not asked for again; one whose row was refused, less often and not for ever', () => {
+test('a missing request is not read again; one whose row was refused, less often and not for ever', () => {
   expect(untilFinal(undefined, null)).toBe(1_000);
   const refusal = (status: number) => Object.assign(new Error('refused'), { status });
   expect(untilFinal(undefined, refusal(503))).toBe(1_000);
@@ -115,7 +115,7 @@ test('a request that does not exist is not asked for again; one whose row was re
   vi.useRealTimers();
 });
 
-test('a failed request is read again until its dead letter can be there', () => {
+test('a failed request is refreshed until its dead letter can exist', () => {
   const failed = {
     ...request([QUEUE, CALL], [attempt({ outcome: 'upstream_error' })]),
     finished_at: START / 1_000,

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { expect, test } from 'vitest';
 import { atMost } from '#src/contracts/cache-size.ts';
 
-test('a cache keeps as many entries as it may, and drops what was not used for longest', () => {
+test('a cache keeps its maximum of entries, and drops the least recently used', () => {
   const cache = new LRUCache<string, number>(atMost(3));
   for (const [index, name] of ['a', 'b', 'c'].entries()) cache.set(name, index);
   cache.get('a');

@@ -4,7 +4,7 @@ import { FAILURES } from '#src/contracts/failure-table.ts';
 
 const api = { inbox: 'api_0123456789abcd' };
 
-test('what the operator can do something about is kept', () => {
+test('failures that an operator can resolve are kept', () => {
   const kept = Object.keys(FAILURES).filter((code) => isDeadLetter(api, code));
   expect(kept).toEqual(
     expect.arrayContaining([
@@ -38,10 +38,10 @@ test.each([
   'upstream_context_length',
   'upstream_content_filter',
   'a_code_of_a_newer_sluice',
-])('%s is nothing of his', (outcome) => {
+])('%s is not kept', (outcome) => {
   expect(isDeadLetter(api, outcome)).toBe(false);
 });
 
-test('lines of batches have an error file of their own', () => {
+test('lines of batches are not kept: they have their own error file', () => {
   expect(isDeadLetter({ inbox: 'batches_0123456789abcd' }, 'upstream_server_error')).toBe(false);
 });

@@ -12,7 +12,7 @@ describe('every failure', () => {
     else if (kind !== 'timeout') expect(status).toBeLessThan(500);
   });
 
-  test.each(codes.filter((code) => ruleOf(code).retry))('%s is retried, so it may fall back too', (code) => {
+  test.each(codes.filter((code) => ruleOf(code).retry))('%s is retried, so it may also fall back', (code) => {
     expect(ruleOf(code).fallback).toBe(true);
   });
 
@@ -30,7 +30,7 @@ test('the provider’s refusal of the broker’s credential is never the client�
   }
 });
 
-test('of several failures the one that tells the client most is answered', () => {
+test('of several failures the most informative one is returned', () => {
   const of = (code: FailureCode) => createFailure(code, code);
   expect(mostUseful([of('upstream_rate_limited'), of('upstream_unreachable')]).code).toBe('upstream_rate_limited');
   expect(mostUseful([of('upstream_context_length'), of('upstream_server_error')]).code).toBe('upstream_context_length');

@@ -22,11 +22,11 @@ const described = new Map(
   ]),
 );
 
-test('every code of the table is on the page, and no other', () => {
+test('the page has exactly the codes of the table', () => {
   expect([...described.keys()]).toEqual(Object.keys(FAILURES));
 });
 
-test.each(Object.keys(FAILURES) as FailureCode[])('%s is described as it is', (code) => {
+test.each(Object.keys(FAILURES) as FailureCode[])('%s is described as in the table', (code) => {
   const { wireCode = code, status, retry, fallback, cooldown }: FailureRule = ruleOf(code);
   expect(described.get(code)).toEqual({ wireCode, status, retry, fallback, cooldown });
 });

@@ -20,7 +20,7 @@ test('an announcement holds several frames, with any bytes in them', () => {
 });
 
 test.each(['req_a 1-1 0-0 data 0 5\nabc', 'req_a 1-1 0-0 data'])(
-  'a cut announcement is an error, not a short frame',
+  'a truncated announcement is an error, not a short frame',
   (text) => {
     expect(() => decodeAnnouncement(Buffer.from(text))).toThrow(TypeError);
   },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createRequestId, createSortableId, isRequestId, shardOf } from '#src/contracts/ids.ts';
 
-test('request ids name their shard, are unique, and can stand in a BullMQ job id and a file name', () => {
+test('request ids contain their shard, are unique, and are valid in a BullMQ job id and a file name', () => {
   const ids = Array.from({ length: 5_000 }, () => createRequestId(16));
   expect(new Set(ids).size).toBe(ids.length);
   for (const id of ids) {
@@ -22,7 +22,7 @@ test('ids sort by time', () => {
 });
 
 test.each(['', 'req_', 'req_0', 'chatcmpl-1', `req_i${'0'.repeat(24)}`, `req_0${'0'.repeat(23)}`])(
-  '%j is no request id',
+  '%j is not a request id',
   (text) => {
     expect(isRequestId(text)).toBe(false);
     expect(() => shardOf(text)).toThrow(TypeError);

@@ -23,7 +23,7 @@ describe('decimal texts become whole numbers without a float in between', () => 
   });
 });
 
-test('what is printed is read back as the same amount', () => {
+test('a printed amount is read back as the same amount', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), (pico) => {
       expect(parseUsd(formatUsd(pico))).toBe(pico);
@@ -41,7 +41,7 @@ describe('a charge is the cost rounded up to 1/10,000 USD, once', () => {
     ['0.000100000001', '0.0002'],
     ['0.0000123', '0.0001'],
     ['1.23456', '1.2346'],
-  ])('%s costs a charge of %s', (cost, charge) => {
+  ])('%s becomes a charge of %s', (cost, charge) => {
     expect(formatCharge(chargeOf(parseUsd(cost)))).toBe(charge);
   });
 });
@@ -63,7 +63,7 @@ describe('credits are charged with a markup, in steps', () => {
 describe('every token is billed at exactly one rate', () => {
   const price = { input: 1_000n, cachedInput: 100n, cacheWrite: 1_250n, output: 5_000n };
 
-  test('cached and written tokens are taken out of the input', () => {
+  test('cached and written tokens are subtracted from the input', () => {
     const usage = { ...NO_USAGE, inputTokens: 100, cachedInputTokens: 30, cacheWriteTokens: 20, outputTokens: 10 };
     expect(costOf(usage, price)).toBe(50n * 1_000n + 30n * 100n + 20n * 1_250n + 10n * 5_000n);
   });
@@ -72,12 +72,12 @@ describe('every token is billed at exactly one rate', () => {
     expect(costOf({ ...NO_USAGE, outputTokens: 10, reasoningTokens: 8 }, price)).toBe(50_000n);
   });
 
-  test('a provider that counts more cached tokens than input never gives money back', () => {
+  test('a provider that counts more cached tokens than input never gives a negative cost', () => {
     expect(costOf({ ...NO_USAGE, inputTokens: 10, cachedInputTokens: 30 }, price)).toBe(3_000n);
   });
 });
 
-describe('what is billed otherwise than by the token', () => {
+describe('what is not billed by the token', () => {
   const price = { input: 100n, cachedInput: 10n, cacheWrite: 125n, output: 500n };
   const usage = { ...NO_USAGE, inputTokens: 1_000, cacheWriteTokens: 300, outputTokens: 10 };
 
@@ -87,7 +87,7 @@ describe('what is billed otherwise than by the token', () => {
     expect(costOf({ ...usage, longCacheWriteTokens: 100 }, { ...price, longCacheWrite: 7n })).toBe(base + 100n * 7n);
   });
 
-  test('what the provider gives away costs nothing', () => {
+  test('what the provider does not charge costs nothing', () => {
     expect(costOf({ ...usage, isUnbilled: true }, price)).toBe(0n);
   });
 });

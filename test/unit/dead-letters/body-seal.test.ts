@@ -8,7 +8,7 @@ const other = randomBytes(32).toString('base64');
 const body = Buffer.from('{"messages":[{"role":"user","content":"my secret"}]}');
 const sealed = (settings: object) => createBodySeal(deadLetters.parse(settings));
 
-test('with a key bodies are sealed, and open again under their own request only', () => {
+test('with a key bodies are encrypted, and can be decrypted only for their own request', () => {
   const seal = sealed({ key });
   const stored = seal.close(body, 'req_a');
   expect(stored.form).toBe('sealed');
@@ -17,19 +17,19 @@ test('with a key bodies are sealed, and open again under their own request only'
   expect(() => seal.open(stored, 'req_b')).toThrow('changed');
 });
 
-test('the same body is never sealed the same way twice', () => {
+test('the same body is encrypted differently each time', () => {
   const seal = sealed({ key });
   expect(seal.close(body, 'req_a').bytes).not.toEqual(seal.close(body, 'req_a').bytes);
 });
 
-test('a changed byte does not open', () => {
+test('a changed byte prevents decryption', () => {
   const seal = sealed({ key });
   const stored = seal.close(body, 'req_a');
   stored.bytes![20]! ^= 1;
   expect(() => seal.open(stored, 'req_a')).toThrow('changed');
 });
 
-test('without a key nothing is kept, unless it is wanted plain', () => {
+test('without a key no body is kept, unless plain text is configured', () => {
   expect(sealed({}).keepsBodies).toBe(false);
   expect(sealed({}).close(body, 'req_a')).toEqual({ form: 'none', keyId: null, bytes: null });
   const plain = sealed({ bodies: 'plain' });
@@ -37,13 +37,13 @@ test('without a key nothing is kept, unless it is wanted plain', () => {
   expect(sealed({ bodies: 'none', key }).keepsBodies).toBe(false);
 });
 
-test('a key that was replaced still opens; one that is gone is named', () => {
+test('a replaced key still decrypts; a missing one is named', () => {
   const stored = sealed({ key }).close(body, 'req_a');
   expect(sealed({ key: other, earlier_keys: [key] }).open(stored, 'req_a')).toEqual(body);
   expect(() => sealed({ key: other }).open(stored, 'req_a')).toThrow(stored.keyId!);
 });
 
-test('settings that cannot work are faults', () => {
+test('invalid settings are errors', () => {
   expect(deadLetters.safeParse({ bodies: 'encrypted' }).error?.issues[0]?.path).toEqual(['key']);
   expect(deadLetters.safeParse({ key: 'c2hvcnQ=' }).success).toBe(false);
 });

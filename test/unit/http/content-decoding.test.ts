@@ -29,16 +29,16 @@ describe('content codings', () => {
     expect(await decode(createContentDecoder(` ${coding.toUpperCase()} `)!, bytes)).toBe(BODY);
   });
 
-  test('deflate without its header, if the first byte is known', async () => {
+  test('raw deflate is recognised by its first byte', async () => {
     const bytes = deflateRawSync(BODY);
     expect(await decode(createDecoder('deflate', bytes[0]), bytes)).toBe(BODY);
   });
 
-  test('an answer that is not encoded needs no decoder', () => {
+  test('an unencoded answer needs no decoder', () => {
     for (const header of [undefined, '', 'identity', ' Identity ']) expect(createContentDecoder(header)).toBeNull();
   });
 
-  test('an unknown one is named, whatever it is', () => {
+  test('an unknown coding is named in the error', () => {
     expect(codingOf('constructor')).toBe('constructor');
     expect(() => createContentDecoder('constructor')).toThrow(ContentUnreadable);
     expect(() => createContentDecoder('gzip, br')).toThrow("content-encoding 'gzip, br' is not known");

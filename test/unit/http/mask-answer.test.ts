@@ -29,7 +29,7 @@ test('by callbacks', () => {
   expect(readByEvents(401, masks)).toBe('your key [redacted] is wrong|');
 });
 
-test('failures and answers have masks of their own', () => {
+test('failures and answers are masked differently', () => {
   expect(readByEvents(200, { ...masks, ofAnswers: NONE })).toContain(SECRET);
   expect(readByEvents(401, { ...masks, ofAnswers: NONE })).not.toContain(SECRET);
 });

@@ -50,7 +50,7 @@ beforeEach(() => {
 const close = (ending: Partial<RequestEnding>, append?: (message: string) => Promise<void>) =>
   createBooks(keepers).close({ spec, progress, failure: null, answeredBy: step, waitedAt: null, ...ending }, append);
 
-test('an answered request counts in budgets with its cost; its charge is that, rounded up once', async () => {
+test('an answered request counts in budgets with its cost; its charge is the cost, rounded up once', async () => {
   await close({});
   expect(appended).toMatchObject([
     { request: { outcome: 'ok', provider: 'a', upstreamModel: 'b', attempts: 2, chargeUnits: 4 } },
@@ -59,7 +59,7 @@ test('an answered request counts in budgets with its cost; its charge is that, r
   expect(left).toEqual([]);
 });
 
-test('its last attempt goes the same way, whichever that is', async () => {
+test('its last attempt is settled in the same step, whichever it is', async () => {
   const attempt = { requestId: 'req_1', attempt: 2 } as LedgerEntry;
   const taken: LedgerMessage[] = [];
   await close({ attempt }, async (message) => void taken.push(JSON.parse(message) as LedgerMessage));
@@ -68,7 +68,7 @@ test('its last attempt goes the same way, whichever that is', async () => {
   expect(settled).toHaveLength(1);
 });
 
-test('a request that failed while it waited leaves its wait queues, and is kept for the operator', async () => {
+test('a request that failed while it waited leaves its wait queues, and becomes a dead letter', async () => {
   const failure = createFailure('worker_lost', 'Gone.');
   await close({ failure, answeredBy: null, waitedAt: step });
   expect(left).toEqual([['req_1', 'a/b']]);
@@ -77,24 +77,24 @@ test('a request that failed while it waited leaves its wait queues, and is kept 
   ]);
 });
 
-test('a request that its client took back is no dead letter', async () => {
+test('a request that its client cancelled is not a dead letter', async () => {
   await close({ failure: createFailure('request_cancelled', 'Gone.'), answeredBy: null });
   expect(appended[0]).not.toHaveProperty('deadLetter');
 });
 
-test('a request without a record is no dead letter: another worker may have answered it', async () => {
+test('a request without a record is not a dead letter: another worker may have answered it', async () => {
   await close({ failure: createFailure('worker_lost', 'Gone.'), answeredBy: null, isOrphan: true });
   expect(appended).toMatchObject([{ request: { outcome: 'worker_lost', attempts: 2 } }]);
   expect(appended[0]).not.toHaveProperty('deadLetter');
 });
 
-test('a line that cannot be left holds nothing up', async () => {
+test('a wait queue that cannot be left delays nothing', async () => {
   keepers.waitQueues.forget = () => Promise.reject(new Error('away'));
   await close({ waitedAt: step });
   expect(appended).toHaveLength(1);
   expect(errors).toHaveLength(1);
 });
 
-test('a ledger that does not take it is said to the caller, who comes again', async () => {
+test('a failure of the ledger is returned to the caller, who retries', async () => {
   await expect(close({}, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
 });

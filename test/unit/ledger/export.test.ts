@@ -15,14 +15,17 @@ import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { reportUsage } from '#src/ledger/reports.ts';
 import { openDatabase } from '#src/storage/database.ts';
 
-test('what a line of CSV has', () => {
+test('a CSV line has all columns', () => {
   expect(csvLine(['plain', 12, null, -3, '0.5'])).toBe('plain,12,,-3,0.5\r\n');
   expect(csvLine(['a,b', 'say "x"', 'two\nlines'])).toBe('"a,b","say ""x""","two\nlines"\r\n');
 });
 
-test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1'])('a text that a spreadsheet would compute is none: %s', (text) => {
-  expect(csvLine([text])).toBe(`'${text}\r\n`);
-});
+test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1'])(
+  'a text that a spreadsheet would evaluate is escaped: %s',
+  (text) => {
+    expect(csvLine([text])).toBe(`'${text}\r\n`);
+  },
+);
 
 const NOW = Date.parse('2026-11-28T12:00:00.123Z');
 const entry: LedgerEntry = {
@@ -62,7 +65,7 @@ async function fileOf(
   return { pieces, bytes, file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer };
 }
 
-test('the ledger as Parquet: every column with its type, money to the picodollar', async () => {
+test('Parquet has every column with its type, and exact picodollars', async () => {
   const database = await openDatabase('sqlite::memory:', () => undefined);
   await createLedgerStore(database).insert([{ attempt: entry }]);
   const columns = EXPORT_COLUMNS.attempt;
@@ -100,7 +103,7 @@ test('the ledger as Parquet: every column with its type, money to the picodollar
   await database.destroy();
 });
 
-test('a file of many rows comes in pieces of a row group each; one of none has its columns', async () => {
+test('a large file is written one row group at a time; an empty one has its columns', async () => {
   const columns = reportColumns(['model'], 'attempt');
   const rows = async function* (count: number): AsyncGenerator<ExportedRow> {
     for (let number = 0; number < count; number++)

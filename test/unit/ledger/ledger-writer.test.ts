@@ -10,7 +10,7 @@ const received = (id: string): ReceivedMessage => ({
   raw: '',
 });
 
-test('what is still to be followed comes again after a growing time, up to ten seconds', async () => {
+test('a follow-up that failed is retried after a growing time, up to ten seconds', async () => {
   const waitsMs: number[] = [];
   const acknowledged: string[] = [];
   let reads = 0;

@@ -89,7 +89,7 @@ async function preview(path: string | undefined, current = configuration, day?: 
 }
 
 describe('a price list', () => {
-  test('shows what the calls would have cost, and which prices are new, changed or the same', async () => {
+  test('shows what the calls would have cost, and which prices are new, changed or unchanged', async () => {
     const path = file(
       'list.yaml',
       'own/a: { input: 1, cached_input: 0.5, output: 20 }\nc: { input: 3, output: 3 }\nd: { input: 2, output: 2 }\ne: { input: 1, output: 1 }\n',
@@ -115,7 +115,7 @@ describe('a price list', () => {
     expect(unused).toEqual(['e']);
   });
 
-  test('a configuration without a deployment: its price is missing', async () => {
+  test('of a configuration without a deployment shows its price as missing', async () => {
     const { providers, models } = configuration;
     const path = file(
       'next.yaml',
@@ -135,12 +135,12 @@ describe('a price list', () => {
     ['own/a: { input: cheap, output: 1 }', 'input'],
     ['own/a: { input: 1 }', 'output'],
     ['- 1', 'expected record'],
-  ])('that is none is refused: %s', (text, reason) => {
+  ])('that is invalid is refused: %s', (text, reason) => {
     expect(() => loadPrices(file('wrong.yaml', text), configuration, {})).toThrow(reason);
   });
 });
 
-describe('a price that changes on a day', () => {
+describe('a price that changes on a date', () => {
   const changes = [
     { from: '2026-12-01', input: 4, output: 20 },
     { from: '2027-01-01', input: 8, output: 40 },
@@ -165,7 +165,7 @@ describe('a price that changes on a day', () => {
     expect(catalogue.batchPriceOf(deployment, 'a', 0, new Date(time))).toMatchObject({ output: output / 2n });
   });
 
-  test('is previewed as it will be when all its changes have begun, or on a day', async () => {
+  test('is previewed after all its changes, or on a date', async () => {
     expect((await preview(undefined, dated)).rows['own/a']).toMatchObject({
       byOld: parseUsd('5'),
       byNew: parseUsd('24'),
@@ -177,7 +177,7 @@ describe('a price that changes on a day', () => {
     [[{ from: '2026-13-01', input: 1, output: 1 }], 'must be a date'],
     [[changes[1]!, changes[0]!], 'must be later'],
     [[{ input: 1, output: 1 }], 'expected string'],
-  ])('is refused where its days are wrong (%#)', (wrong, reason) => {
+  ])('is refused if its dates are invalid (%#)', (wrong, reason) => {
     const parsed = configurationSchema.safeParse({
       providers: configuration.providers,
       models: { a: { deployments: [{ provider: 'own', model: 'a', price: { input: 1, output: 1, changes: wrong } }] } },
@@ -188,7 +188,7 @@ describe('a price that changes on a day', () => {
 
 // Symptom: the rates of tools and of calls were printed as if they were for a million: `web_search 10000`. Cause: one unit for
 // all rates. Fix: each rate has its unit, and is printed as the configuration has it.
-describe('rates per call', () => {
+describe('prices per call', () => {
   const changed = () =>
     file('calls.yaml', 'own/a: { input: 3, cached_input: 1, output: 10, request: 5, tools: { web_search: 10 } }\n');
 
@@ -208,14 +208,14 @@ describe('rates per call', () => {
     }
   }
 
-  test('are shown per thousand calls, those of tokens per million', async () => {
+  test('are shown per thousand calls, token prices per million', async () => {
     const text = await run();
     expect(text).toContain('RATES (PER MILLION TOKENS)');
     expect(text).toContain('input 2 → 3, cacheWrite 2 → 3, ');
     expect(text).toContain('request none → 5 per thousand calls, web_search none → 10 per thousand calls');
   });
 
-  test('are marked so in JSON', async () => {
+  test('are marked in JSON', async () => {
     const { rows } = JSON.parse(await run('--json')) as { rows: { deployment: string; rates: unknown[] }[] };
     expect(rows.find(({ deployment }) => deployment === 'own/a')!.rates).toEqual([
       { name: 'input', per: 'million_tokens', old: '2', new: '3' },

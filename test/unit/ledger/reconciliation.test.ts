@@ -111,7 +111,7 @@ const ANTHROPIC_COSTS = {
 };
 
 describe('a saved export', () => {
-  test('of OpenAI, pages of usage and costs', () => {
+  test('of OpenAI contains pages of usage and costs', () => {
     const { usage, costs } = readUsageFile(JSON.stringify([OPENAI_USAGE, OPENAI_COSTS]));
     expect(usage).toEqual([
       {
@@ -132,13 +132,13 @@ describe('a saved export', () => {
     });
   });
 
-  test('of Anthropic, a page a line: input is all of its three kinds, amounts are cents', () => {
+  test('of Anthropic has a page per line: input includes its three kinds, amounts are cents', () => {
     const { usage, costs } = readUsageFile(`${JSON.stringify(ANTHROPIC_USAGE)}\n${JSON.stringify(ANTHROPIC_COSTS)}\n`);
     expect(usage).toMatchObject([{ inputTokens: 3_200, cachedInputTokens: 200, outputTokens: 500 }]);
     expect(costs).toMatchObject([{ model: 'claude-sonnet-4-20250514', keyId: null, cost: parseUsd('1.2378912') }]);
   });
 
-  test('of either, in another currency: refused, as they would be compared with dollars', () => {
+  test('of either in another currency is refused', () => {
     const page = (result: object) =>
       JSON.stringify({ data: [{ starting_at: '2026-11-01T00:00:00Z', results: [result] }] });
     for (const result of [{ amount: { value: 1, currency: 'eur' } }, { amount: '100', currency: 'EUR' }])
@@ -189,7 +189,7 @@ describe('a saved export', () => {
     ['day,words\n2026-11-01,5\n', 'has no date'],
     ['date,words\n2026-11-01,5\n', 'none of these columns'],
     ['date,input_tokens\n2026-11-01,minus\n', 'not a token count'],
-  ])('that is none is refused with a reason: %s', (text, reason) => {
+  ])('that is invalid is refused with a reason: %s', (text, reason) => {
     expect(() => readUsageFile(text)).toThrow(reason);
   });
 });
@@ -205,15 +205,15 @@ const compared = (more: Partial<Compared>) =>
     ...more,
   });
 
-describe('compared', () => {
-  test('the ledger and the report agree, though the provider bills the dated model', () => {
+describe('comparison', () => {
+  test('the ledger and the report agree even if the provider bills the dated model', () => {
     const { isEqual, rows, total } = compared({});
     expect(isEqual).toBe(true);
     expect(rows).toMatchObject([{ group: { model: 'gpt-4o' }, differences: [] }]);
     expect(total.ledger).toEqual(total.provider);
   });
 
-  test('two dated models are not one', () => {
+  test('two dated models are different', () => {
     const ledger = [slice({ model: 'gpt-4o-2024-08-06' }), slice({ model: 'gpt-4o-2024-05-13' })];
     const { rows, isEqual } = compared({ ledger });
     expect(isEqual).toBe(false);
@@ -231,7 +231,7 @@ describe('compared', () => {
     ['cachedInputTokens', { cachedInputTokens: 0 }],
     ['outputTokens', { outputTokens: 499 }],
     ['cost', { cost: parseUsd('0.060000000001') }],
-  ])('a difference of %s is named, and only it', (figure, more) => {
+  ])('only a difference of %s is named', (figure, more) => {
     const { rows, total, isEqual } = compared({
       ledger: [slice(more)],
       by: ['day', 'model', 'api_key'],
@@ -244,7 +244,7 @@ describe('compared', () => {
     expect(total.differences).toEqual([figure]);
   });
 
-  test('the tolerance is of the larger figure, and of money also an amount', () => {
+  test('the tolerance is relative to the larger figure, for money also absolute', () => {
     const ledger = [slice({ inputTokens: 1_010, cost: parseUsd('0.065') })];
     expect(compared({ ledger, tolerance: { percent: 1, usd: parseUsd('0.01') } }).isEqual).toBe(true);
     expect(compared({ ledger, tolerance: { percent: 0.9, usd: parseUsd('0.01') } }).total.differences).toEqual([
@@ -253,7 +253,7 @@ describe('compared', () => {
     expect(compared({ ledger, tolerance: { percent: 1, usd: parseUsd('0.001') } }).total.differences).toEqual(['cost']);
   });
 
-  test('what only one of them has is a difference', () => {
+  test('an entry that only one side has is a difference', () => {
     expect(compared({ ledger: [] }).rows).toMatchObject([
       { provider: { inputTokens: 1_000 }, ledger: { inputTokens: 0 } },
     ]);
@@ -261,14 +261,14 @@ describe('compared', () => {
     expect(compared({ report: { usage: [], costs: [] } }).isEqual).toBe(false);
   });
 
-  test('usage of keys that no credential names is left out, and said to be', () => {
+  test('usage of unknown keys is left out, and reported as such', () => {
     const { isEqual, notes, total } = compared({ ledger: [], keyIds: { main: 'key_other' } });
     expect(isEqual).toBe(true);
     expect(total.provider.inputTokens).toBe(0);
     expect(notes).toContain('usage of 1 other keys was ignored');
   });
 
-  test('costs that are not told apart by key are compared in the total', () => {
+  test('costs without keys are compared in total', () => {
     const report = readUsageFile(JSON.stringify([ANTHROPIC_USAGE, ANTHROPIC_COSTS]));
     const ledger = [
       slice({ model: 'claude-sonnet-4', inputTokens: 3_200, cachedInputTokens: 200, cost: parseUsd('1.2378912') }),
@@ -287,7 +287,7 @@ describe('compared', () => {
   });
 });
 
-test('the days are the last seven whole ones, unless told otherwise', () => {
+test('by default the last seven complete days are compared', () => {
   const now = Date.parse('2026-11-28T19:00:00Z');
   expect(daySpan({}, now)).toEqual({ from: '2026-11-21', to: '2026-11-27' });
   expect(daySpan({ from: '2026-11-27' }, now)).toEqual({ from: '2026-11-27', to: '2026-11-27' });

@@ -27,6 +27,6 @@ test('there are constants to compare', () => {
   for (const name of ['SLICES', 'KEEP_SLICES', 'BATCH_SHARE', 'BATCH_BURST_MS']) expect(names).toContain(name);
 });
 
-test.each(shared)('%s is the same wherever it stands', (_name, places) => {
+test.each(shared)('%s is the same in every file', (_name, places) => {
   expect(new Set(places.map(({ value }) => value)).size, JSON.stringify(places)).toBe(1);
 });

@@ -37,7 +37,7 @@ describe('turns', () => {
     expect(takeAll(order, 1)[0]!.name).toBe('b');
   });
 
-  test('one thing after the other is no way to more than a share', () => {
+  test('one request after the other does not give more than a share', () => {
     const order = new FairOrder<Asked>();
     add(order, ...Array.from({ length: 20 }, (_, n) => asked(`a${n}`, 'a')));
     const taken: string[] = [];
@@ -49,7 +49,7 @@ describe('turns', () => {
     expect(taken.filter((owner) => owner === 'a')).toHaveLength(10);
   });
 
-  test('of one key, priority decides, then acceptance; a request that comes back has its old place', () => {
+  test('within a key, priority decides, then acceptance; a returning request has its old place', () => {
     const order = new FairOrder<Asked>();
     const low = { ...asked('low', 'a'), order: turnOrder(1, 'low') };
     const early = asked('early', 'a');
@@ -62,7 +62,7 @@ describe('turns', () => {
     expect(takeAll(order).map(({ name }) => name)).toEqual(['high', 'early', 'late', 'low']);
   });
 
-  test('a postponed owner is skipped, and no other', () => {
+  test('only a postponed owner is skipped', () => {
     const order = new FairOrder<Asked>();
     add(order, asked('a', 'a'), asked('b', 'b'));
     expect(order.first((owner) => owner.startsWith('a'))!.name).toBe('b');
@@ -73,7 +73,7 @@ describe('turns', () => {
 const weights = fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 2, maxLength: 5 });
 const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 40, maxLength: 40 });
 
-describe('beside the model, in which all waiting keys are served at the same time by their weights', () => {
+describe('compared with a model in which all waiting keys are served at the same time by weight', () => {
   test('no key is behind its share by more than the largest request of each key', () => {
     fc.assert(
       fc.property(weights, sizes, (each, taken) => {
@@ -97,7 +97,7 @@ describe('beside the model, in which all waiting keys are served at the same tim
     );
   });
 
-  test('whatever comes and goes, each request has one turn, and those of a key keep their order', () => {
+  test('each request has one turn, and the requests of a key keep their order, whatever arrives and leaves', () => {
     const steps = fc.array(fc.record({ key: fc.nat(4), does: fc.constantFrom('add', 'add', 'take', 'leave') }), {
       maxLength: 200,
     });
@@ -140,13 +140,13 @@ describe('the place in a shared wait queue', () => {
   ]);
   const queue = { requests: 10_051, owners };
 
-  test('a single request has one turn of each other key before it, by their weights', () => {
+  test('a single request has one turn of each other key before it, by weight', () => {
     const own = ownerOf('other', 1);
     expect(ownBefore(queue, own, 10_050)).toBe(0);
     expect(othersWithin(queue, own, 1)).toBe(1 + 4);
   });
 
-  test('the last of a burst waits for its own, and for all others that are there', () => {
+  test('the last of a burst waits for its own key and for all others that wait', () => {
     const own = ownerOf('burst', 1);
     const before = ownBefore(queue, own, 10_050);
     expect(before).toBeGreaterThan(9_990);

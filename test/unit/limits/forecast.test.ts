@@ -20,13 +20,13 @@ function windowOf(...starts: [agoMs: number, requests: number, tokens?: number][
 }
 
 describe('a window', () => {
-  test('knows what it holds and when that leaves', () => {
+  test('has its entries and the times when they leave', () => {
     const window = windowOf([40_000, 3, 30], [10_000, 2, 20]);
     expect(window.used).toMatchObject({ requestsPerMinute: 5, tokensPerMinute: 50 });
     expect(window.leaving.requestsPerMinute.map(({ inMs }) => inMs)).toEqual([WINDOW_MS - 40_000, WINDOW_MS - 10_000]);
   });
 
-  test('holds nothing that is older than a minute', () => {
+  test('has no entries older than a minute', () => {
     expect(windowOf([61_000, 9]).used.requestsPerMinute).toBe(0);
   });
 
@@ -42,7 +42,7 @@ describe('a window', () => {
   });
 });
 
-test('what leaves a large window at once passes at a pace', () => {
+test('entries that leave a large window together allow starts at a pace', () => {
   expect(passedInMs(windowOf([1_000, 500]), REQUESTS, 500, 101)).toBe(WINDOW_MS - 1_000 + 2_000);
 });
 
@@ -65,7 +65,7 @@ const input = (obstacles: Obstacle[], change: Partial<ForecastInput> = {}): Fore
 });
 
 describe('a forecast', () => {
-  test('is zero where nothing is limited and nothing is known', () => {
+  test('is zero if nothing is limited and nothing is known', () => {
     expect(forecastStartMs(input([obstacle({ ahead: { requests: 1_000, tokens: 0 } })]))).toBe(0);
   });
 
@@ -75,43 +75,43 @@ describe('a forecast', () => {
     expect(forecastStartMs(input([rate, calls]))).toBe(WINDOW_MS - 40_000);
   });
 
-  test('with all permits held, one call in every call time over concurrency ends', () => {
+  test('with all permits in use, a call ends every (call time ÷ concurrency)', () => {
     const busy = obstacle({ limits: { concurrency: 4 }, inFlight: 4, ahead: { requests: 7, tokens: 0 } });
     expect(forecastStartMs(input([busy], { callMs: 2_000 }))).toBe(4_000);
   });
 
-  test('counts of reserved tokens those that are used, but its own in full', () => {
+  test('counts the used part of others’ reserved tokens, but its own in full', () => {
     const limits = { tokensPerMinute: 1_000 };
     const ahead = { requests: 9, tokens: 9_000 };
     expect(forecastStartMs(input([obstacle({ limits, ahead })], { usedShare: 0.1 }))).toBe(0);
     expect(forecastStartMs(input([obstacle({ limits, ahead })], { usedShare: 0.2 }))).toBe(WINDOW_MS);
   });
 
-  test('a request larger than the limit waits for an empty window, not for ever', () => {
+  test('of a request larger than the limit is the wait for an empty window, not for ever', () => {
     const full = obstacle({ limits: { tokensPerMinute: 1_000 }, window: windowOf([40_000, 1, 900]) });
     expect(forecastStartMs(input([full], { tokens: 5_000 }))).toBe(WINDOW_MS - 40_000);
   });
 
-  test('obeys a provider that said when to come back', () => {
+  test('includes a provider’s retry-after', () => {
     expect(forecastStartMs(input([obstacle({ window: readWindow({ blocked: String(NOW + 30_000) }, NOW) })]))).toBe(
       30_000,
     );
   });
 
-  test('takes experience where no limit explains the wait', () => {
+  test('uses experience if no limit explains the wait', () => {
     const change = { served: { count: 50, overMs: 10_000 }, place: 20 };
     expect(forecastStartMs(input([obstacle({})], change))).toBe(4_000);
     const full = obstacle({ limits: { requestsPerMinute: 10 }, window: windowOf([59_000, 10]) });
     expect(forecastStartMs(input([full], change))).toBe(WINDOW_MS - 59_000);
   });
 
-  test('the batch lane leaves its share of a limit to the interactive one', () => {
+  test('of the batch lane leaves its share of a limit to the interactive one', () => {
     const nearlyFull = obstacle({ limits: { requestsPerMinute: 100 }, window: windowOf([40_000, 98]) });
     expect(forecastStartMs(input([nearlyFull]))).toBe(0);
     expect(forecastStartMs(input([nearlyFull], { isBatch: true }))).toBe(WINDOW_MS - 40_000);
   });
 
-  test('input and output have limits of their own; what waits is taken to be alike', () => {
+  test('handles separate limits of input and output; waiting requests are assumed to be similar', () => {
     const ahead = { requests: 9, tokens: 9_000 };
     const input9 = obstacle({ limits: { inputTokensPerMinute: 1_000 }, ahead });
     const of = (inputTokens: number) => forecastStartMs(input([input9], { inputTokens }));
@@ -122,7 +122,7 @@ describe('a forecast', () => {
     expect(forecastStartMs(input([output9], { inputTokens: 80 }))).toBe(WINDOW_MS);
   });
 
-  test('what a day allows comes back a day later', () => {
+  test('of a daily limit is a day', () => {
     const hourAgo = Math.floor((NOW - 3_600_000) / 288_000);
     const window = readWindow({ [`dt${hourAgo}`]: '950' }, NOW);
     const startMs = forecastStartMs(input([obstacle({ limits: { tokensPerDay: 1_000 }, window })]));
@@ -130,18 +130,18 @@ describe('a forecast', () => {
   });
 });
 
-test('one look says nothing, two say how many passed between them', () => {
+test('needs two observations to know how many passed', () => {
   const rates = createServedRates();
   expect(rates.look('l', 100, false, 0)).toEqual({ count: 0, overMs: 0 });
   expect(rates.look('l', 130, false, 3_000)).toEqual({ count: 30, overMs: 3_000 });
 });
 
-test('only the last seconds count', () => {
+test('only uses the last seconds', () => {
   const { count, overMs } = servedAfterSlowdown();
   expect(count / overMs).toBeCloseTo(0.001, 4);
 });
 
-test('an empty queue, a gap, or a count that started over start over', () => {
+test('starts over after an empty queue, a gap, or a count that restarted', () => {
   const rates = createServedRates();
   rates.look('l', 10, false, 0);
   rates.look('l', 20, true, 1_000);
@@ -152,7 +152,7 @@ test('an empty queue, a gap, or a count that started over start over', () => {
 });
 
 /** A hundred a second for half a minute, then one a second. */
-test('what passed while a full window held the queue up is no experience of it', () => {
+test('ignores what passed while a full window delayed the queue', () => {
   const rates = createServedRates();
   rates.look('l', 600, false, 0);
   rates.look('l', 624, false, 4_000);

@@ -22,7 +22,7 @@ describe('after a failed attempt', () => {
     expect(next('upstream_server_error', { failuresAtStep: 2 })).toEqual({ kind: 'retry', waitMs: 500 });
   });
 
-  test('when the retries are used up the next step is asked', () => {
+  test('when the retries are used up the next step is called', () => {
     expect(next('upstream_server_error', { failuresAtStep: 3 })).toEqual({ kind: 'fallback' });
   });
 
@@ -34,7 +34,7 @@ describe('after a failed attempt', () => {
     expect(next('upstream_bad_request')).toEqual({ kind: 'stop' });
   });
 
-  test('an exhausted quota is not retried but another deployment is asked', () => {
+  test('an exhausted quota is not retried but another deployment is called', () => {
     expect(next('upstream_quota_exhausted')).toEqual({ kind: 'fallback' });
     expect(next('upstream_quota_exhausted', { hasNext: false })).toEqual({ kind: 'stop' });
   });
@@ -43,12 +43,12 @@ describe('after a failed attempt', () => {
     expect(next('upstream_rate_limited', {}, 30_000)).toEqual({ kind: 'fallback' });
   });
 
-  test('a wait of exactly the limit is waited, whatever spread is added to it', () => {
+  test('a wait of exactly the limit is accepted, whatever jitter is added', () => {
     expect(next('upstream_rate_limited', {}, 2_000)).toEqual({ kind: 'retry', waitMs: 2_200 });
     expect(next('upstream_rate_limited', {}, 2_001)).toEqual({ kind: 'fallback' });
   });
 
-  test('how long a wait is worth it is the model’s to say', () => {
+  test('the model’s setting decides how long a wait is accepted', () => {
     expect(next('upstream_rate_limited', { waitUpToMs: 30_000 }, 30_000)).toMatchObject({ kind: 'retry' });
     expect(next('upstream_rate_limited', { waitUpToMs: 0 }, 100)).toEqual({ kind: 'fallback' });
   });
@@ -58,25 +58,28 @@ describe('after a failed attempt', () => {
     'upstream_first_byte_timeout',
     'upstream_first_token_timeout',
     'upstream_idle_timeout',
-  ])('after %s another deployment is asked at once, the same one only where there is no other', (code) => {
+  ])('after %s another deployment is called at once, the same one only if there is no other', (code) => {
     expect(next(code)).toEqual({ kind: 'fallback' });
     expect(next(code, { hasNext: false })).toEqual({ kind: 'retry', waitMs: 250 });
     expect(next(code, { hasNext: false, failuresAtStep: 3 })).toEqual({ kind: 'stop' });
   });
 
-  test.each<FailureCode>(['upstream_content_filter', 'upstream_context_length'])('%s is the answer', (code) => {
-    expect(next(code)).toEqual({ kind: 'stop' });
-  });
+  test.each<FailureCode>(['upstream_content_filter', 'upstream_context_length'])(
+    '%s is returned to the client',
+    (code) => {
+      expect(next(code)).toEqual({ kind: 'stop' });
+    },
+  );
 
-  test('a lone deployment is waited for, and never asked before its retry-after', () => {
+  test('a single deployment is waited for, and never called before its retry-after', () => {
     expect(next('upstream_rate_limited', { hasNext: false }, 30_000)).toEqual({ kind: 'retry', waitMs: 30_250 });
   });
 
-  test('a wait beyond the deadline is not begun', () => {
+  test('a wait beyond the deadline is not started', () => {
     expect(next('upstream_rate_limited', { hasNext: false, remainingMs: 10_000 }, 30_000)).toEqual({ kind: 'stop' });
   });
 
-  test('nothing is started over once bytes went to the client', () => {
+  test('nothing is restarted once bytes were sent to the client', () => {
     expect(next('upstream_server_error', { isIrrevocable: true })).toEqual({ kind: 'stop' });
   });
 });

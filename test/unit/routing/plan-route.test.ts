@@ -58,36 +58,36 @@ function steps(...args: Parameters<typeof plan>): string[] {
 }
 
 describe('the order of deployments', () => {
-  test('lower tiers first, fallback models last', () => {
+  test('is lower tiers first, fallback models last', () => {
     expect(steps()).toEqual(['openai:gpt-4o-2024-11-20', 'azure:gpt-4o', 'groq:llama-3.3']);
   });
 
-  test('the vendor header pins a provider', () => {
+  test('follows the vendor header, which pins a provider', () => {
     expect(steps({ pinnedProvider: 'azure' })).toEqual(['azure:gpt-4o']);
   });
 
-  test('provider.order comes before tiers, provider.ignore and provider.only take out', () => {
+  test('follows provider.order before tiers; provider.ignore and provider.only remove deployments', () => {
     expect(steps({ preferences: { order: ['azure'] } })[0]).toBe('azure:gpt-4o');
     expect(steps({ preferences: { ignore: ['openai'] } })).toEqual(['azure:gpt-4o', 'groq:llama-3.3']);
     expect(steps({ preferences: { only: ['groq'] } })).toEqual(['groq:llama-3.3']);
   });
 
-  test('without allow_fallbacks only the first is left', () => {
+  test('has only the first without allow_fallbacks', () => {
     expect(steps({ preferences: { allowFallbacks: false } })).toEqual(['openai:gpt-4o-2024-11-20']);
   });
 
-  test('models[] adds other models at the end; unknown ones are skipped', () => {
+  test('has the models of models[] at the end; unknown ones are skipped', () => {
     expect(steps({ model: 'llama', alternativeModels: ['nope', 'openai/o5'] })).toEqual([
       'groq:llama-3.3',
       'openai:o5',
     ]);
   });
 
-  test('a wildcard gives the rest of the name to the provider', () => {
+  test('uses the part of the name that a wildcard matched', () => {
     expect(steps({ model: 'openai/gpt-9$&x' })).toEqual(['openai:gpt-9$&x']);
   });
 
-  test('deployments out of rotation go to the end, not out of the plan', () => {
+  test('has deployments out of rotation at the end', () => {
     expect(steps({}, { cooling: ['openai/gpt-4o-2024-11-20'] })).toEqual([
       'azure:gpt-4o',
       'groq:llama-3.3',
@@ -95,7 +95,7 @@ describe('the order of deployments', () => {
     ]);
   });
 
-  test('weights share the first place within a tier', () => {
+  test('distributes the first place within a tier by weight', () => {
     let seed = 1;
     const random = () => {
       seed = (seed * 16807) % 2147483647;
@@ -120,7 +120,7 @@ describe('why there is no plan', () => {
   });
 });
 
-describe('beside the steps', () => {
+describe('a plan also has', () => {
   const planned = (change: Partial<RouteRequest> = {}) => {
     const result = plan(change);
     if (!('steps' in result)) throw new Error(result.message);
@@ -129,19 +129,19 @@ describe('beside the steps', () => {
   const names = (detour: readonly { provider: string; upstreamModel: string }[] = []) =>
     detour.map((step) => `${step.provider}:${step.upstreamModel}`);
 
-  test('the model’s own words for where else to ask, as far as the request can be served there', () => {
+  test('the model’s detours that can serve the request', () => {
     const { detours } = planned();
     expect(names(detours?.upstream_content_filter)).toEqual(['groq:llama-3.3']);
     expect(names(detours?.upstream_context_length)).toHaveLength(2);
   });
 
-  test('the wishes of the request hold there too', () => {
+  test('detours that respect the request’s conditions', () => {
     const { detours } = planned({ preferences: { ignore: ['groq', 'azure'] } });
     expect(detours).toEqual({ upstream_context_length: [expect.objectContaining({ upstreamModel: 'a' })] });
     expect(planned({ preferences: { allowFallbacks: false } })).not.toHaveProperty('detours');
   });
 
-  test('which stand at the end, and why; nothing where all are out', () => {
+  test('the deployments moved to the end, and why; none if all are out of rotation', () => {
     const putBack = (cooling: string[]) => {
       const result = plan({}, { cooling });
       return 'steps' in result ? result.putBack : undefined;
@@ -151,12 +151,12 @@ describe('beside the steps', () => {
     expect(putBack(['openai/gpt-4o-2024-11-20', 'azure/gpt-4o', 'groq/llama-3.3'])).toBeUndefined();
   });
 
-  test('how long it waits, where the model says so', () => {
+  test('the accepted wait, if the model sets it', () => {
     expect(planned().waitUpToMs).toBe(500);
     expect(planned({ model: 'llama' })).toEqual({ steps: [expect.anything()] });
   });
 
-  test('a step of a wildcard says so: its models fail one by one', () => {
+  test('a mark on wildcard steps: their models fail separately', () => {
     expect(planned({ model: 'openai/o9' }).steps[0]).toMatchObject({ upstreamModel: 'o9', isWildcard: true });
   });
 });

@@ -81,7 +81,7 @@ test.each<[string, StrategyName, Record<string, Known>, string[]]>([
   expect(order(strategy, known)).toEqual(expected);
 });
 
-test('what a request asks for holds over all tiers', () => {
+test('a strategy in the request applies across tiers', () => {
   const known = { a: { tier: 2, costUsd: 1 }, b: { costUsd: 9 } };
   expect(order('lowest_price', known, { isAsked: true })).toEqual(['a', 'b']);
 });
@@ -92,7 +92,7 @@ test('providers that the request names come first in every strategy', () => {
 });
 
 describe('every strategy', () => {
-  test.each(STRATEGY_NAMES)('%s gives each candidate once, whatever is known', (strategy) => {
+  test.each(STRATEGY_NAMES)('%s returns each candidate once, whatever is known', (strategy) => {
     const known = {
       a: { firstTokenMs: 5, tokensPerSecond: 0 },
       b: { quotaLeft: 0, load: 1 },
@@ -102,7 +102,7 @@ describe('every strategy', () => {
     expect(order(strategy, {})).toEqual([]);
   });
 
-  test.each(STRATEGY_NAMES)('%s shares the first place by weight where nothing is known', (strategy) => {
+  test.each(STRATEGY_NAMES)('%s distributes the first place by weight if nothing is known', (strategy) => {
     let seed = 1;
     const random = () => {
       seed = (seed * 16_807) % 2_147_483_647;
@@ -117,7 +117,7 @@ describe('every strategy', () => {
   });
 });
 
-test('a deployment of unknown speed is asked first now and then, to be known', () => {
+test('a deployment of unknown speed is sometimes called first, to measure it', () => {
   const known = { a: { firstTokenMs: 100 }, b: {} };
   const candidates = Object.entries(known).map(([id, facts]) => candidate(id, facts));
   let seed = 1;

@@ -20,29 +20,29 @@ function walk(readyAtMs: Record<string, number>): string[] {
   }
 }
 
-describe('the way through a plan', () => {
-  test('steps that fail are asked once, in order', () => {
+describe('walking through a plan', () => {
+  test('failing steps are called once, in order', () => {
     expect(walk({})).toEqual(['a', 'b', 'c']);
   });
 
-  test('a step that was left comes back when the others have failed', () => {
+  test('a postponed step is called again when the others have failed', () => {
     expect(walk({ a: 100 })).toEqual(['a', 'b', 'c', 'a']);
   });
 
-  test('of several that were left, the one that is ready first comes first', () => {
+  test('of several postponed steps the one that is ready first comes first', () => {
     expect(walk({ a: 300, b: 100 })).toEqual(['a', 'b', 'c', 'b', 'a']);
   });
 
-  test('with every step left, each is waited for once', () => {
+  test('if every step is postponed, each is waited for once', () => {
     expect(walk({ a: 300, b: 200, c: 100 })).toEqual(['a', 'b', 'c', 'c', 'b', 'a']);
   });
 
-  test('the last step alone is not left: there is nowhere else', () => {
+  test('the last remaining step is not postponed', () => {
     expect(maySkip(plan, 2, NO_PROGRESS)).toBe(false);
     expect(hasNext(plan, 2, NO_PROGRESS)).toBe(false);
   });
 
-  test('failures at a step are counted afresh at the next', () => {
+  test('failures are counted per step', () => {
     expect(moveOn(plan, 0, { ...NO_PROGRESS, failuresAtStep: 3, calls: 3 })).toMatchObject({
       failuresAtStep: 0,
       calls: 3,
@@ -64,7 +64,7 @@ describe('a detour', () => {
     return { progress: moved, deployment: stepAt(forked, position + 1, moved).deployment };
   }
 
-  test('is taken in place of what is left of the plan, and forgets what was left waiting', () => {
+  test('replaces the rest of the plan, including postponed steps', () => {
     const left = moveOn(forked, 0, skip(forked, 0, NO_PROGRESS, 100));
     const first = goOn(1, takeDetour(forked, 1, left, filtered)!);
     expect(first.deployment).toBe('x');
@@ -83,14 +83,14 @@ describe('a detour', () => {
     expect(takeDetour(forked, 2, other.progress, filtered)).toBeNull();
   });
 
-  test('leaves a step that is full for the next one, and comes back to it', () => {
+  test('postpones a full step for the next one, and returns to it', () => {
     const first = goOn(0, takeDetour(forked, 0, NO_PROGRESS, filtered)!);
     const second = goOn(1, skip(forked, 1, first.progress, 100));
     expect(second.deployment).toBe('y');
     expect(goOn(2, second.progress).deployment).toBe('x');
   });
 
-  test('is none where the plan has none, and for no other failure', () => {
+  test('is taken only if the plan has one, and only for its failure', () => {
     expect(takeDetour(plan, 0, NO_PROGRESS, filtered)).toBeNull();
     expect(takeDetour(forked, 0, NO_PROGRESS, { code: 'upstream_bad_request' })).toBeNull();
   });

@@ -26,7 +26,7 @@ function lines(): Line[] {
 const csv = (...more: Line[]) => [COLUMNS, ...lines(), ...more].map(csvLine).join('');
 const random = () => 0.5;
 
-test('a recording says at each moment what its calls of about that moment were like', () => {
+test('a recording gives at each moment the results of its calls around that moment', () => {
   const { providers, arrivalsMs, lengthMs, callAt } = readRecording(csv());
   expect(providers).toEqual([
     { name: 'quick', tier: 1, costUsd: expect.closeTo(0.02) },
@@ -40,7 +40,7 @@ test('a recording says at each moment what its calls of about that moment were l
   expect(callAt('quick', 99 * HOUR_MS, random)).toMatchObject({ failed: false });
 });
 
-test('what a request itself was refused for, other models and providers with few calls are left out', () => {
+test('refusals of the request itself, other models and providers with few calls are left out', () => {
   const of = (provider: string, model: string, outcome: string): Line => [
     provider,
     model,
@@ -58,12 +58,12 @@ test('what a request itself was refused for, other models and providers with few
   expect(arrivalsMs.length).toBeLessThanOrEqual(2 * 24 * 60 + 1);
 });
 
-test('what is no such export is refused with a reason', () => {
+test('an invalid export is refused with a reason', () => {
   expect(() => readRecording('provider,outcome\r\na,ok\r\n')).toThrow('no column attempt');
   expect(() => readRecording(csv(), 'unknown')).toThrow('nothing to choose from');
 });
 
-test('strategies differ as they should', () => {
+test('strategies differ as expected', () => {
   const world: World = readRecording(csv());
   const [ordered, cheapest, quickest] = [STATIC, 'lowest_price', 'lowest_latency'].map((strategy) =>
     simulate(world, strategy as typeof STATIC),
@@ -75,7 +75,7 @@ test('strategies differ as they should', () => {
   expect([ordered!, cheapest!, quickest!].map(({ failedPercent }) => failedPercent)).toEqual([0, 0, 0]);
 });
 
-test('hedging cuts the tail, within its bounds', () => {
+test('hedging shortens the tail, within its bounds', () => {
   const facts = (name: string, tier: number) => ({ name, tier, costUsd: 0.01 });
   let calls = 0;
   // One call in forty of `first` takes ten seconds.

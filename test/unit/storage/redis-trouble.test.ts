@@ -24,12 +24,12 @@ describe('refusals', () => {
     ['TRYAGAIN', false, 'TRYAGAIN Multiple keys request during rehashing of slot'],
     ['BODYLOST', false, 'BODYLOST the body of the request has not arrived whole'],
     ['BUSY', false, 'BUSY Redis is busy running a script.'],
-  ])('%s is one; another server may do better: %s', (refusal, isAnothers, message) => {
+  ])('%s is one; another server may accept it: %s', (refusal, isAnothers, message) => {
     const error = replyError(message);
     expect([refusalOf(error), isAnothersToDo(error), isRedisTrouble(error)]).toEqual([refusal, isAnothers, true]);
   });
 
-  test('what a cluster client gave up on is trouble', () => {
+  test('an error of a cluster client that gave up counts as a Redis failure', () => {
     const error = new Error('Too many Cluster redirections. Last error: ReplyError: CLUSTERDOWN The cluster is down');
     expect([refusalOf(error), isRedisTrouble(error)]).toEqual(['CLUSTERDOWN', true]);
   });
@@ -38,7 +38,7 @@ describe('refusals', () => {
     ['a script with a bug', 'ERR user_script:3: attempt to compare nil with number script: 4ad6, on @user_script:3.'],
     ['a key of another type', 'WRONGTYPE Operation against a key holding the wrong kind of value'],
     ['a word within another', 'ERR value is BUSYBODY'],
-  ])('%s is none', (_, message) => {
+  ])('%s is not one', (_, message) => {
     expect([refusalOf(replyError(message)), isRedisTrouble(replyError(message))]).toEqual([null, false]);
   });
 
@@ -54,7 +54,7 @@ describe('refusals', () => {
 describe('untilTaken', () => {
   const oom = replyError("OOM command not allowed when used memory > 'maxmemory'.");
 
-  test('repeats what is refused, and tells of it', async () => {
+  test('repeats refused commands, and reports them', async () => {
     const told: Error[] = [];
     let refusals = 3;
     const act = async () => {

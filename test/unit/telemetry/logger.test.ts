@@ -19,7 +19,7 @@ ${statements}`;
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('a record says when, who and what, with the time as Date has it', () => {
+test('a record has time, sender and message, with the time of Date', () => {
   const before = new Date().toISOString();
   const [record] = written(`logger.info({ request_id: 'req_1', status: undefined }, 'request');`);
   const { time, ...rest } = record!;
@@ -41,7 +41,7 @@ logger.error({ err: Object.assign(new Error('refused'), { authorization: 'sk-6',
   expect((failed!.err as { stack: string }).stack).toContain('refused');
 });
 
-test('a record without credentials is not copied, and what is given stays as it was', () => {
+test('a record without credentials is not copied, and the argument is not changed', () => {
   const plain = { model: 'gpt-4o', err: new Error('as it is'), details: { unpriced: [] } };
   expect(hideFields(plain)).toBe(plain);
   const secret = { password: 'sk-1', absent: undefined, api_key: undefined };
@@ -49,7 +49,7 @@ test('a record without credentials is not copied, and what is given stays as it 
   expect(secret.password).toBe('sk-1');
 });
 
-test('configured secrets are in no record, many records at once are whole and in order, and the last ones leave with the process', () => {
+test('configured secrets are in no record; concurrent records are complete and in order; the last ones are written at exit', () => {
   const records = written(`
 import { createSecretMask } from ${JSON.stringify(MASK)};
 const masked = createLogger({ level: 'info', role: 'masked', mask: createSecretMask(['sk-hidden-1']) });

@@ -63,7 +63,7 @@ describe('each metric', () => {
     expect(lint({ ...good, labels: ['keyId', 'keyId'] })).toHaveLength(2);
   });
 
-  test('has a name of its own', () => {
+  test('has a unique name', () => {
     expect(new Set(metrics.map(({ name }) => name)).size).toBe(metrics.length);
   });
 });
@@ -119,7 +119,7 @@ const REGISTRIES: Record<MetricPart, { create: () => Registry; alsoHas?: MetricP
   fleet: { create: () => onNew((registry) => createFleetMetrics(registry, async () => FLEET)) },
 };
 
-test.each(Object.keys(METRIC_PARTS) as MetricPart[])('those of %s are registered, and no others', async (part) => {
+test.each(Object.keys(METRIC_PARTS) as MetricPart[])('exactly those of %s are registered', async (part) => {
   const expected = metrics.filter((metric) => metric.part === part).map(({ name }) => name);
   const { create, alsoHas } = REGISTRIES[part];
   const { [part]: own, ...others } = await partsIn(create());
@@ -154,7 +154,7 @@ describe('the state of the installation', () => {
     }
   });
 
-  test('is absent, not old, while it cannot be read', async () => {
+  test('is absent, not stale, while it cannot be read', async () => {
     let isAway = false;
     const registry = onNew((on) =>
       createFleetMetrics(on, () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(FLEET))),
@@ -167,7 +167,7 @@ describe('the state of the installation', () => {
   });
 });
 
-test('names that clients choose have a bound', async () => {
+test('names chosen by clients are bounded', async () => {
   const { registry, attempt, permitWaits } = createWorkerMetrics(createRegistry('worker'));
   const entry = { provider: 'p', deployment: 'p/*', outcome: 'ok', durationMs: 1, firstByteMs: 1, queueMs: 1 };
   const counts = { inputTokens: 1, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 1, reasoningTokens: 0 };
@@ -186,7 +186,7 @@ test('names that clients choose have a bound', async () => {
   expect(waits).toContain('_count{provider="p",scope="deployment:p/a model",limit="tokens"} 1');
 });
 
-test('those of Node are named as promtool wants it, too', async () => {
+test('those of Node have names that promtool accepts', async () => {
   const found = await createRegistry('batches').getMetricsAsJSON();
   const isCounter = (type: unknown) => type === 'counter';
   expect(found.length).toBeGreaterThan(20);
@@ -210,7 +210,7 @@ test('replies are counted at each scrape', async () => {
   expect(await registry.getSingleMetricAsString(METRICS.openReplies.name)).toContain('sluice_open_replies 3');
 });
 
-test('whatever can be set is set somewhere', () => {
+test('every metric is set somewhere', () => {
   const registry = new Registry();
   const setters = [
     createApiMetrics(createRegistry('api')),
@@ -225,7 +225,7 @@ test('whatever can be set is set somewhere', () => {
   expect(names.filter((name) => !new RegExp(`(?:metrics|operations)\\??\\.${name}\\b`).test(code))).toEqual([]);
 });
 
-test('none is registered anywhere else', () => {
+test('no metric is registered elsewhere', () => {
   const files = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: at('') });
   const registering = files.filter((file) =>
     /new (?:Counter|Gauge|Histogram|Summary)\(/.test(readFileSync(at(file), 'utf8')),
@@ -233,7 +233,7 @@ test('none is registered anywhere else', () => {
   expect(registering).toEqual(['src/telemetry/metrics.ts']);
 });
 
-test('docs/metrics.md is the table, and other pages name no metric that is not in it', () => {
+test('docs/metrics.md equals the table, and other pages name only its metrics', () => {
   expect(readFileSync(at('docs/metrics.md'), 'utf8')).toBe(metricsPage());
   const known = new Set(metrics.map(({ name }) => name));
   const told = globSync(['docs/*.md', 'README.md'], { cwd: at('') }).flatMap((file) =>

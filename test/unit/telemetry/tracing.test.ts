@@ -32,7 +32,7 @@ describe('traceparent', () => {
     expect(readTraceparent(header) !== null).toBe(isOne);
   });
 
-  test('is written as it was read, and bounds what travels with it', () => {
+  test('is written as it was read, and bounds tracestate', () => {
     expect(writeTraceparent(readTraceparent(PARENT)!)).toBe(PARENT);
     expect(readTraceHeaders({ traceparent: PARENT, tracestate: 'a=1', baggage: 'b=2' })).toEqual({
       parent: PARENT,
@@ -105,13 +105,13 @@ async function receive(use: (receiver: OtlpReceiver) => Promise<void>): Promise<
   await use(receiver).finally(() => receiver.close());
 }
 
-test('without an endpoint there is nothing, and nothing to end', async () => {
+test('without an endpoint there is no tracing and nothing to end', async () => {
   const off = await startTelemetry({ variables: {} } as Parameters<typeof startTelemetry>[0]);
   expect(off.tracing).toBeNull();
   await off.shutdown();
 });
 
-test('spans keep their parents, times, links and given ids, and leave with the process', () =>
+test('spans keep their parents, times, links and ids, and are exported at exit', () =>
   receive(async ({ url, spans, resources }) => {
     const { tracing } = await start(url, { OTEL_BSP_SCHEDULE_DELAY: '60000', OTEL_METRICS_EXPORTER: 'none' });
     const root = tracing.start('root', {
@@ -153,7 +153,7 @@ test.each([
   ['traceidratio', '0', 0],
   ['parentbased_traceidratio', '1', 1],
   ['no such sampler', undefined, 1],
-])('a sampler by OpenTelemetry’s own names: %s', (name, argument, count) =>
+])('OpenTelemetry’s names of samplers work: %s', (name, argument, count) =>
   receive(async ({ url, spans }) => {
     const { tracing } = await start(url, {
       OTEL_TRACES_SAMPLER: name,
@@ -168,7 +168,7 @@ test.each([
   }),
 );
 
-test('a collector that refuses is one line in the log, and another when it is back', async () => {
+test('a refusing collector is logged once, and again when it recovers', async () => {
   let status = 400;
   const server = createServer((request, response) =>
     request.resume().on('end', () => response.writeHead(status).end()),
@@ -192,7 +192,7 @@ test('a collector that refuses is one line in the log, and another when it is ba
   expect(said[0]!.text).toContain('refuses traces');
 });
 
-test('a collector that never answers holds up a shutdown up to its limit only', async () => {
+test('a silent collector delays a shutdown only up to a limit', async () => {
   const server = createServer(() => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -205,7 +205,7 @@ test('a collector that never answers holds up a shutdown up to its limit only', 
   server.closeAllConnections();
 });
 
-test('the metrics of Prometheus go out under their own names, buckets as OpenTelemetry counts them', async () => {
+test('Prometheus metrics are exported under their names, with buckets as OpenTelemetry counts them', async () => {
   const registry = new Registry();
   new Counter({ name: 'c_total', help: 'C.', labelNames: ['a'], registers: [registry] }).inc({ a: 'x' }, 3);
   new Gauge({ name: 'g_bytes', help: 'G.', registers: [registry] }).set(7);
@@ -225,7 +225,7 @@ test('the metrics of Prometheus go out under their own names, buckets as OpenTel
   ]);
 });
 
-test('names of the conventions, where they have one', () => {
+test('metrics have the names of the conventions, if there is one', () => {
   expect(providerNameOf({ name: 'eu', priceId: 'azure' })).toBe('azure.ai.openai');
   expect(providerNameOf({ name: 'own-vllm', priceId: 'own-vllm' })).toBe('own-vllm');
   expect(['openai-chat', 'openai-embeddings', 'gemini-generate-content'].map(operationNameOf)).toEqual([
@@ -235,7 +235,7 @@ test('names of the conventions, where they have one', () => {
   ]);
 });
 
-describe('messages that the operator has asked for', () => {
+describe('messages, if enabled by the operator', () => {
   const captured = (body: unknown) =>
     JSON.parse(capturedMessages(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))));
   test.each([
@@ -279,7 +279,7 @@ describe('messages that the operator has asked for', () => {
     expect(captured(body)).toEqual(messages);
   });
 
-  test('have a bound: the latest stay', () => {
+  test('are bounded: the latest stay', () => {
     const messages = Array.from({ length: 100 }, (_, index) => ({
       role: 'user',
       content: `${index} ${'x'.repeat(1_000)}`,

@@ -17,21 +17,21 @@ afterEach(() => vi.useRealTimers());
 
 const refused = () => Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6379'), { code: 'ECONNREFUSED' });
 
-test('an outage is two lines, however often it is felt', () => {
+test('an outage is logged in two lines, however many calls fail', () => {
   for (let count = 0; count < 1_000; count++) log.note(refused());
   log.over();
   expect(lines.map(({ text }) => text)).toEqual(['trouble with Redis', 'trouble with Redis is over']);
   expect(lines[1]!.fields).toMatchObject({ errors: 1_000 });
 });
 
-test('an outage that becomes another is a line more', () => {
+test('another kind of outage is one more line', () => {
   for (const error of [refused(), new Error('LOADING Redis is loading'), refused(), new Error('LOADING Redis is …')]) {
     log.note(error);
   }
   expect(lines.map(({ fields }) => fields.kind)).toEqual(['ECONNREFUSED', 'LOADING']);
 });
 
-test('silence tells that it is over, and how long it was', () => {
+test('after a time without errors its end and duration are logged', () => {
   log.note(refused());
   vi.advanceTimersByTime(5_000);
   log.note(refused());
@@ -50,7 +50,7 @@ test('the stack of an unexpected error is logged once', () => {
   expect(lines[1]!.fields).not.toHaveProperty('err');
 });
 
-test('no text makes more than a few lines', () => {
+test('a text causes only a few lines', () => {
   for (let count = 0; count < 100; count++) log.note(new Error(`kind ${'x'.repeat(count)}`));
   expect(lines.length).toBeLessThanOrEqual(8);
 });

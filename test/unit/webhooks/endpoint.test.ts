@@ -28,12 +28,12 @@ test.each<[string, Partial<WebhookEndpoint>, boolean]>([
 });
 
 describe('secrets', () => {
-  test('one that is made is one that is taken', () => {
+  test('a generated secret is accepted', () => {
     expect(webhookSecret.safeParse(createWebhookSecret()).success).toBe(true);
   });
 
   test.each(['secret', 'whsec_', 'whsec_dG9vIHNob3J0', `whsec_${Buffer.alloc(65).toString('base64')}`, 'whsec_a b'])(
-    '%s is refused, and told how to make one',
+    '%s is refused, with how to create one',
     (secret) => {
       expect(webhookSecret.safeParse(secret).error?.issues[0]?.message).toContain('openssl rand');
     },

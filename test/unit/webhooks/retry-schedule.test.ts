@@ -6,7 +6,7 @@ const { attempts, first_retry_ms: firstRetryMs } = webhooks.parse({});
 const DEFAULTS = { attempts, firstRetryMs };
 const MIDDLE = 0.5;
 
-describe('when a delivery is tried again', () => {
+describe('when a delivery is retried', () => {
   test('the defaults span about a day', () => {
     const waits = Array.from({ length: attempts - 1 }, (_, made) => nextWaitMs(made + 1, DEFAULTS, null, MIDDLE)!);
     const hours = waits.reduce((sum, wait) => sum + wait, 0) / 3_600_000;

@@ -3,7 +3,7 @@ import { createSecretBox } from '#src/webhooks/secret-box.ts';
 
 const SECRET = 'whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0';
 
-test('a sealed secret does not show, and opens only where it belongs', () => {
+test('an encrypted secret is unreadable, and can be decrypted only in its place', () => {
   const box = createSecretBox('key-one');
   const sealed = box.seal(SECRET, 'we_1');
   expect(sealed).not.toContain('c2VjcmV0');
@@ -12,7 +12,7 @@ test('a sealed secret does not show, and opens only where it belongs', () => {
   expect(() => box.open(sealed, 'we_2')).toThrow('SLUICE_SECRETS_KEY');
 });
 
-test('a key is replaced step by step: the first seals, all open', () => {
+test('a key can be replaced step by step: the first encrypts, all decrypt', () => {
   const sealed = createSecretBox('old').seal(SECRET, 'we_1');
   const both = createSecretBox('new, old');
   expect(both.open(sealed, 'we_1')).toBe(SECRET);
@@ -21,12 +21,12 @@ test('a key is replaced step by step: the first seals, all open', () => {
   expect(() => createSecretBox(undefined).open(sealed, 'we_1')).toThrow();
 });
 
-test('without a key a secret is stored as it is, and still opens once there is one', () => {
+test('without a key a secret is stored in plain text, and is still readable once there is one', () => {
   const stored = createSecretBox(undefined).seal(SECRET, 'we_1');
   expect(createSecretBox('later').open(stored, 'we_1')).toBe(SECRET);
 });
 
-test('what was tampered with does not open', () => {
+test('tampered data cannot be decrypted', () => {
   const box = createSecretBox('key-one');
   const sealed = box.seal(SECRET, 'we_1');
   const bytes = Buffer.from(sealed.slice(3), 'base64');

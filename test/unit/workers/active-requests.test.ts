@@ -3,7 +3,7 @@ import { createActiveRequests } from '#workers/inference/active-requests.ts';
 
 const LONG_MS = 60_000;
 
-test('a request is free where nobody works on it, and as soon as nobody does any more', async () => {
+test('a request is free if it is not active, and as soon as it no longer is', async () => {
   const active = createActiveRequests();
   expect(await active.whenFree('a', LONG_MS)).toBe(true);
   active.start('a');
@@ -12,7 +12,7 @@ test('a request is free where nobody works on it, and as soon as nobody does any
   expect(await free).toBe(true);
 });
 
-test('it is not waited for without end, nor by two', async () => {
+test('waiting for it is bounded, and possible for one caller only', async () => {
   const active = createActiveRequests();
   active.start('a');
   const free = active.whenFree('a', 5);

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { listDropped } from '#workers/inference/answer-headers.ts';
 
-test('names of dropped fields are a list', () => {
+test('names of dropped fields form a list', () => {
   expect(listDropped(['logit_bias', 'seed'])).toBe('logit_bias, seed');
 });
 
-test('their bytes are those of a header', () => {
+test('their bytes are valid in a header', () => {
   expect(listDropped(['a\r\nb: c', 'ä,é'])).toBe('a??b:?c, ???');
 });
 
-test('their length has a bound, however many a client makes up', () => {
+test('their length is bounded, however many fields a client sends', () => {
   const names = Array.from({ length: 5_000 }, (_, index) => `member_${index}`);
   const list = listDropped(names);
   expect(list.length).toBeLessThan(1_030);

@@ -19,12 +19,12 @@ function limits(
 }
 
 describe('by default', () => {
-  test('a stream is left early where another deployment can answer, and late where none can', () => {
+  test('a stream is abandoned early if another deployment can answer, and late if none can', () => {
     expect(limits({}, true, true)).toMatchObject({ firstByteMs: 30_000, idleMs: 30_000, firstTokenMs: null });
     expect(limits({}, true, false)).toMatchObject({ firstByteMs: 90_000, idleMs: 90_000 });
   });
 
-  test('an unstreamed answer may be thought about: its status comes with its last word', () => {
+  test('an unstreamed answer may take long: its status arrives with its end', () => {
     expect(limits({}, false, true)).toMatchObject({ firstByteMs: 300_000, idleMs: null, totalMs: 600_000 });
     expect(limits({}, false, false)).toMatchObject({ firstByteMs: null, idleMs: null, totalMs: 600_000 });
   });
@@ -35,7 +35,7 @@ test.each([
   [true, false],
   [false, true],
   [false, false],
-])('what is configured holds (streamed: %s, another deployment: %s)', (isStream, hasAlternative) => {
+])('configured limits apply (streamed: %s, another deployment: %s)', (isStream, hasAlternative) => {
   const timeouts = { first_byte_ms: 1_000, idle_ms: 2_000, total_ms: 3_000 };
   expect(limits({ timeouts, firstTokenMs: 60_000 }, isStream, hasAlternative)).toMatchObject({
     firstByteMs: 1_000,
@@ -45,13 +45,13 @@ test.each([
 });
 
 describe('a limit on the first token', () => {
-  test('holds for streams that another deployment could answer', () => {
+  test('applies to streams that another deployment could answer', () => {
     expect(limits({ firstTokenMs: 500 }, true, true).firstTokenMs).toBe(500);
     expect(limits({ firstTokenMs: 500 }, true, false).firstTokenMs).toBeNull();
     expect(limits({ firstTokenMs: 500 }, false, true).firstTokenMs).toBeNull();
   });
 
-  test('that is long gives the first byte as much time', () => {
+  test('that is long also extends the limit on the first byte', () => {
     expect(limits({ firstTokenMs: 180_000 }, true, true).firstByteMs).toBe(180_000);
     expect(limits({ firstTokenMs: 180_000 }, true, false).firstByteMs).toBe(180_000);
     expect(limits({ firstTokenMs: 500 }, true, false).firstByteMs).toBe(90_000);
@@ -78,7 +78,7 @@ describe('how an answer grew', () => {
     return { samples: clock.samples, counted };
   }
 
-  test('an answer of a second has a few points, one of half an hour no more than sixteen, over its whole length', () => {
+  test('an answer of a second has a few points, one of half an hour at most sixteen, over its whole length', () => {
     const short = grown(1_000, 20).samples;
     expect(short.length).toBeGreaterThanOrEqual(4);
     expect(short.length).toBeLessThanOrEqual(5);

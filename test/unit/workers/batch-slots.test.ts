@@ -19,7 +19,7 @@ test.each<[string, { lateMs: number; utilization: number }, number]>([
   expect(settle(40, state)).toBe(expected);
 });
 
-test('a configuration with fewer is obeyed', () => {
+test('a configuration with fewer is respected', () => {
   expect(settle(4, { lateMs: 20, utilization: 1 }, 4)).toBe(4);
   expect(settle(4, { lateMs: 0, utilization: 0 }, 4)).toBe(4);
 });
@@ -28,15 +28,15 @@ test.each<[string, number, number]>([
   ['a loop that is busy leaves the batch lane one slot', 0.9, 1],
   ['a loop that is idle has all: its provider takes long', 0.1, 128],
   ['between the two nothing changes', 0.35, 40],
-])('beside interactive requests, %s', (_name, utilization, expected) => {
+])('during interactive requests, %s', (_name, utilization, expected) => {
   expect(settle(40, { lateMs: 0.2, utilization, isShared: true })).toBe(expected);
 });
 
-test('the first interactive request finds few batch requests a moment later', () => {
+test('shortly after the first interactive request there are few batch requests', () => {
   expect(nextCount(512, 512, { lateMs: 0, utilization: 0.8, isShared: true })).toBeLessThanOrEqual(16);
 });
 
-test('interactive work is done as it is, whatever becomes of it', async () => {
+test('the result of interactive work is passed on unchanged', async () => {
   const slots = createBatchSlots(4);
   expect(await slots.yieldingTo(async (job: string, step: number) => `${job} ${step} done`)('job', 2)).toBe(
     'job 2 done',

@@ -14,8 +14,8 @@ const FIRST = subject([question('Hello.')]);
 const LATER = subject([question('Hello.'), { role: 'assistant', content: 'Hi.' }, question('And?')]);
 const OTHER = subject([question('Something else.')]);
 
-describe('what a refusal has taught', () => {
-  test('of a model holds for every request to it, and for no other model or protocol', () => {
+describe('a remembered correction', () => {
+  test('of a model applies to every request to it, and to no other model or protocol', () => {
     const known = createKnownCures();
     expect(known.recall(FIRST)).toEqual([]);
     known.learn(FIRST, new Set(['adapt']));
@@ -25,13 +25,13 @@ describe('what a refusal has taught', () => {
     expect(known.recall({ ...FIRST, client: 'anthropic-messages' })).toEqual([]);
   });
 
-  test.each(['forget-thoughts', 'fit'] as const)('of a conversation (%s) holds for its later turns alone', (cure) => {
+  test.each(['forget-thoughts', 'fit'] as const)('of a conversation (%s) applies only to its later turns', (cure) => {
     const known = createKnownCures();
     known.learn(LATER, new Set([cure]));
     expect([FIRST, LATER, OTHER].map((asked) => known.recall(asked))).toEqual([[cure], [cure], []]);
   });
 
-  test('is forgotten where the other form is refused too', () => {
+  test('is forgotten if the corrected form is refused too', () => {
     const known = createKnownCures();
     known.learn(LATER, new Set(['adapt', 'fit']));
     expect(known.recall(LATER)).toEqual(['adapt', 'fit']);
@@ -40,7 +40,7 @@ describe('what a refusal has taught', () => {
   });
 });
 
-describe('a conversation opens with what stands before the model’s first word', () => {
+describe('a conversation is identified by what precedes the model’s first output', () => {
   const openingIn = (body: object) => JSON.parse(openingOf(Buffer.from(JSON.stringify(body))) || 'null');
 
   test.each<[string, object, unknown]>([

@@ -7,7 +7,7 @@ const LINES = 160;
 /** One in ten is sampled: that one of them is missed so often has a chance of one in 10^18. */
 const LOOKS = 400;
 
-test.each([0, 1, 7, 159])('line %i is found without all being looked at', async (lost) => {
+test.each([0, 1, 7, 159])('line %i is found without checking all', async (lost) => {
   let reads = 0;
   const store = {
     read: async (requestId: string) => {

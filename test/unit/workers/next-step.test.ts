@@ -13,7 +13,7 @@ const broken = createFailure('upstream_server_error', 'The hedge failed.');
 test.each([
   ['the hedge failed after the refusal', [refused, broken]],
   ['the hedge failed before it', [broken, refused]],
-])('what was cured is forgotten, whatever has failed since: %s', (_name, failures) => {
+])('a correction is forgotten, whatever has failed since: %s', (_name, failures) => {
   const delivery = {
     writer: { hasAnswered: false },
     cancellation: new Cancellation(),

@@ -9,14 +9,14 @@ beforeEach(() => {
   for (let number = 1; number <= 4; number++) lines.add({ number, offset: number * 10, length: 10 });
 });
 
-test('what a provider has needs no room, but is open', () => {
+test('lines at a provider need no room, but are open', () => {
   lines.park([2, 3]);
   lines.park([3]);
   expect(lines).toMatchObject({ size: 4, here: 2, parked: 2, bytes: 20 });
   expect(lines.list().map(({ number }) => number)).toEqual([1, 2, 3, 4]);
 });
 
-test('what comes back needs room when it is started again, in its order', () => {
+test('returned lines need room when they are started again, in order', () => {
   lines.park([1, 2, 3]);
   lines.return([3, 1, 2]);
   expect(lines).toMatchObject({ here: 1, parked: 3, bytes: 10 });
@@ -26,7 +26,7 @@ test('what comes back needs room when it is started again, in its order', () => 
   expect(lines.takeReturned(2)).toEqual([]);
 });
 
-test('what has its result is gone, wherever it was', () => {
+test('lines with a result are removed, wherever they were', () => {
   lines.park([2, 3]);
   lines.return([3]);
   for (const number of [1, 2, 3]) expect(lines.remove(number)).toBe(true);
@@ -35,7 +35,7 @@ test('what has its result is gone, wherever it was', () => {
   expect(lines.takeReturned(9)).toEqual([]);
 });
 
-test('nothing comes back that no provider has', () => {
+test('only lines at a provider can be returned', () => {
   lines.return([1]);
   expect(lines.takeReturned(1)).toEqual([]);
 });

@@ -13,7 +13,7 @@ const batch = (change: object): BatchObject =>
   });
 const counts = (completed: number, failed = 0, total = 1_000) => ({ request_counts: { total, completed, failed } });
 
-test('only standard members: lines and time left by the rate so far', () => {
+test('with only standard members, lines and remaining time follow from the rate so far', () => {
   const meter = createBatchMeter();
   expect(meter.read(batch({ request_counts: null }), 0)).toMatchObject({ done: 0, total: 0, remainingMs: null });
   meter.read(batch(counts(0)), 1_000);
@@ -42,7 +42,7 @@ test('the rate follows the last minute', () => {
   expect(remainingMs).toBeLessThan(22_000);
 });
 
-test('what Sluice adds is shown', () => {
+test('members added by Sluice are shown', () => {
   const meter = createBatchMeter();
   const more = (tokens: number) => ({
     usage: { total_tokens: tokens, cost: 0.01 },
@@ -57,7 +57,7 @@ test('what Sluice adds is shown', () => {
   );
 });
 
-describe('success', () => {
+describe('exit status', () => {
   test.each([
     ['completed', 0, true],
     ['completed', 1, false],

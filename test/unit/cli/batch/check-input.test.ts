@@ -26,7 +26,7 @@ const check = async (content: string | Buffer, options: Parameters<typeof checkI
   return { faults: faults.faults.map((fault) => [fault.line, fault.code]), count: faults.count, summary };
 };
 
-test('a good file: lines, endpoint, models; a last line without a break; Windows line breaks', async () => {
+test('a valid file gives lines, endpoint and models, also without a final line break or with Windows line breaks', async () => {
   const { faults, summary } = await check(`${line()}\r\n${line({ custom_id: 'b', body: { ...BODY, model: 'n' } })}`);
   expect(faults).toEqual([]);
   expect(summary).toEqual({
@@ -75,11 +75,11 @@ describe('faults', () => {
     expect((await check(content)).faults).toEqual(expected);
   });
 
-  test('an endpoint that was asked for is asked of every line', async () => {
+  test('a given endpoint is required of every line', async () => {
     expect((await check(line(), { endpoint: '/v1/responses' })).faults).toEqual([[1, 'url_mismatch']]);
   });
 
-  test('they are listed up to a bound and counted beyond', async () => {
+  test('errors are listed up to a bound and counted beyond', async () => {
     const { faults, count } = await check('x\n'.repeat(1_000));
     expect([faults.length, count]).toEqual([MAX_FAULTS, 1_000]);
   });
@@ -101,7 +101,7 @@ describe('lines of a file', () => {
     return found;
   };
 
-  test('are found by number and offset, however they end', async () => {
+  test('are found by number and offset, with any line end', async () => {
     expect(await linesOf('a\r\n\nüb\nlast')).toEqual([
       [1, 0, 'a'],
       [2, 3, ''],
@@ -111,7 +111,7 @@ describe('lines of a file', () => {
     expect(await linesOf('')).toEqual([]);
   });
 
-  test('a line beyond the limit does not fill memory, and those after it are whole', async () => {
+  test('a line beyond the limit does not fill memory, and the lines after it are complete', async () => {
     const long = 'x'.repeat(3 * 1024 * 1024);
     expect(await linesOf(`${long}\nshort\n`, 1_000)).toEqual([
       [1, 0, 'too long'],
@@ -119,7 +119,7 @@ describe('lines of a file', () => {
     ]);
   });
 
-  test('lines that span pieces of the file are whole', async () => {
+  test('lines that span pieces of the file are complete', async () => {
     const lines = Array.from({ length: 50 }, (_, index) => `${index}:${'y'.repeat(70_000)}`);
     const found = await linesOf(`${lines.join('\n')}\n`);
     expect(found.map(([, , text]) => text)).toEqual(lines);

@@ -16,16 +16,16 @@ test.each([
   expect(parseTemplate(template).fill(ROW)).toBe(text);
 });
 
-test.each(['{', 'a } b', '{}', '{ }', '{a{b}', 'x {a'])('%s cannot be read, and says where', (template) => {
+test.each(['{', 'a } b', '{}', '{ }', '{a{b}', 'x {a'])('%s is an error with its position', (template) => {
   expect(() => parseTemplate(template)).toThrow(/the template has (a lone|an empty)/);
 });
 
-test('columns are named once; those that are not there are found', () => {
+test('column names are unique; missing ones are found', () => {
   const template = parseTemplate('{a} {b} {a}');
   expect(template.columns).toEqual(['a', 'b']);
   expect(missingColumns(template, ['b', 'c'])).toEqual(['a']);
 });
 
-test('values are not read as templates', () => {
+test('values are not parsed as templates', () => {
   expect(parseTemplate('{a}').fill({ a: '{b} {{' })).toBe('{b} {{');
 });

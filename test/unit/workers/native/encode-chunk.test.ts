@@ -66,7 +66,7 @@ test.each(['openai-chat', 'anthropic-messages', 'gemini-generate-content'])(
   },
 );
 
-test('what cannot be said there is rejected', async () => {
+test('lines that the protocol cannot express are rejected', async () => {
   const audio = { modalities: ['text', 'audio'], audio: { voice: 'alloy', format: 'wav' } };
   const more = (number: number) => (number === 2 ? audio : {});
   const encoded = await encodeChunk(inputFor('anthropic-messages', 1e6), places(3), reload(more));
@@ -74,14 +74,14 @@ test('what cannot be said there is rejected', async () => {
   expect(numbers(encoded.rejected)).toEqual([2]);
 });
 
-test('lines that do not fit are left for another chunk, from the first of them on', async () => {
+test('from the first line that does not fit, lines are left for another chunk', async () => {
   const encoded = await encodeChunk(inputFor('openai-chat', 1e6, 2), places(150), reload());
   expect(numbers(encoded.kept)).toEqual([1, 2]);
   expect(encoded.overflow).toHaveLength(148);
   expect(encoded.overflow[0]!.number).toBe(3);
 });
 
-test('a line that would never have room is rejected', async () => {
+test('a line that could never fit is rejected', async () => {
   const more = (number: number) => (number === 1 ? { metadata: { text: 'x'.repeat(5_000) } } : {});
   const encoded = await encodeChunk(inputFor('openai-chat', 1_000), places(2), reload(more));
   expect(numbers(encoded.rejected)).toEqual([1]);

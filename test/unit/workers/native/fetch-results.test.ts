@@ -24,7 +24,7 @@ test('a line that is too long is left out, and those around it are not', async (
   expect(await split(['ok\n', 'x'.repeat(8), 'y'.repeat(8), '\n', 'fine\n'], 10)).toEqual(['ok', 'fine']);
 });
 
-test('bytes are not read as text: a character may be cut in two', async () => {
+test('bytes are not read as text: a character may be split between pieces', async () => {
   const bytes = Buffer.from('ä\n');
   const lines: Buffer[] = [];
   for await (const line of splitLines(Readable.from([bytes.subarray(0, 1), bytes.subarray(1)]), 10)) lines.push(line);

@@ -26,7 +26,7 @@ const line = (number: number, length = 10) => ({
 
 const numbers = () => full.map(({ lines }) => lines.map(({ number }) => number));
 
-test('a chunk is full by its lines', () => {
+test('a chunk is limited by its lines', () => {
   for (let number = 1; number <= 7; number++) packer.add(target('a'), line(number), 0);
   expect(numbers()).toEqual([
     [1, 2, 3],
@@ -34,13 +34,13 @@ test('a chunk is full by its lines', () => {
   ]);
 });
 
-test('a chunk is full by its bytes', () => {
+test('a chunk is limited by its bytes', () => {
   packer.add(target('a'), line(1, 600), 0);
   packer.add(target('a'), line(2, 600), 0);
   expect(numbers()).toEqual([[1, 2]]);
 });
 
-test('the provider’s own limits hold where they are narrower', () => {
+test('the provider’s own limits apply if they are smaller', () => {
   packer.add(target('a', { lines: 1, bytes: 10_000 }), line(1), 0);
   packer.add(target('b', { lines: 10, bytes: 5 }), line(2), 0);
   expect(numbers()).toEqual([[1], [2]]);
@@ -55,7 +55,7 @@ test('models do not share a chunk', () => {
   ]);
 });
 
-test('what is not full goes when nothing has come for a second', () => {
+test('an incomplete chunk is sent when no line has arrived for a second', () => {
   packer.add(target('a'), line(1), 0);
   packer.add(target('a'), line(2), 900);
   packer.flushDue(1_800);
@@ -64,14 +64,14 @@ test('what is not full goes when nothing has come for a second', () => {
   expect(numbers()).toEqual([[1, 2]]);
 });
 
-test('lines that trickle in are not held back for longer than a minute', () => {
+test('slowly arriving lines are held back for at most a minute', () => {
   packer.add(target('a'), line(1), 0);
   packer.add(target('a'), line(2), 59_900);
   packer.flushDue(60_000);
   expect(numbers()).toEqual([[1, 2]]);
 });
 
-test('of a stopped batch everything is taken out again', () => {
+test('all lines of a stopped batch are removed', () => {
   packer.add(target('a'), line(1), 0);
   packer.add(target('b'), line(2), 0);
   expect(packer.takeAll().map(({ customId }) => customId)).toEqual(['line-1', 'line-2']);

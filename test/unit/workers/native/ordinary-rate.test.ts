@@ -17,20 +17,20 @@ function measured(rate: OrdinaryRate, perSecond: number): void {
 }
 
 describe('the rate of ordinary calls', () => {
-  test('is an assumption until more were measured', () => {
+  test('is an assumption until enough calls are measured', () => {
     const rate = new OrdinaryRate(10);
     expect(rate.of(limited())).toBe(10);
     measured(rate, 100);
     expect(rate.of(limited())).toBeGreaterThan(90);
   });
 
-  test('is not less for a trickle: nobody asked for more', () => {
+  test('is not lowered by light traffic', () => {
     const rate = new OrdinaryRate(10);
     measured(rate, 1);
     expect(rate.of(limited())).toBe(10);
   });
 
-  test('is never above what the deployment or its provider allow', () => {
+  test('is never above the limits of the deployment or its provider', () => {
     const rate = new OrdinaryRate(10);
     expect(rate.of(limited(120))).toBe(2);
     expect(rate.of(limited(120, 60))).toBe(1);
@@ -38,13 +38,13 @@ describe('the rate of ordinary calls', () => {
   });
 });
 
-test('the last call leaves half as much time again as the lines need', () => {
+test('the latest start leaves 1.5 times the time that the lines need', () => {
   const outlook = { deadlineAtMs: 1_000_000, remaining: 100, linesPerSecond: 10 };
   expect(lastCallMs(outlook)).toBe(1_000_000 - 15_000 - 2_000);
   expect(lastCallMs({ ...outlook, remaining: 200 })).toBeLessThan(lastCallMs(outlook));
 });
 
-test('a provider is told before that, by the time that it may take to cancel', () => {
+test('a provider’s batch is cancelled earlier, by the time that cancelling may take', () => {
   const outlook = { deadlineAtMs: 1_000_000, remaining: 0, linesPerSecond: 10 };
   expect(recallAtMs({ ...outlook, cancelMs: 60_000 })).toBe(lastCallMs(outlook) - 60_000);
 });
