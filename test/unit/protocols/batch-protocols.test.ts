@@ -63,7 +63,7 @@ describe('OpenAI', () => {
     });
   });
 
-  test('the lines go up as a file whose form the provider can read', async () => {
+  test('the lines are uploaded as a file in the provider’s format', async () => {
     const call = openaiChatBatch.upload!(
       chunkOf(openaiChatBatch, json({ model: 'm', text: 'ä' }), json({ model: 'm' })),
     );
@@ -110,7 +110,7 @@ describe('OpenAI', () => {
     expect(openaiChatBatch.readBatch({ ...batch, ...change })).toMatchObject({ id: 'batch_1', ...expected });
   });
 
-  test('its list goes on after the last of a page', () => {
+  test('its list continues after the last of a page', () => {
     const list = { object: 'list', data: [batch, { ...batch, id: 'batch_2' }], has_more: true };
     expect(openaiChatBatch.readList(list)).toMatchObject({ batches: [{ chunkId: 'nb_1' }, {}], next: 'batch_2' });
     expect(openaiChatBatch.readList({ ...list, has_more: false }).next).toBeNull();
@@ -125,7 +125,7 @@ describe('OpenAI', () => {
     expect((result as { body: Buffer }).body.toString()).toBe('{"seed":12345678901234567890}');
   });
 
-  test('a failure is read from the status, and what never ran from what is missing', () => {
+  test('failures are recognised by status, unrun lines by their absence', () => {
     const failed = { custom_id: 'a', response: { status_code: 429, body: { error: { code: 'x' } } }, error: null };
     expect(read(openaiChatBatch, failed)).toEqual([
       { kind: 'answered', id: 'a', status: 429, body: { error: { code: 'x' } } },
@@ -153,7 +153,7 @@ describe('Anthropic', () => {
     request_counts: { processing: 3, succeeded: 0, errored: 0, canceled: 0, expired: 0 },
   };
 
-  test('the lines go up with the creation', () => {
+  test('the lines are part of the creation', () => {
     const chunk = chunkOf(anthropicMessagesBatch, json({ model: 'm' }), json({ model: 'n' }));
     const call = anthropicMessagesBatch.create(chunk, null);
     expect(call).toMatchObject({ method: 'POST', path: '/v1/messages/batches' });
@@ -165,7 +165,7 @@ describe('Anthropic', () => {
     });
   });
 
-  test('its batches have a size and a time, and no name of the broker’s', () => {
+  test('its batches have a size and a time, but not Sluice’s name', () => {
     expect(anthropicMessagesBatch.readBatch(batch)).toMatchObject({
       chunkId: null,
       hasEnded: false,
@@ -177,7 +177,7 @@ describe('Anthropic', () => {
     expect(anthropicMessagesBatch.readBatch({ type: 'error' })).toBeNull();
   });
 
-  test('its list goes on where the page says', () => {
+  test('its list continues where the page says', () => {
     const list = { data: [batch], has_more: true, first_id: 'msgbatch_1', last_id: 'msgbatch_1' };
     expect(anthropicMessagesBatch.readList(list).next).toBe('msgbatch_1');
     expect(anthropicMessagesBatch.list('msgbatch_1').path).toBe('/v1/messages/batches?limit=100&after_id=msgbatch_1');
@@ -214,7 +214,7 @@ describe('Gemini', () => {
     },
   });
 
-  test('the lines go up with the creation, under the model’s address', () => {
+  test('the lines are part of the creation, at the model’s address', () => {
     const call = geminiGenerateContentBatch.create(chunkOf(geminiGenerateContentBatch, json({ contents: [] })), null);
     expect(call.path).toBe('/v1beta/models/some%2Fmodel:batchGenerateContent');
     expect(parsed(call.body)).toEqual({
@@ -241,7 +241,7 @@ describe('Gemini', () => {
     });
   });
 
-  test('its list goes on where the page says', () => {
+  test('its list continues where the page says', () => {
     const list = { operations: [operation('BATCH_STATE_RUNNING')], nextPageToken: 'x y' };
     expect(geminiGenerateContentBatch.readList(list)).toMatchObject({ batches: [{ id: 'batches/1' }], next: 'x y' });
     expect(geminiGenerateContentBatch.list('x y').path).toBe('/v1beta/batches?pageSize=100&pageToken=x%20y');
@@ -264,12 +264,12 @@ describe('Gemini', () => {
     { kind: 'not-run', id: 'c' },
   ];
 
-  test('results stand in the metadata', () => {
+  test('results are in the metadata', () => {
     const output = { inlinedResponses: { inlinedResponses: responses } };
     expect(read(geminiGenerateContentBatch, operation('BATCH_STATE_SUCCEEDED', { output }))).toEqual(expected);
   });
 
-  test('or in the response, in one list or in a list of a list', () => {
+  test('or in the response, in a list or a nested list', () => {
     const done = operation('BATCH_STATE_SUCCEEDED');
     for (const inlinedResponses of [responses, { inlinedResponses: responses }]) {
       expect(read(geminiGenerateContentBatch, { ...done, done: true, response: { inlinedResponses } })).toEqual(
@@ -284,7 +284,7 @@ describe('Gemini', () => {
 });
 
 test.each([openaiChatBatch, anthropicMessagesBatch, geminiGenerateContentBatch])(
-  'what cannot be read is no result and no batch (%#)',
+  'an unreadable response is neither a result nor a batch (%#)',
   (protocol) => {
     for (const value of [null, [], 'text', {}, { custom_id: 1 }, { metadata: [] }]) {
       expect(protocol.readResults(json(value))).toEqual([]);

@@ -5,7 +5,7 @@ const long = 'x'.repeat(100_000);
 const call = (id: unknown, name: unknown) => ({ role: 'assistant', tool_calls: [{ id, function: { name } }] });
 const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 'v']));
 
-describe('names that may not be used', () => {
+describe('names that are refused', () => {
   test.each<[string, string, unknown, string]>([
     ['a model of 100 KB', 'openai-chat', { model: long }, 'model'],
     ['a model with NUL', 'openai-chat', { model: 'a\u0000b' }, 'model'],
@@ -37,7 +37,7 @@ describe('names that may not be used', () => {
   });
 });
 
-describe('what is left to the protocol', () => {
+describe('names left to the protocol', () => {
   test.each<[string, string, unknown]>([
     ['no object', 'openai-chat', null],
     ['a list', 'openai-chat', []],

@@ -34,7 +34,7 @@ function missing(
 }
 
 describe('a provider that starts over', () => {
-  test('is heard from where the client’s text ends, wherever its tokens are cut', () => {
+  test('is passed on from where the client’s text ends, wherever its tokens are split', () => {
     const text = 'It is sunny in Paris.';
     for (let cut = 0; cut <= text.length; cut++) {
       const events = missing([start, open(0), say(0, text.slice(0, cut)), say(0, text.slice(cut)), close(0), finish]);
@@ -60,28 +60,28 @@ describe('a provider that starts over', () => {
     expect(events).toEqual([say(2, '!')]);
   });
 
-  test('what follows the text is numbered after it', () => {
+  test('events after the text are numbered after it', () => {
     const events = missing([start, open(0), say(0, 'It is sunny.'), close(0), call]);
     expect(events).toEqual([say(2, '.'), close(2), { ...call, part: 3 }]);
   });
 
-  test('usage, pings and the end pass', () => {
+  test('usage, pings and the end are passed on', () => {
     const rest: AnswerEvent[] = [{ kind: 'ping' }, { kind: 'usage', usage: NO_USAGE }, { kind: 'end' }];
     expect(missing(rest)).toEqual(rest);
   });
 });
 
-test('a provider that was given the text goes on behind it', () => {
+test('a provider that was given the text continues after it', () => {
   const events = missing([start, open(0), say(0, ' in Paris.'), close(0), finish], 'prefill');
   expect(events).toEqual([say(2, ' in Paris.'), close(2), finish]);
 });
 
-test('a text that the client has not seen begin is begun', () => {
+test('a text whose start the client has not seen is started', () => {
   const events = missing([start, open(0), say(0, 'Hello')], 'repeat', { text: '', isOpen: false });
   expect(events).toEqual([open(2), say(2, 'Hello')]);
 });
 
-test('the event with the cost says that the answer was put together', () => {
+test('the event with the cost marks the answer as continued', () => {
   const end = 'data: {"usage":{"cost":1},"cost":0.1}\n\ndata: [DONE]\n\n';
   const encoder = markRescued({ encode: () => '', end: () => end }, 3);
   expect(encoder.end(NO_USAGE, { cost: '1', charge: '0.1' })).toBe(
@@ -91,7 +91,7 @@ test('the event with the cost says that the answer was put together', () => {
 
 // Symptom: a provider that broke off while it repeated an answer was written down with what it had added, without its
 // prompt. Cause: only what reached the client was counted. Fix: the decoder says what it has received.
-test('what is only repeated counts as received', () => {
+test('repeated output counts as received', () => {
   const queue: AnswerEvent[][] = [[start, open(0)], [say(0, 'It is')], [say(0, ' sunny in')]];
   const decoder: AnswerDecoder = { decode: () => queue.shift() ?? [], close: () => [] };
   const state = { encoder: NO_ENCODER, part: 0, text: 'It is sunny', isOpen: true };

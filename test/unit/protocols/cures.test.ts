@@ -29,7 +29,7 @@ function prepare(clientName: string, protocol: string, upstreamModel: string, bo
   return { body: JSON.parse(call.request.body.toString()) as JsonObject, dropped: call.dropped };
 }
 
-describe('a refusal that is cured', () => {
+describe('a refusal that is corrected', () => {
   const cureOf = (protocol: string, error: object): Cure | undefined => {
     const { upstream } = findProtocolRoute(protocol, [protocol])!;
     return upstream.readFailure({ status: 400, headers: {} }, Buffer.from(JSON.stringify({ error })), 0).cure;
@@ -152,7 +152,7 @@ describe('a refusal that is cured', () => {
     expect(cureOf(protocol, error)).toBe(cure);
   });
 
-  test('is cured where the request can be said anew, and would be said differently', () => {
+  test('is corrected only if the request can be encoded again with a difference', () => {
     const passed = findProtocolRoute('openai-chat', ['openai-chat'])!;
     const translated = findProtocolRoute('openai-chat', ['anthropic-messages'])!;
     const counted = findProtocolRoute('anthropic-count-tokens', ['anthropic-messages'])!;
@@ -165,8 +165,8 @@ describe('a refusal that is cured', () => {
   });
 });
 
-describe('a request that was passed through, adapted to its model', () => {
-  test('says what the model takes; the rest is named, and what has no canonical place goes as it is', () => {
+describe('a passed-through request, adapted to its model', () => {
+  test('has what the model accepts; the rest is named, and members without a canonical place are unchanged', () => {
     const { body, dropped } = prepare(
       'anthropic-messages',
       'anthropic-messages',
@@ -210,7 +210,7 @@ describe('a conversation without its thoughts', () => {
   });
   const thought = { type: 'thinking', thinking: 'Hm.', signature: 'EpUBCkYIBRgCIkA=' };
 
-  test('is passed to the same protocol without them, and may go on thinking where the model decides that', () => {
+  test('is passed to the same protocol without them, and keeps thinking if the model decides that', () => {
     const body = conversation([thought, CALL]);
     const said = prepare('anthropic-messages', 'anthropic-messages', 'claude-opus-5', body, ['forget-thoughts']);
     expect(JSON.stringify(said.body.messages)).not.toContain('thinking');
@@ -237,7 +237,7 @@ describe('a conversation without its thoughts', () => {
   });
 });
 
-describe('a member that a model refuses although nothing is known of the model', () => {
+describe('a refused member of an unknown model', () => {
   const refusal = {
     code: 'upstream_bad_request' as const,
     message: "Unsupported parameter: 'temperature' is not supported with this model.",
@@ -246,23 +246,23 @@ describe('a member that a model refuses although nothing is known of the model',
   };
   const route = (client: string) => findProtocolRoute(client, ['openai-chat'])!;
 
-  test('same protocol: what is known of the model is tried first, then without the member', () => {
+  test('same protocol: first what is known of the model is tried, then the request without the member', () => {
     expect(cureFor(route('openai-chat'), refusal, new Set())).toBe('adapt');
     expect(cureFor(route('openai-chat'), refusal, new Set(['adapt']))).toBe('without:temperature');
     expect(cureFor(route('openai-chat'), refusal, new Set(['adapt', 'without:temperature']))).toBeNull();
   });
 
-  test('translated: without the member at once', () => {
+  test('translated: sent without the member at once', () => {
     expect(cureFor(route('anthropic-messages'), refusal, new Set())).toBe('without:temperature');
   });
 
-  test('what makes another request of it is not left out', () => {
+  test('a member that changes the request is not left out', () => {
     for (const param of ['messages', 'tools', 'response_format', 'max_tokens', 'n']) {
       expect(cureFor(route('anthropic-messages'), { ...refusal, param }, new Set())).toBeNull();
     }
   });
 
-  test('the member is gone and named; all else stays as it was', () => {
+  test('the member is removed and named; the rest is unchanged', () => {
     const body = { model: 'm', temperature: 0.5, seed: 7, messages: [{ role: 'user', content: 'x' }] };
     for (const client of ['openai-chat', 'anthropic-messages']) {
       const said = client === 'openai-chat' ? body : { ...body, max_tokens: 5 };

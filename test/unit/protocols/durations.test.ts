@@ -16,7 +16,7 @@ describe('durations in rate-limit headers', () => {
     ['54s', 54_000],
   ])('%s', (text, expected) => expect(parseGoDuration(text)).toBe(expected));
 
-  test.each(['', '5', 's', '5x', '1s '])('%j is none', (text) => expect(parseGoDuration(text)).toBeNull());
+  test.each(['', '5', 's', '5x', '1s '])('%j is not a duration', (text) => expect(parseGoDuration(text)).toBeNull());
 });
 
 describe('retry-after', () => {
@@ -36,7 +36,7 @@ describe('retry-after', () => {
     expect(readRetryAfter({ 'retry-after': '46', 'retry-after-ms': '45190' }, now)).toBe(45_190);
   });
 
-  test('a useless retry-after-ms of 0 beside seconds does not hide them (Azure)', () => {
+  test('a retry-after-ms of 0 does not override retry-after in seconds (Azure)', () => {
     expect(readRetryAfter({ 'retry-after': '1', 'retry-after-ms': '0' }, now)).toBe(1_000);
   });
 });
@@ -59,12 +59,12 @@ describe('a reset', () => {
     [undefined, null],
   ])('%s', (text, expected) => expect(parseReset(text, now)).toBe(expected));
 
-  test('a retry-after that is a point in time is read as one', () => {
+  test('a retry-after with a date is read as one', () => {
     expect(parseRetryAfter(String(now / 1_000 + 30), now)).toBe(30_000);
   });
 });
 
-describe('a wait in words', () => {
+describe('a wait in a message', () => {
   test.each([
     ['Please retry in 3.2s.', 3_200],
     ['Please try again in 1m2s. Visit us.', 62_000],

@@ -24,7 +24,7 @@ function read(protocol: string, body: object): RequestFacts {
   return facts;
 }
 
-describe('what is reserved is what extra_body asks for', () => {
+describe('the reservation includes extra_body', () => {
   test.each<[string, object, number]>([
     ['openai-chat', { ...CHAT, max_tokens: 1, extra_body: { max_tokens: 2000 } }, 2000],
     ['openai-chat', { ...CHAT, max_completion_tokens: 1, extra_body: { max_tokens: 2000 } }, 2000],
@@ -79,7 +79,7 @@ describe('what is reserved is what extra_body asks for', () => {
   });
 });
 
-test('routing reads it, and no provider is told of what is the broker’s', () => {
+test('routing reads it, and Sluice’s members are not sent to providers', () => {
   const body = { ...CHAT, extra_body: { stream: true, models: ['b'], provider: { only: ['x'] }, model: 'dearer' } };
   const facts = { model: 'm', isStream: true, alternativeModels: ['b'], preferences: { only: ['x'] } };
   expect(read('openai-chat', body)).toMatchObject(facts);
@@ -136,7 +136,7 @@ describe('in another protocol', () => {
     CLIENTS.flatMap(([client, body]) =>
       EXTRAS.map((extra) => [client, extra, { ...body, extra_body: extra }] as const),
     ),
-  )('%s with %j: no provider may answer longer than was reserved for', (client, _extra, body) => {
+  )('%s with %j: no provider may answer longer than the reservation', (client, _extra, body) => {
     for (const vendor of ['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const) {
       const built = sent(client, vendor, body);
       if (built === null) continue;
@@ -146,7 +146,7 @@ describe('in another protocol', () => {
     }
   });
 
-  test('an answer that is made longer for its thoughts is reserved for', () => {
+  test('a longer limit for thoughts is included in the reservation', () => {
     const body = { ...CHAT, max_tokens: 1, reasoning_effort: 'high' };
     const built = sent('openai-chat', 'anthropic-messages', body, 'claude-sonnet-4-5');
     expect(built.max_tokens).toBeGreaterThan(1);

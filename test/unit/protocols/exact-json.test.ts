@@ -32,14 +32,14 @@ const NUMBER = fc
   )
   .map((parts) => parts.join(''));
 
-describe('numbers of what is carried', () => {
+describe('numbers in carried values', () => {
   test.each([...NUMBERS, ...LONG])('%s is printed as it was written', (number) => {
     for (const json of [number, `[${number}]`, `{"a":[{"b":${number}}],"c":"x"}`, `{"__proto__":${number}}`]) {
       expect(JSON.stringify(parseCarried(json))).toBe(json);
     }
   });
 
-  test('any number is, wherever it stands', () => {
+  test('any number is exact, at any place', () => {
     const places = fc.constantFrom('N', '[N]', '[ N ,N]', '{"a":N}', '{"id":"chatcmpl-0e5","a" : N, "b":[1,\tN]}');
     fc.assert(
       fc.property(NUMBER, places, (number, place) => {
@@ -50,14 +50,14 @@ describe('numbers of what is carried', () => {
     );
   });
 
-  test('a text is never taken for a number, whatever stands in it', () => {
+  test('a text is never mistaken for a number, whatever it contains', () => {
     const texts = [...NUMBERS, ...LONG].map((number) => `say \\"${number}\\", or [${number}, ${number}]: \\\\`);
     const json = JSON.stringify(texts);
     expect(parseCarried(json)).toEqual(texts);
     expect(JSON.stringify(parseMessage(json))).toBe(json);
   });
 
-  test('a value without such numbers is the one that a plain parse gives', () => {
+  test('a value without such numbers equals a plain parse', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const json = JSON.stringify(value);
@@ -70,13 +70,13 @@ describe('numbers of what is carried', () => {
 });
 
 describe('numbers of a message', () => {
-  test('are plain ones but in the members that are carried', () => {
+  test('are plain except in carried members', () => {
     const value = parseMessage('{"temperature":1.0,"max":1e400,"tool":{"arguments":{"id":1.0}}}') as never;
     expect(value).toMatchObject({ temperature: 1, max: Number.POSITIVE_INFINITY });
     expect(JSON.stringify(value)).toContain('"arguments":{"id":1.0}');
   });
 
-  test('what is no JSON is refused as ever', () => {
+  test('invalid JSON is refused as usual', () => {
     for (const json of ['', '{"a":1.}', '{"a":01}', '[1e400', '"1.0', '{"a":1.0,}', '-', '[1 2.0]']) {
       expect(() => parseMessage(json), json).toThrow(SyntaxError);
       expect(() => parseCarried(json), json).toThrow(SyntaxError);
@@ -84,14 +84,14 @@ describe('numbers of a message', () => {
   });
 });
 
-test('a raw number is a number to whoever asks', () => {
+test('a raw number behaves as a number', () => {
   expect(isJsonObject(exactNumber('9007199254740993'))).toBe(false);
   expect(isExactNumber(exactNumber('9007199254740993'))).toBe(true);
   expect(exactNumber('12')).toBe(12);
   expect(isJsonObject({ rawJSON: '1' })).toBe(true);
 });
 
-test('a text that is nested too deeply to be printed is told as no JSON', () => {
+test('a value nested too deeply to be printed counts as invalid JSON', () => {
   const nested = (levels: number) => `${'{"a":['.repeat(levels)}1${']}'.repeat(levels)}`;
   for (const parse of [parseCarried, parseMessage]) {
     expect(() => parse(nested(100_000))).toThrow(SyntaxError);

@@ -29,7 +29,7 @@ const filtered: [string, string, object][] = [
   ['a withheld answer', 'gemini-generate-content', { candidates: [{ finishReason: 'PROHIBITED_CONTENT' }] }],
 ];
 
-test.each(filtered)('%s (%s) is one', (_name, vendor, answer) => {
+test.each(filtered)('%s (%s) is filtered', (_name, vendor, answer) => {
   expect(isFilteredAnswer(vendor, JSON.stringify(answer))).toBe(true);
 });
 
@@ -57,10 +57,10 @@ const answered: [string, string, object][] = [
   ['vectors', 'openai-embeddings', { data: [] }],
 ];
 
-test.each(answered)('%s (%s) is none', (_name, vendor, answer) => {
+test.each(answered)('%s (%s) is not filtered', (_name, vendor, answer) => {
   expect(isFilteredAnswer(vendor, JSON.stringify(answer))).toBe(false);
 });
 
-test('what is not JSON is none', () => {
+test('a body that is not JSON is not filtered', () => {
   expect(isFilteredAnswer('openai-chat', '[DONE]')).toBe(false);
 });

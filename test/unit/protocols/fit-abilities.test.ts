@@ -206,7 +206,7 @@ describe('a web search', () => {
     if (search !== null) expect(sent.search).toEqual(search);
   });
 
-  test('is left out and named where the model has none, beside functions or not', () => {
+  test('is left out and named if the model has none, with or without functions', () => {
     const more = { tools: [{ type: 'function', name: 'f' }, { type: 'web_search' }] };
     expect(send('openai-responses', 'openai-chat', more, 'llama')).toMatchObject({ dropped: ['tools.web_search'] });
     expect(send('openai-responses', 'gemini-generate-content', more, 'gemini-2.5-pro')).toMatchObject({
@@ -215,7 +215,7 @@ describe('a web search', () => {
     });
   });
 
-  test('that is forced is a refusal there', () => {
+  test('that is forced is refused there', () => {
     const more = { ...searching(SITES), tool_choice: 'required' };
     expect(send('openai-responses', 'gemini-generate-content', more)).toEqual({ refused: 'tools.web_search' });
   });
@@ -229,17 +229,17 @@ describe('tools', () => {
     ['openai-chat', 'llama'],
     ['anthropic-messages', 'claude-opus-5'],
     ['gemini-generate-content', 'gemini-3-pro'],
-  ])('a grammar that binds nobody any more is described and named (%s)', (vendor, model) => {
+  ])('a grammar that cannot be enforced is described in words and named (%s)', (vendor, model) => {
     const sent = send('openai-responses', vendor, custom, model);
     expect(sent.dropped).toEqual(['tools.format']);
     expect(JSON.stringify(sent.body)).toContain('The input has this format');
   });
 
-  test('of OpenAI’s own models it binds', () => {
+  test('a grammar is kept for OpenAI’s own models', () => {
     expect(send('openai-responses', 'openai-chat', custom, 'gpt-5.1').dropped).toEqual([]);
   });
 
-  test('none allowed is none at Gemini, whose empty list allows all', () => {
+  test('no allowed tools means none at Gemini, whose empty list allows all', () => {
     const more = {
       tools: [{ type: 'function', function: { name: 'f' } }],
       tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [] } },
@@ -258,7 +258,7 @@ describe('tools', () => {
   );
 });
 
-describe('marks of what is worth caching', () => {
+describe('cache marks', () => {
   const mark = { cache_control: { type: 'ephemeral' } };
   const messages = [
     { role: 'system', content: 'Be brief.', ...mark },
@@ -277,7 +277,7 @@ describe('marks of what is worth caching', () => {
   });
 
   test.each<Protocol>(['openai-responses', 'gemini-generate-content'])(
-    'are named where there are none (%s)',
+    'are named if the provider has none (%s)',
     (vendor) => {
       expect(send('openai-chat', vendor, { messages, tools }).dropped).toEqual(['cache_control']);
     },

@@ -34,7 +34,7 @@ describe('names of tools', () => {
     return tools.map((tool) => names.toWire(tool).name);
   };
 
-  test.each(PROVIDERS)('%s: each fits, none is another’s, and each finds its way back', (vendor) => {
+  test.each(PROVIDERS)('%s: each is valid and unique, and can be restored', (vendor) => {
     const bounds = boundsOf(vendor, 'm');
     const tools = [LONG, LONG_TOO, STRANGE, 'plain', '9', 'functions_get_weather_v2', 'é'].map((name) => ({ name }));
     const names = new ToolNames(bounds, tools);
@@ -44,22 +44,22 @@ describe('names of tools', () => {
     expect(wire.map((name) => names.toClient({ name }))).toEqual(tools);
   });
 
-  test('one that fits keeps its name, whatever another one would become', () => {
+  test('a valid name is kept, whatever another one would become', () => {
     expect(namesFor('openai-chat', { name: 'a.b' }, { name: 'a_b' })[1]).toBe('a_b');
   });
 
-  test('a longer conversation changes none of those before', () => {
+  test('a longer conversation does not change earlier names', () => {
     const [before] = namesFor('anthropic-messages', { name: LONG });
     expect(namesFor('anthropic-messages', { name: LONG }, { name: LONG_TOO }, { name: 'x.y' })[0]).toBe(before);
   });
 
-  test('a function of a group is told apart from the one of its name outside', () => {
+  test('a function of a group is distinguished from one of its name outside', () => {
     const tools = [{ name: 'read' }, { name: 'read', namespace: 'files' }, { name: 'read', namespace: 'mail__' }];
     expect(namesFor('openai-chat', ...tools)).toEqual(['read', 'files__read', 'mail__read']);
     expect(namesFor('openai-chat', { name: 'files__read' }, ...tools)[2]).toMatch(/^files__read_[0-9a-f]{8}$/);
   });
 
-  test('groups stay where the provider has them', () => {
+  test('groups are kept if the provider supports them', () => {
     const tool = { name: 'read', namespace: 'files' };
     const names = new ToolNames(boundsOf('openai-responses', 'm'), [tool]);
     expect([names.toWire(tool), names.toClient(tool), names.toClient({ name: 'read' }), names.areTheirOwn]).toEqual([
@@ -78,7 +78,7 @@ describe('ids of calls', () => {
     ['openai-responses', 'gpt-5', 'x'.repeat(65)],
     ['anthropic-messages', 'claude-opus-5', 'functions.get:0'],
     ['gemini-generate-content', 'gemini-3-pro', 'x'.repeat(300)],
-  ])('%s, %s: an id that is refused becomes one that is not, always the same', (vendor, model, id) => {
+  ])('%s, %s: a refused id becomes a valid one, always the same', (vendor, model, id) => {
     const { callId } = boundsOf(vendor, model);
     expect(fits(id, callId)).toBe(false);
     expect(fits(fitCallId(id, callId), callId)).toBe(true);
@@ -86,13 +86,13 @@ describe('ids of calls', () => {
     expect(fitCallId(`${id}1`, callId)).not.toBe(fitCallId(id, callId));
   });
 
-  test('Kimi’s own ids stay as they are at providers that take them', () => {
+  test('Kimi’s own ids are unchanged at providers that accept them', () => {
     expect(fitCallId('functions.get_weather:0', boundsOf('openai-chat', 'kimi-k3').callId)).toBe(
       'functions.get_weather:0',
     );
   });
 
-  test('calls and results still find each other', () => {
+  test('calls and results still match', () => {
     const request: InferenceRequest = {
       turns: [
         { role: 'assistant', parts: [{ kind: 'tool-call', id: 'call_1', name: STRANGE, arguments: '{}' }] },
@@ -244,18 +244,18 @@ const PAIRS = PROVIDERS.flatMap((client) =>
 );
 
 describe.each(PAIRS)(
-  'a tool of a strange name, from a client of $client at a provider of $provider',
+  'a tool with an invalid name, from a client of $client at a provider of $provider',
   ({ client, vendor }) => {
     const wireName = vendor === 'gemini-generate-content' ? 'functions_get_weather.v2' : 'functions_get_weather_v2';
 
-    test('is declared, chosen and called before by a name that the provider takes', () => {
+    test('is declared, chosen and called in the history by a name that the provider accepts', () => {
       const { call } = prepare(client, vendor, REQUESTS[client]);
       const sent = call.request.body.toString();
       expect(sent).not.toContain(STRANGE);
       expect(sent.split(`"${wireName}"`).length - 1).toBeGreaterThanOrEqual(3);
     });
 
-    test('is called by its own name in a whole answer', () => {
+    test('has its own name in an unstreamed answer', () => {
       const { call } = prepare(client, vendor, REQUESTS[client]);
       const { whole } = ANSWERS[vendor](wireName);
       const { body } = call.translation.relayBody(Buffer.from(JSON.stringify(whole)), CONTEXT);
@@ -263,7 +263,7 @@ describe.each(PAIRS)(
       expect(body.toString()).not.toContain(wireName);
     });
 
-    test('is called by its own name in a stream', () => {
+    test('has its own name in a stream', () => {
       const { call } = prepare(client, vendor, REQUESTS[client], true);
       const streamed = stream(call, ANSWERS[vendor](wireName).events);
       expect(streamed).toContain(`"name":"${STRANGE}"`);
@@ -275,14 +275,14 @@ describe.each(PAIRS)(
 describe.each(['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const)(
   'a provider of the client’s own protocol (%s) that has refused a name',
   (protocol) => {
-    test('is told another, and its answer says the client’s own', () => {
+    test('gets another name, and its answer has the client’s own', () => {
       const { call } = prepare(protocol, protocol, REQUESTS[protocol], true, ['fit']);
       expect(call.request.body.toString()).not.toContain(STRANGE);
       const [wireName] = /functions_get_weather.v2/.exec(call.request.body.toString())!;
       expect(stream(call, ANSWERS[protocol](wireName).events)).toContain(`"name":"${STRANGE}"`);
     });
 
-    test('is passed on as it came where nothing had to change', () => {
+    test('is unchanged if nothing had to change', () => {
       const plain = JSON.parse(JSON.stringify(REQUESTS[protocol]).replaceAll(STRANGE, 'plain')) as JsonObject;
       const { call } = prepare(protocol, protocol, plain, true, ['fit']);
       expect(call.translation).toBe(findProtocolRoute(protocol, [protocol])!.client.passThrough);

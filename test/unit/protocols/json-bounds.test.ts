@@ -24,7 +24,7 @@ describe('what exceeds a bound', () => {
   });
 });
 
-describe('what does not', () => {
+describe('what does not exceed a bound', () => {
   test.each([
     ['nesting at the bound', `${'['.repeat(depth)}${']'.repeat(depth)}`],
     ['a token list of the largest embedding', `[${'12345,'.repeat(300_000)}1]`],
@@ -57,7 +57,7 @@ function measure(value: unknown): Counts {
   };
 }
 
-test('of any JSON, the counts are those of the value', () => {
+test('for any JSON, the counts equal those of the value', () => {
   const strings = fc.oneof(
     fc.string(),
     fc.stringMatching(/^[\\"[\]{},]*$/),
@@ -85,14 +85,14 @@ test('of any JSON, the counts are those of the value', () => {
   );
 });
 
-test('bytes that are no JSON are the parser’s to refuse: nothing throws', () => {
+test('bytes that are not JSON are left to the parser: nothing throws', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (array) => void findExcess(Buffer.from(array))),
     explore(100),
   );
 });
 
-test('taken in steps of any size, it finds the same', () => {
+test('in steps of any size, the result is the same', () => {
   const bounds: JsonBounds = { depth: 3, containers: 6, strings: 5, items: 8, keyBytes: 6, numberBytes: 4 };
   return fc.assert(
     fc.property(fc.json(), fc.integer({ min: 1, max: 9 }), (text, size) => {
@@ -106,7 +106,7 @@ test('taken in steps of any size, it finds the same', () => {
   );
 });
 
-test('every text ends where it ends', () => {
+test('the end of every text is found', () => {
   return fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('"', '\\', 'a', 'ä', '\n'), maxLength: 300 }), (text) => {
       const json = bytes(`${JSON.stringify(text)},"x"`);

@@ -52,7 +52,7 @@ describe('only what is edited changes', () => {
     expect(String(memberBytes(json, 'a'))).toBe(`"${text}"`);
   });
 
-  test('a value can be made of the one that is there', () => {
+  test('a value can be computed from the existing one', () => {
     const seen: (string | null)[] = [];
     const note = (value: Buffer | null) => {
       seen.push(value === null ? null : value.toString());
@@ -66,12 +66,12 @@ describe('only what is edited changes', () => {
     expect(seen).toEqual(['[1]', null]);
   });
 
-  test('nothing to do gives the same bytes', () => {
+  test('without edits the bytes are the same', () => {
     const json = Buffer.from('{"a":1}');
     expect(editObject(json, { remove: ['b'] })).toBe(json);
   });
 
-  test('anything but an object is refused', () => {
+  test('anything except an object is refused', () => {
     for (const json of ['[1]', '1', '"a"', 'null', '']) expect(() => edit(json, {})).toThrow(TypeError);
   });
 });
@@ -81,7 +81,7 @@ test('a repeated member counts with its last value, as in JSON.parse', () => {
   expect(memberEntries(Buffer.from('{"a":1,"b":{},"a":[2]}')).get('a')?.toString()).toBe('[2]');
 });
 
-test('for any object and any edit the result is what editing the value gives', () => {
+test('for any object and edit the result equals editing the parsed value', () => {
   const key = fc.oneof(fc.constantFrom('a', 'b', 'model'), fc.string());
   fc.assert(
     fc.property(

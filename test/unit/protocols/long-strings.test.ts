@@ -36,7 +36,7 @@ describe('the value is the one that JSON.parse returns', () => {
     expect(JSON.stringify(parsed(` ${json}\n`).value)).toBe(json);
   });
 
-  test('whatever its place in memory', () => {
+  test('at any position in memory', () => {
     const bytes = Buffer.from(JSON.stringify({ a: LONG }));
     for (let shift = 0; shift < 4; shift++) {
       const place = Buffer.alloc(bytes.length + shift);
@@ -45,13 +45,13 @@ describe('the value is the one that JSON.parse returns', () => {
     }
   });
 
-  test('with the numbers of a carried text', () => {
+  test('with the exact numbers of carried values', () => {
     const json = `{"seed":12345678901234567890,"image":"${LONG}","one":1.0}`;
     expect(JSON.stringify(parsed(json, parseCarried).value)).toBe(json);
   });
 });
 
-test('only what is around them is parsed', () => {
+test('only the text around them is parsed', () => {
   const { texts } = parsed(JSON.stringify({ a: LONG, b: [LONG] }));
   expect(texts).toHaveLength(1);
   expect(texts[0]!.length).toBeLessThan(500);
@@ -124,7 +124,7 @@ describe('a value is printed as JSON.stringify prints it', () => {
   });
 });
 
-test('long keys are not taken for values', () => {
+test('long keys are not mistaken for values', () => {
   const bytes = Buffer.from(JSON.stringify({ [LONG]: LONG }));
   expect(findLongStrings(bytes)).toEqual([{ start: bytes.length - 3 - LONG.length, end: bytes.length - 1 }]);
 });

@@ -41,14 +41,14 @@ const READERS: [string, (usage: unknown) => Usage | null, (value: unknown) => ob
 ];
 
 describe.each(READERS)('%s', (_protocol, read, withTotal, withPart) => {
-  test.each(ABSURD)('%s tokens are kept as evidence, and an estimate takes their place', (value) => {
+  test.each(ABSURD)('%s tokens are kept as evidence, and replaced by an estimate', (value) => {
     const said = withTotal(value);
     const usage = countedOr(read(said), { ...NO_USAGE, inputTokens: 7, outputTokens: 3, isEstimated: true });
     expect(usage).toMatchObject({ inputTokens: 7, outputTokens: 3, isEstimated: true });
     expect(usage.disputed).toContain(typeof value === 'string' ? value : String(value).replace('e+', 'e+'));
   });
 
-  test.each(ABSURD)('%s of a part is no part, and the totals stand', (value) => {
+  test.each(ABSURD)('%s as a partial count is ignored, and the totals are kept', (value) => {
     const usage = read(withPart(value))!;
     expect(usage).toMatchObject({ inputTokens: 10, outputTokens: 2, cachedInputTokens: 0, reasoningTokens: 0 });
     expect(usage).toMatchObject({ isEstimated: true, disputed: expect.any(String) });
@@ -83,14 +83,17 @@ describe('a reported cost', () => {
     expect(read(more)).toMatchObject({ inputTokens: 10, isEstimated: false });
   });
 
-  test.each([-1, 1e30, Number.POSITIVE_INFINITY, { total_cost: -1 }])('of %j is no credit and no ruin', (cost) => {
-    expect(read({ cost })).toMatchObject({ inputTokens: 10, outputTokens: 2, isEstimated: true });
-    expect(read({ cost }).reportedCost).toBeUndefined();
-    expect(read({ cost }).disputed).toContain('cost');
-  });
+  test.each([-1, 1e30, Number.POSITIVE_INFINITY, { total_cost: -1 }])(
+    'of %j becomes neither a credit nor an absurd amount',
+    (cost) => {
+      expect(read({ cost })).toMatchObject({ inputTokens: 10, outputTokens: 2, isEstimated: true });
+      expect(read({ cost }).reportedCost).toBeUndefined();
+      expect(read({ cost }).disputed).toContain('cost');
+    },
+  );
 });
 
-test('reads from and writes to a cache are together not more than the prompt', () => {
+test('cache reads and writes together are at most the prompt', () => {
   const details = { cached_tokens: 80, cache_write_tokens: 80 };
   const expected = { inputTokens: 100, cachedInputTokens: 80, cacheWriteTokens: 20 };
   expect(readChatUsage({ prompt_tokens: 100, completion_tokens: 1, prompt_tokens_details: details })).toMatchObject(
@@ -131,7 +134,7 @@ const CONTEXT: RelayContext = {
   priceUsage: (usage) => ({ cost: '0', charge: '0', isEstimated: usage.isEstimated }),
 };
 
-describe('what the client sees', () => {
+describe('what the client gets', () => {
   const whole = (protocol: string, body: object) =>
     JSON.parse(
       clientProtocol(protocol)
@@ -140,7 +143,7 @@ describe('what the client sees', () => {
     );
   const choices = [{ index: 0, message: { role: 'assistant', content: 'hello' }, finish_reason: 'stop' }];
 
-  test('an estimate in place of what cannot be true, marked as one', () => {
+  test('an estimate instead of impossible counts, marked as such', () => {
     const { usage } = whole('openai-chat', { choices, usage: { prompt_tokens: 1e308, completion_tokens: 2 } });
     expect(usage).toMatchObject({ prompt_tokens: 8, completion_tokens: 2, estimated: true });
     const gemini = whole('gemini-generate-content', { candidates: [{ content: { parts: [{ text: 'hello' }] } }] });
@@ -153,12 +156,12 @@ describe('what the client sees', () => {
     expect(embeddings.usage).toMatchObject({ inputTokens: 8, isEstimated: true });
   });
 
-  test('no mark on what the provider has counted', () => {
+  test('no mark on the provider’s counts', () => {
     const { usage } = whole('openai-chat', { choices, usage: { prompt_tokens: 1, completion_tokens: 2 } });
     expect(usage).not.toHaveProperty('estimated');
   });
 
-  test('the model that was asked for, where the provider names none', () => {
+  test('the requested model, if the provider names none', () => {
     expect(whole('openai-chat', { choices }).model).toBe('asked');
     expect(whole('openai-chat', { model: 'own', choices }).model).toBe('own');
     const response = { status: 'completed', output: [] };
@@ -180,7 +183,7 @@ describe('what the client sees', () => {
       { candidates: [{ content: { parts: [{ text: 'hel' }] } }] },
       { candidates: [{ content: { parts: [{ text: 'lo' }] }, finishReason: 'STOP' }] },
     ],
-  ])('the model that was asked for in every event of a stream that names one (%s)', (protocol, ...events) => {
+  ])('the requested model in every event of a stream that names one (%s)', (protocol, ...events) => {
     const relay = clientProtocol(protocol).passThrough.openStream(CONTEXT);
     const data = events.map((event) => JSON.stringify(event));
     const sent = data.map((text) => ({ raw: Buffer.from(`data: ${text}\n\n`), data: text, name: null }));
@@ -189,7 +192,7 @@ describe('what the client sees', () => {
     expect(text.match(/"model(Version)?":"asked"/g)).toHaveLength(2);
   });
 
-  test('a message that begins with an estimate of its prompt, and not with nothing', () => {
+  test('a message that starts with an estimate of its prompt instead of zero', () => {
     const relay = clientProtocol('anthropic-messages').passThrough.openStream(CONTEXT);
     const data =
       '{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":0,"output_tokens":0}}}';

@@ -18,7 +18,7 @@ const read = (reader: Reader, status: number, body: unknown, headers: Record<str
 
 const XAI_KEY = 'Incorrect API key provided: xa***9f. You can obtain an API key from https://console.x.ai.';
 
-describe('refusals dressed as something else', () => {
+describe('refusals with a misleading status', () => {
   test.each<[string, number, unknown, FailureCode]>([
     [
       'xAI: a wrong key',
@@ -152,7 +152,7 @@ describe('refusals dressed as something else', () => {
     expect(read(reader, 400, missing).code).toBe('upstream_model_missing');
   });
 
-  test('inside a stream too', () => {
+  test('also inside a stream', () => {
     expect(readChatEventFailure({ message: XAI_KEY }).code).toBe('upstream_credential_refused');
     expect(readResponsesEventFailure({ error: { code: 'x', message: XAI_KEY } }).code).toBe(
       'upstream_credential_refused',
@@ -164,7 +164,7 @@ describe('refusals dressed as something else', () => {
 
 // Symptom: a client that named a file that is gone took the model out of rotation for everybody. Cause: every 404 was a missing
 // model, which counts against the deployment. Fix: a 404 that is about something else is the client's own fault.
-describe('a 404 about something that the request names', () => {
+describe('a 404 about something that the request refers to', () => {
   test.each([
     ['OpenAI: a vector store', { message: 'Vector store with id vs_1 not found.', code: null }],
     ['OpenAI: a conversation', { message: "Conversation with id 'conv_1' not found.", code: 'conversation_not_found' }],
@@ -187,13 +187,13 @@ describe('a 404 about something that the request names', () => {
     'models/x is not found for API version v1beta',
     'Not Found',
     'Cannot POST /v1/responses/compact: not found',
-  ])('and not one about the model: %s', (message) => {
+  ])('but not about the model: %s', (message) => {
     for (const reader of NAMES)
       expect(read(reader, 404, { error: { message } }).code, reader).toBe('upstream_model_missing');
   });
 });
 
-describe('what the client is told of the broker’s account', () => {
+describe('what the client learns of the broker’s account', () => {
   test.each([
     XAI_KEY,
     'Incorrect API key provided: sk-abc***. You can find your API key at https://platform.openai.com/account/api-keys.',
@@ -208,13 +208,13 @@ describe('what the client is told of the broker’s account', () => {
     }
   });
 
-  test('is not to top up an account that is not its own', () => {
+  test('it is not told to top up an account that is not its own', () => {
     const message = 'You exceeded your current quota, please check your plan and billing details. See https://x.y/z.';
     const failure = read('chat', 429, { error: { message, code: 'insufficient_quota' } });
     expect(failure.message).toMatch(/not the client’s. It said: You exceeded your current quota$/);
   });
 
-  test('nor to use another key for a model that there is not', () => {
+  test('nor to use another key for a missing model', () => {
     const message =
       'The model x does not exist or your team has no access. Please ensure you’re using the correct API key.';
     const failure = read('chat', 404, { error: message });
@@ -225,7 +225,7 @@ describe('what the client is told of the broker’s account', () => {
   });
 });
 
-describe('waits in bodies', () => {
+describe('waits in response bodies', () => {
   const type = (name: string) => `type.googleapis.com/google.rpc.${name}`;
   const google = (...details: object[]) => ({
     error: { code: 429, message: 'Resource exhausted.', status: 'RESOURCE_EXHAUSTED', details },
@@ -239,7 +239,7 @@ describe('waits in bodies', () => {
     expect(read(reader, 503, google(asObject)).retryAfterMs).toBe(3_500);
   });
 
-  test.each(NAMES)('%s: words', (reader) => {
+  test.each(NAMES)('%s: text', (reader) => {
     expect(read(reader, 429, { error: { message: 'Please retry in 3.2s.' } }).retryAfterMs).toBe(3_200);
     expect(read(reader, 429, { error: { message: 'Try again in 1m2s.' } }).retryAfterMs).toBe(62_000);
   });
@@ -253,13 +253,13 @@ describe('waits in bodies', () => {
     expect(by({ 'retry-after': 'Fri, 20 Nov 2026 12:00:30 GMT' })).toBe(30_000);
   });
 
-  test('OpenRouter puts the headers of its limit into the body', () => {
+  test('OpenRouter has the headers of its limit in the body', () => {
     const metadata = { headers: { 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': String(NOW + 45_000) } };
     const body = { error: { message: 'Rate limit exceeded: free-models-per-min.', code: 429, metadata } };
     expect(read('chat', 429, body).retryAfterMs).toBe(45_000);
   });
 
-  test('inside a stream too', () => {
+  test('also inside a stream', () => {
     const { error } = google(retryInfo);
     const failures = [
       readChatEventFailure(error),
@@ -269,11 +269,11 @@ describe('waits in bodies', () => {
     expect(failures.filter(isFailure).map(({ retryAfterMs }) => retryAfterMs)).toEqual([53_500, 53_500, 53_500]);
   });
 
-  test('words of what no wait cures are not read as one', () => {
+  test('texts about errors that waiting does not resolve are not read as a wait', () => {
     expect(read('chat', 400, { error: { message: 'To retry in 5s use backoff.' } })).not.toHaveProperty('retryAfterMs');
   });
 
-  test.each(NAMES)('%s: what is limited is the model, unless the provider names its account', (reader) => {
+  test.each(NAMES)('%s: the limit applies to the model, unless the provider names its account', (reader) => {
     const quota = (quotaId: string) => google({ '@type': type('QuotaFailure'), violations: [{ quotaId }] });
     const limits = (body: unknown) => read(reader, 429, body).limits;
     expect(limits(quota('GenerateRequestsPerMinutePerProjectPerModel-FreeTier'))).toBeUndefined();
@@ -287,7 +287,7 @@ describe('waits in bodies', () => {
 });
 
 // A pattern that looks at a character twice over needs minutes for these; a linear one needs milliseconds.
-describe('a message of any length is read in no time', () => {
+describe('a message of any length is read quickly', () => {
   const HOSTILE = [
     ...[
       'blocked by ',
@@ -333,13 +333,13 @@ describe('a message of any length is read in no time', () => {
     expect(readGeminiEventFailure({ message, status: message, code: 400 }).message.length).toBeLessThan(2_200);
   });
 
-  test.each(ofLength(1_000_000))('by the patterns alone, before anything is cut: %j', (_seed, message) => {
+  test.each(ofLength(1_000_000))('by the patterns alone, without truncation: %j', (_seed, message) => {
     knownByWords(400, { code: '', type: '', message });
     limitedBy({}, message);
     parseSpokenWait(message);
   });
 
-  test('what is too deep to be printed', () => {
+  test('if nested too deeply to be printed', () => {
     const body = `{"detail":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
     expect(readChatFailure({ status: 422, headers: {} }, Buffer.from(body), NOW).code).toBe('upstream_bad_request');
   });

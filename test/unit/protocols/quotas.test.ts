@@ -55,7 +55,7 @@ test.each<[string, unknown, string, object]>([
   expect(readQuotas(body, message)).toEqual(expected);
 });
 
-test('they are limits to be kept', () => {
+test('they are enforced as limits', () => {
   const announced = (hint: object) =>
     readAnnounced(hint).map(({ kind, limit, used, isNear }) => [kind.name, limit, used, isNear]);
   expect(announced({ limitRequests: 15, remainingRequests: 0 })).toEqual([['requestsPerMinute', 15, 15, true]]);

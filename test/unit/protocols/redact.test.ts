@@ -29,7 +29,7 @@ describe('a secret in a text', () => {
   });
 });
 
-test('in pieces: whatever the cuts, the result is that of the whole', () => {
+test('in pieces: however it is split, the result is the same', () => {
   const piece = fc.oneof(fc.constantFrom(SECRET, SECRET.slice(0, 9), 'ä…', '\n\n', '5'), fc.string({ maxLength: 12 }));
   fc.assert(
     fc.property(
@@ -53,12 +53,12 @@ test('in pieces: whatever the cuts, the result is that of the whole', () => {
   );
 });
 
-test('nothing is held back of an event that has ended', () => {
+test('nothing of a finished event is held back', () => {
   const pieces = createSecretMask([SECRET]).open()!;
   expect(pieces.push(Buffer.from('data: {"a":5}\n\n')).toString()).toBe('data: {"a":5}\n\n');
 });
 
-test('a key that is a word leaves answers alone, not errors; a key of three letters hides nothing', () => {
+test('a key that is a word is masked in errors but not in answers; a key of three letters is not masked', () => {
   const { ofAnswers, ofFailures } = createProviderSecrets(['simulated', 'key']);
   expect(ofAnswers.open()).toBeNull();
   expect(ofFailures.text('simulated: no such key')).toBe('[redacted]: no such key');

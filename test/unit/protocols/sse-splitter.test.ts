@@ -13,7 +13,7 @@ function split(chunks: readonly Buffer[]): SseEvent[] {
 const meaning = (events: SseEvent[]) => events.map(({ name, data, isSteering }) => ({ name, data, isSteering }));
 const read = (text: string) => meaning(split([Buffer.from(text)]));
 
-describe('what an event is', () => {
+describe('the boundaries of an event', () => {
   test.each([
     ['one line of data', 'data: a\n\n', [{ name: null, data: 'a', isSteering: false }]],
     ['no space after the colon', 'data:a\n\n', [{ name: null, data: 'a', isSteering: false }]],
@@ -68,7 +68,7 @@ test('the events are the same for every split of the bytes, and their raw bytes 
   );
 });
 
-test('byte by byte is a split like any other', () => {
+test('the same byte by byte', () => {
   const bytes = Buffer.from('event: é\r\ndata: {"a":"😀"}\r\n\r\n: c\n\ndata: b\r\rdata: c\n\n');
   const single = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1));
   expect(meaning(split(single))).toEqual(meaning(split([bytes])));
@@ -81,7 +81,7 @@ describe('replacing the data of an event', () => {
     expect(replaced('event: e\r\ndata: {"a":1}\r\n\r\n')).toBe('event: e\r\ndata: X\r\n\r\n');
   });
 
-  test('joins data that stood on several lines', () => {
+  test('joins data from several lines', () => {
     expect(replaced('event: e\ndata: a\ndata: b\n\n')).toBe('event: e\ndata: X\n\n');
   });
 });

@@ -38,7 +38,7 @@ beforeEach(() => {
   );
 });
 
-test('what was gathered when the delivery is over is discarded', async () => {
+test('frames gathered at the end of a delivery are discarded', async () => {
   writer.event(Buffer.alloc(1_000_000));
   expect(writer.isReady).toBe(false);
   const settled = writer.settled();
@@ -51,13 +51,13 @@ test('what was gathered when the delivery is over is discarded', async () => {
   });
 });
 
-test('its place is given back once', () => {
+test('its place is returned once', () => {
   writer.abandon();
   writer.abandon();
   expect(closed).toBe(1);
 });
 
-test('an end that is on its way is not taken back', async () => {
+test('an end that is being sent is not withdrawn', async () => {
   writer.fail(createFailure('internal', 'Oh.'));
   writer.abandon();
   expect(closed).toBe(1);

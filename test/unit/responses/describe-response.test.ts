@@ -8,7 +8,7 @@ const BODY = { model: 'm', input: 'x', instructions: 'Be brief.', metadata: { a:
 const parse = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
 describe('a response', () => {
-  test('that is queued echoes what was asked, in every member that the types require', () => {
+  test('that is queued echoes the request, in every member that the types require', () => {
     const spec = responseSpec({ isBackground: true, previousResponseId: 'resp_0' });
     expect(emptyResponse(spec, BODY, 'queued')).toMatchObject({
       id: responseIdOf(spec.requestId),
@@ -30,7 +30,7 @@ describe('a response', () => {
     });
   });
 
-  test('that runs has what there is so far', () => {
+  test('that runs has its output so far', () => {
     const spec = responseSpec({ conversationId: 'conv_1' });
     const running = runningResponse(spec, BODY, writeEvents(helloEvents().slice(0, 5)), 'in_progress');
     expect(running).toMatchObject({
@@ -42,7 +42,7 @@ describe('a response', () => {
     });
   });
 
-  test('that ended well is what was sent, to the byte', () => {
+  test('that completed has exactly the bytes that were sent', () => {
     const events = writeEvents(helloEvents());
     const streamed = endedResponse(responseSpec(), BODY, { bytes: events, failure: null }, 'ok');
     expect(streamed.status).toBe('completed');
@@ -57,14 +57,14 @@ describe('a response', () => {
     ['upstream_content_filter', 'invalid_prompt'],
     ['upstream_server_error', 'server_error'],
     ['internal', 'server_error'],
-  ] as const)('that failed by %s says %s', (code, shown) => {
+  ] as const)('that failed with %s has %s', (code, shown) => {
     const failure = createFailure(code, 'What happened.');
     const { status, response } = endedResponse(responseSpec(), BODY, { bytes: Buffer.alloc(0), failure }, code);
     expect(status).toBe('failed');
     expect(parse(response)).toMatchObject({ status: 'failed', error: { code: shown, message: 'What happened.' } });
   });
 
-  test('that broke off in the middle keeps what was said, and what broke it', () => {
+  test('that broke off keeps its output and the error', () => {
     const error = { type: 'error', code: 'x', message: 'It broke.' };
     const bytes = writeEvents([...helloEvents().slice(0, 5), error]);
     const { response } = endedResponse(responseSpec(), BODY, { bytes, failure: null }, 'upstream_stream_cut');

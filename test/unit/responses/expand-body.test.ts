@@ -8,7 +8,7 @@ const expand = (body: string, recalled: object[] = [], replaced: object[] | null
     replaced: replaced as Record<string, unknown>[] | null,
   }).toString();
 
-describe('the body that a provider is sent', () => {
+describe('the body sent to a provider', () => {
   test.each([
     [
       'stays as it is but for store',
@@ -45,7 +45,7 @@ describe('the body that a provider is sent', () => {
     expect(expand(body, recalled)).toBe(expected);
   });
 
-  test('has items in place of their references', () => {
+  test('has items instead of references', () => {
     expect(expand('{"input":[{"type":"item_reference","id":"a"}]}', [], [{ id: 'a', n: 1 }])).toBe(
       '{"input":[{"id":"a","n":1}],"store":false}',
     );

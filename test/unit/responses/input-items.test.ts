@@ -18,7 +18,7 @@ test('the id of a response leads back to its request', () => {
 });
 
 describe('input items', () => {
-  test('of a text alone are one message', () => {
+  test('of a plain text are one message', () => {
     expect(itemsOf('Hi')).toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hi' }] }]);
     expect(itemsOf([{ a: 1 }, 'x'])).toEqual([{ a: 1 }]);
     expect(itemsOf(undefined)).toEqual([]);
@@ -42,14 +42,14 @@ describe('input items', () => {
     expect(describeItem(item, '7')).toMatchObject(shown);
   });
 
-  test('reasoning without anything in it cannot be repeated', () => {
+  test('empty reasoning cannot be repeated', () => {
     expect(isRepeatable({ type: 'reasoning', id: 'rs_1', summary: [] })).toBe(false);
     expect(isRepeatable({ type: 'reasoning', summary: [], encrypted_content: 'x' })).toBe(true);
     expect(isRepeatable({ type: 'reasoning', content: [{ text: 'x' }] })).toBe(true);
     expect(isRepeatable({ type: 'message' })).toBe(true);
   });
 
-  test('references are found, also those that do not say what they are', () => {
+  test('references are found, even without a type', () => {
     const items = [
       { type: 'item_reference', id: 'a' },
       { id: 'b' },

@@ -28,8 +28,8 @@ function relay(bytes: Buffer, firstNumber: number | null = null): string {
 const eventsOf = (text: string) =>
   [...text.matchAll(/^data: (.+)$/gm)].map(([, data]) => JSON.parse(data!) as Record<string, Record<string, unknown>>);
 
-describe('an answer that can be asked for', () => {
-  test('has the broker’s id wherever it says its own', () => {
+describe('an answer that can be retrieved', () => {
+  test('has Sluice’s id wherever the provider’s was', () => {
     const events = eventsOf(relay(writeEvents(helloEvents())));
     const responses = events.flatMap(({ response }) => (response === undefined ? [] : [response]));
     expect(responses).toHaveLength(3);
@@ -38,30 +38,30 @@ describe('an answer that can be asked for', () => {
     expect(responses[0]).toMatchObject({ completed_at: null });
   });
 
-  test('is otherwise the provider’s, byte for byte', () => {
+  test('otherwise equals the provider’s, byte for byte', () => {
     const [, , ...rest] = helloEvents().slice(0, -1);
     expect(relay(writeEvents(rest))).toBe(writeEvents(rest).toString());
   });
 
-  test('a text that looks like a response is left alone', () => {
+  test('a text that looks like a response is unchanged', () => {
     const delta = { type: 'response.output_text.delta', output_index: 0, delta: '"response":{"id":"x"}' };
     expect(relay(writeEvents([delta]))).toBe(writeEvents([delta]).toString());
   });
 
-  test('goes on counting where the broker has begun, and does not begin again', () => {
+  test('continues the numbering that Sluice has started, and does not start again', () => {
     const events = eventsOf(relay(writeEvents(helloEvents(), 5), 2));
     expect(events.map((event) => event.sequence_number)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
     expect(events[0]).toMatchObject({ type: 'response.in_progress', response: { id: 'resp_ours' } });
   });
 
-  test('unstreamed it is the same, and a time that the provider gave stays', () => {
+  test('unstreamed it is the same, and the provider’s time stays', () => {
     const body = ' {"id":"resp_provider","status":"completed","completed_at":5,"output":[],"n":12345678901234567890}';
     const relayed = mark(null).relayBody(Buffer.from(body), CONTEXT).body.toString();
     expect(JSON.parse(relayed)).toMatchObject({ id: 'resp_ours', store: true, completed_at: 5 });
     expect(relayed).toContain('12345678901234567890');
   });
 
-  test('a failure is passed on unmarked', () => {
+  test('a failure is passed on unchanged', () => {
     expect(mark(null).relayBody(Buffer.from('{"error":{"message":"no"}}'), CONTEXT).failure).toBeDefined();
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { foldStream } from '#src/responses/describe-response.ts';
 import { helloEvents, writeEvents } from '#test/support/response-spec.ts';
 
-describe('a stream, put together as far as it has come', () => {
+describe('a stream, assembled as far as it has arrived', () => {
   test('texts grow with their deltas', () => {
     const fold = foldStream(writeEvents(helloEvents().slice(0, 5)));
     expect(fold.output).toEqual([
@@ -11,7 +11,7 @@ describe('a stream, put together as far as it has come', () => {
     expect(fold).toMatchObject({ lastSequence: 4, isWhole: false, error: null });
   });
 
-  test('its end is whole', () => {
+  test('is complete at its end', () => {
     const fold = foldStream(writeEvents(helloEvents()));
     expect(fold).toMatchObject({ lastSequence: 8, isWhole: true, response: { status: 'completed' } });
   });
@@ -49,7 +49,7 @@ describe('a stream, put together as far as it has come', () => {
     ]);
   });
 
-  test('what it cannot place is passed over', () => {
+  test('unknown events are skipped', () => {
     const bytes = Buffer.concat([
       Buffer.from(': keep-alive\n\nevent: x\ndata: not json\n\n'),
       writeEvents([

@@ -10,13 +10,13 @@ const build = (body: string | object, upstreamModel = 'claude-opus-5-5') =>
     canReportStreamUsage: true,
   }).toString();
 
-test('the body goes up as it came, but for the model', () => {
+test('the body is sent unchanged, except for the model', () => {
   expect(build('{"model": "m", "max_tokens": 5, "new_field": 12345678901234567890}')).toBe(
     '{"model": "claude-opus-5-5", "max_tokens": 5, "new_field": 12345678901234567890}',
   );
 });
 
-test('extra_body is merged in over members of the same name, and the broker’s members are taken out', () => {
+test('extra_body replaces members of the same name, and the broker’s members are removed', () => {
   const body =
     '{"model":"m","models":["a"],"provider":{"only":["x"]},"max_tokens":1,"extra_body":{"max_tokens":2,"speed":"fast","model":"z"}}';
   expect(build(body)).toBe('{"model":"claude-opus-5-5","max_tokens":2,"speed":"fast"}');
@@ -74,7 +74,7 @@ describe('thoughts of other providers', () => {
     expect(JSON.parse(build(conversation(content, { thinking }), model)).thinking).toEqual(expected);
   });
 
-  test('without any, not a byte of the messages changes', () => {
+  test('without any, the messages are unchanged byte for byte', () => {
     expect(build('{"model":"m","messages":[ {"role":"user",  "content":"Hi"} ]}')).toBe(
       '{"model":"claude-opus-5-5","messages":[ {"role":"user",  "content":"Hi"} ]}',
     );

@@ -205,7 +205,7 @@ describe('blocks', () => {
     expect(partsOfStream(blockEvents(content, deltas))).toEqual(parts);
   });
 
-  test('parts are numbered without the blocks that are passed over', () => {
+  test('parts are numbered without skipped blocks', () => {
     const blocks =
       blockEvents({ type: 'server_tool_use', id: 's', name: 'x', input: {} }) +
       blockEvents({ type: 'text', text: 'a' }, [], 1) +
@@ -217,7 +217,7 @@ describe('blocks', () => {
     ]);
   });
 
-  test('whole answers have the same', () => {
+  test('unstreamed answers have the same', () => {
     const content = [
       { type: 'thinking', thinking: '', signature: 'c2ln' },
       { type: 'redacted_thinking', data: 'c2ln' },
@@ -257,20 +257,20 @@ describe('the end', () => {
 });
 
 describe('a stream that breaks', () => {
-  test('an error event is the last thing', () => {
+  test('ends with an error event', () => {
     const overloaded = event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } });
     expect(decodeStream(overloaded)).toEqual([
       { kind: 'error', failure: { code: 'upstream_overloaded', message: 'Overloaded' } },
     ]);
   });
 
-  test('an event that is not JSON', () => {
+  test('ends at an event that is not JSON', () => {
     expect(decodeStream('data: {"type\n\n')).toMatchObject([
       { kind: 'error', failure: { code: 'upstream_malformed' } },
     ]);
   });
 
-  test('a cut is not taken for an end, and what came is counted', () => {
+  test('has no end, and what arrived is counted', () => {
     const text = START + event('content_block_start', { index: 0, content_block: { type: 'text', text: 'lume ime ' } });
     const events = decodeStream(text);
     expect(events.map(({ kind }) => kind)).not.toContain('finish');
@@ -283,14 +283,14 @@ describe('a stream that breaks', () => {
     expect(kinds).toEqual(['answer-start', 'usage', 'finish', 'end']);
   });
 
-  test('pings and comments say nothing', () => {
+  test('pings and comments are ignored', () => {
     expect(decodeStream(`: hello\n\nevent: x\n\n${event('ping')}${event('thread_started')}`)).toEqual([
       { kind: 'ping' },
     ]);
   });
 });
 
-describe('a body that is no message', () => {
+describe('a body that is not a message', () => {
   test.each<[string, unknown, string]>([
     ['nothing', null, 'upstream_malformed'],
     ['a list', [], 'upstream_malformed'],
@@ -301,7 +301,7 @@ describe('a body that is no message', () => {
   });
 });
 
-test('what a provider that resells says it cost is read exactly', () => {
+test('the cost reported by a reseller is read exactly', () => {
   const body = { content: [], usage: { input_tokens: 1, output_tokens: 1, cost: 1.25e-7 } };
   expect(decodeWhole(body).usage!.reportedCost).toBe(125_000n);
   const events = decodeStream(

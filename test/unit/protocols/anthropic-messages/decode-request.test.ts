@@ -17,7 +17,7 @@ function decode(more: object): InferenceRequest {
 const partsOf = (...content: object[]) =>
   decode({ messages: [{ role: 'assistant', content }] }).turns.flatMap(({ parts }) => parts);
 
-test('the least there can be', () => {
+test('a minimal request', () => {
   expect(decode({})).toEqual({
     turns: [{ role: 'user', parts: [{ kind: 'text', text: 'Hi' }] }],
     tools: [],
@@ -89,7 +89,7 @@ describe('members', () => {
     expect(decode(more)).toMatchObject({ ...expected, unmapped: {} });
   });
 
-  test('what no other protocol has is named', () => {
+  test('members that no other protocol has are named', () => {
     const more = {
       container: 'c',
       mcp_servers: [],
@@ -109,7 +109,7 @@ describe('members', () => {
 });
 
 describe('turns', () => {
-  test('the system prompt is the first, a system message stays where it stands', () => {
+  test('the system prompt comes first, a system message keeps its place', () => {
     const system = [{ type: 'text', text: 'S', cache_control: { type: 'ephemeral', ttl: '1h' } }];
     const messages = [...least.messages, { role: 'system', content: 'later' }];
     expect(decode({ system, messages }).turns).toEqual([
@@ -188,7 +188,7 @@ describe('turns', () => {
     expect(partsOf(block)).toEqual([part]);
   });
 
-  test('the result of a tool knows the name of its tool', () => {
+  test('the result of a tool has the name of its tool', () => {
     const messages = [
       { role: 'assistant', content: [{ type: 'tool_use', id: 'a:1', name: 'f', input: {} }] },
       {
@@ -205,7 +205,7 @@ describe('turns', () => {
     ]);
   });
 
-  test('a signature of Gemini goes back to its call, or to its text', () => {
+  test('a signature of Gemini is attached to its call or text', () => {
     const signature = { origin: 'gemini-generate-content' as const, value: 'c2ln' };
     const carrier = { type: 'thinking', thinking: '', signature: wrapSignature(signature) };
     const text = { type: 'text', text: 'x' };
@@ -218,7 +218,7 @@ describe('turns', () => {
     expect(partsOf(carrier)).toEqual([{ kind: 'reasoning', text: '', signature }]);
   });
 
-  test('what server tools did is left out and named', () => {
+  test('calls of server tools are left out and named', () => {
     const { turns, unmapped } = decode({
       messages: [
         {
@@ -236,7 +236,7 @@ describe('turns', () => {
   });
 });
 
-describe('what cannot be understood', () => {
+describe('invalid requests', () => {
   const message = (content: unknown, role = 'user') => ({ messages: [{ role, content }] });
   test.each<[string, object, string]>([
     ['a role', message('x', 'tool'), 'messages.0.role'],

@@ -190,12 +190,12 @@ describe('content', () => {
     expect(assemble(stream(parts)).content).toEqual(content);
   });
 
-  test('streamed in small pieces it is the same', () => {
+  test('streamed in small pieces is the same', () => {
     const parts = [text('Hello'), call(), { kind: 'reasoning', text: 'Hm.', signature: anthropic } as Part];
     expect(assemble(stream(parts, {}, 2)).content).toEqual(whole(parts).content);
   });
 
-  test('arguments that are no object stay readable', () => {
+  test('arguments that are not an object stay readable', () => {
     expect(whole([call({ arguments: 'nonsense' })]).content[0].input).toEqual({ input: 'nonsense' });
   });
 });
@@ -223,7 +223,7 @@ describe('the end', () => {
     expect(assemble(stream(parts, ending))).toMatchObject(expected);
   });
 
-  test('usage is in Anthropic’s meaning, with the cost', () => {
+  test('usage is counted as Anthropic does, with the cost', () => {
     const expected = {
       id: 'msg_123',
       type: 'message',
@@ -262,7 +262,7 @@ describe('the order of events', () => {
     ]);
   });
 
-  test('a provider that does not say how it starts', () => {
+  test('from a provider without a start event', () => {
     const encoder = new MessagesEncoder(context);
     const events: AnswerEvent[] = [
       { kind: 'part-start', choice: 0, part: 0, start: { kind: 'text' } },
@@ -273,14 +273,14 @@ describe('the order of events', () => {
     expect(out).toContain('"model":"asked"');
   });
 
-  test('choices beside the first are not this protocol’s', () => {
+  test('choices after the first are left out', () => {
     const encoder = new MessagesEncoder(context);
     expect(encoder.encode({ kind: 'part-start', choice: 1, part: 0, start: { kind: 'text' } })).toBe('');
     expect(encoder.encode({ kind: 'part-delta', choice: 1, part: 0, delta: 'x' })).toBe('');
   });
 });
 
-describe('what a text cites nothing is written as', () => {
+describe('a text without citations', () => {
   const textFor = (version?: string) => {
     const clientHeaders = version === undefined ? {} : { 'anthropic-version': version };
     const parts: Part[] = [{ kind: 'text', text: 'Hello.' }];
@@ -289,11 +289,11 @@ describe('what a text cites nothing is written as', () => {
     return JSON.parse(encoded).content[0];
   };
 
-  test.each([['2026-10-21'], [undefined]])('null at version %s, which always has the member', (version) => {
+  test.each([['2026-10-21'], [undefined]])('has null at version %s, which always has the member', (version) => {
     expect(textFor(version)).toEqual({ type: 'text', text: 'Hello.', citations: null });
   });
 
-  test('nothing at an older version: its SDKs may refuse null', () => {
+  test('has no member at an older version: its SDKs may refuse null', () => {
     expect(textFor('2023-06-01')).toEqual({ type: 'text', text: 'Hello.' });
   });
 });

@@ -29,7 +29,7 @@ function bodyOf(more: Partial<InferenceRequest>, model?: string): JsonObject {
   return encoded.body;
 }
 
-test('the least there can be', () => {
+test('a minimal request', () => {
   expect(encode({}, NEW, true)).toEqual({
     kind: 'request',
     body: {
@@ -246,7 +246,7 @@ describe('thinking', () => {
     expect(plan(reasoning, model)).toEqual({ thinking, config, maxTokens: 10_000, dropped });
   });
 
-  test('a limit that leaves no room for thinking is raised above it', () => {
+  test('a limit without room for thinking is raised above it', () => {
     expect(plan({ effort: 'high' }, OLD, { maxOutputTokens: 100 })).toMatchObject({
       thinking: budget(1_024),
       maxTokens: 1_124,
@@ -255,13 +255,13 @@ describe('thinking', () => {
     expect(plan({ budgetTokens: 90_000 }, OLD)).toMatchObject({ thinking: budget(63_999), maxTokens: 64_000 });
   });
 
-  test('a forced tool is worth more than thinking by a budget', () => {
+  test('a forced tool takes precedence over thinking with a budget', () => {
     const forced = { tools: [tool], toolChoice: { kind: 'required' as const } };
     expect(plan({ effort: 'high' }, OLD, forced)).toMatchObject({ thinking: undefined, dropped: ['reasoning'] });
     expect(plan({ effort: 'high' }, NEW, forced)).toMatchObject({ thinking: adaptive, dropped: [] });
   });
 
-  describe('behind a call without its thought', () => {
+  describe('after a call without its thought', () => {
     const thought: Part = { kind: 'reasoning', text: 'Hm.', signature: { origin: 'anthropic-messages', value: 's' } };
     const round = (...parts: Part[]) => ({
       turns: [user(text('Hi')), assistant(...parts, call('1')), user(result('1'))],
@@ -277,7 +277,7 @@ describe('thinking', () => {
       expect(plan(reasoning, model, round())).toMatchObject({ thinking, dropped });
     });
 
-    test('a budget is kept where the thought is there', () => {
+    test('a budget is kept if the thought is there', () => {
       const enabled = { type: 'enabled', budget_tokens: 2_048 };
       expect(plan({ budgetTokens: 2_048 }, OLD, round(thought))).toMatchObject({ thinking: enabled, dropped: [] });
       expect(plan({ budgetTokens: 2_048 }, 'claude-opus-4-6', round(thought))).toMatchObject({ thinking: enabled });
@@ -383,7 +383,7 @@ describe('parts', () => {
 });
 
 describe('turns', () => {
-  test('what another provider’s model drew is shown by the user', () => {
+  test('images by another provider’s model are moved to a user message', () => {
     const image: Part = { kind: 'image', source: { kind: 'url', url: 'https://a' } };
     const turns = [user(text('a')), assistant(text('b'), image, call('1')), user(result('1')), assistant(image)];
     expect(bodyOf({ turns }).messages).toMatchObject([
@@ -409,7 +409,7 @@ describe('turns', () => {
   const say = ({ type, text: words, id, tool_use_id: callId }: JsonObject) => words ?? `${type} ${id ?? callId}`;
   const system = (value: string): Turn => ({ role: 'system', parts: [text(value)] });
 
-  test('roles in a row are one turn', () => {
+  test('consecutive messages of a role are one turn', () => {
     expect(
       wire([user(text('a')), user(text('b')), assistant(text('c')), assistant(text('d')), user(text('e'))]),
     ).toEqual({
@@ -422,14 +422,14 @@ describe('turns', () => {
     });
   });
 
-  test('the results of tools stand first', () => {
+  test('tool results come first', () => {
     expect(
       wire([user(text('a')), assistant(call('1'), call('2')), user(text('b'), result('2')), user(result('1'))])
         .messages[2],
     ).toEqual(['user', 'tool_result 2', 'tool_result 1', 'b']);
   });
 
-  test('texts without a character that shows are left out', () => {
+  test('texts without visible characters are left out', () => {
     expect(
       wire([system(' '), user(text('a')), assistant(text('\n\n'), call('1')), user(result('1'), text('\t'))]),
     ).toEqual({
@@ -442,12 +442,12 @@ describe('turns', () => {
     });
   });
 
-  test('white space is cut where the model is to go on behind it', () => {
+  test('trailing white space is removed if the model continues the text', () => {
     const { messages } = wire([user(text('a')), assistant(text('b \n'))], OLD);
     expect(messages.at(-1)).toEqual(['assistant', 'b']);
   });
 
-  test('ids that repeat are told apart', () => {
+  test('repeated ids are made unique', () => {
     const round = [assistant(call('f_0')), user(result('f_0'))];
     expect(wire([user(text('a')), ...round, ...round]).messages.slice(1)).toEqual([
       ['assistant', 'tool_use f_0'],
@@ -466,7 +466,7 @@ describe('turns', () => {
     ]);
   });
 
-  test('system and developer are hoisted, in order', () => {
+  test('system and developer messages are moved to the system prompt, in order', () => {
     const turns: Turn[] = [
       system('S'),
       { role: 'developer', parts: [text('D')] },
@@ -484,7 +484,7 @@ describe('turns', () => {
     expect(wire([system('S'), user(text('a'))]).system).toBe('S');
   });
 
-  test('newer models take a system message where it stands, if it stands well', () => {
+  test('newer models get a system message in its place, if that place is allowed', () => {
     const turns = [user(text('a')), system('now'), assistant(text('b')), user(text('c')), system('end')];
     expect(wire(turns, 'claude-opus-4-8').messages.map(([role]) => role)).toEqual([
       'user',
@@ -502,17 +502,17 @@ describe('turns', () => {
     });
   });
 
-  test('a system message alone is asked as a question', () => {
+  test('a system message alone becomes a user message', () => {
     expect(wire([system('Write a poem.')])).toEqual({ system: undefined, messages: [['user', 'Write a poem.']] });
   });
 
-  test('an older model continues the assistant, and does not think about it', () => {
+  test('an older model continues the assistant’s text, without thinking', () => {
     const turns = [user(text('a')), assistant(text('b'))];
     expect(wire(turns, OLD).messages[1]).toEqual(['assistant', 'b']);
     expect(encode({ turns, reasoning: { effort: 'high' } }, OLD)).toMatchObject({ dropped: ['reasoning'] });
   });
 
-  test('of many breakpoints the last four hold', () => {
+  test('of many breakpoints the last four are kept', () => {
     const marked = Array.from({ length: 6 }, (_, n): Part => ({ kind: 'text', text: String(n), cacheBreakpoint: {} }));
     const messages = bodyOf({ turns: [user(...marked)] }).messages as { content: JsonObject[] }[];
     expect(messages[0]!.content.map((block) => block.cache_control !== undefined)).toEqual([
@@ -526,7 +526,7 @@ describe('turns', () => {
   });
 });
 
-describe('what would change the answer is refused', () => {
+describe('fields that would change the answer are refused', () => {
   const image: Part = { kind: 'image', source: { kind: 'base64', mediaType: 'image/tiff', data: 'A' } };
   const strict = (schema: JsonObject) => ({ output: { kind: 'json-schema' as const, schema, isStrict: true } });
   const forced = { tools: [tool], toolChoice: { kind: 'required' as const } };
@@ -566,7 +566,7 @@ describe('what would change the answer is refused', () => {
   });
 });
 
-describe('a schema beside the tools of a model without structured outputs', () => {
+describe('a schema together with tools, for a model without structured outputs', () => {
   const OLDEST = 'claude-3-5-sonnet-20241022';
   const schema = { type: 'object', properties: { n: { type: 'integer' } } };
   const output = { kind: 'json-schema' as const, schema, isStrict: true };
@@ -575,22 +575,22 @@ describe('a schema beside the tools of a model without structured outputs', () =
     return { names: (tools as { name: string }[]).map(({ name }) => name), choice, config };
   };
 
-  test('is one more tool, of which the model must call one', () => {
+  test('becomes one more tool; the model must call one of them', () => {
     expect(toolsOf({})).toEqual({ names: ['f', 'sluice_json_answer'], choice: { type: 'any' }, config: undefined });
     expect(encode({ tools: [tool], output }, OLDEST)).toMatchObject({ isReshaped: true });
   });
 
-  test('one call at a time stays one', () => {
+  test('keeps the ban on parallel calls', () => {
     const choice = { type: 'any', disable_parallel_tool_use: true };
     expect(toolsOf({ allowsParallelToolCalls: false })).toMatchObject({ choice });
   });
 
-  test('a model that may call none has the one that gives the answer', () => {
+  test('leaves only the answering tool if none may be called', () => {
     const choice = { type: 'tool', name: 'sluice_json_answer' };
     expect(toolsOf({ toolChoice: { kind: 'none' } })).toMatchObject({ names: ['sluice_json_answer'], choice });
   });
 
-  test('a model that must call one of the client’s says nothing else', () => {
+  test('is not added if one of the client’s tools must be called', () => {
     expect(toolsOf({ toolChoice: { kind: 'required' } })).toMatchObject({ names: ['f'], choice: { type: 'any' } });
   });
 });

@@ -17,7 +17,7 @@ const error = (type: string, message = 'said', code?: string) => ({
   request_id: 'req_1',
 });
 
-describe('what a provider’s answer means', () => {
+describe('the meaning of a provider’s error', () => {
   test.each<[string, number, unknown, FailureCode]>([
     ['a bad request', 400, error('invalid_request_error'), 'upstream_bad_request'],
     [
@@ -87,13 +87,13 @@ describe('what a provider’s answer means', () => {
     expect(read(500, error('api_error', 'No such key sk-ant-abcdef123456.')).message).toBe('No such key [redacted].');
   });
 
-  test.each([401, 402])('%i is about the broker’s account and says so', (status) => {
+  test.each([401, 402])('%i is reported as a problem of the broker’s account', (status) => {
     expect(read(status, error('x', 'invalid x-api-key')).message).toMatch(
       /not the client’s. It said: invalid x-api-key$/,
     );
   });
 
-  test('an answer without words gets some', () => {
+  test('an error without a message gets one', () => {
     expect(read(500, '').message).toBe('The provider responded with status 500 and no message.');
   });
 });
@@ -116,7 +116,7 @@ describe('how long to wait', () => {
     expect(read(429, limited, headers).retryAfterMs).toBe(expected);
   });
 
-  test('rate-limit headers are read with their times', () => {
+  test('rate-limit headers are read with their reset times', () => {
     const headers = {
       'anthropic-ratelimit-requests-limit': '4000',
       'anthropic-ratelimit-requests-remaining': '3999',
@@ -134,7 +134,7 @@ describe('how long to wait', () => {
     });
   });
 
-  test('an input limit that was hit says when to come back', () => {
+  test('a reached input limit gives a retry-after', () => {
     const headers = {
       'anthropic-ratelimit-input-tokens-remaining': '0',
       'anthropic-ratelimit-input-tokens-reset': '2026-11-20T12:00:07Z',
@@ -142,7 +142,7 @@ describe('how long to wait', () => {
     expect(read(429, limited, headers).retryAfterMs).toBe(7_000);
   });
 
-  test('the limit of all tokens stands beside the input’s', () => {
+  test('the limit of all tokens is separate from the input’s', () => {
     const headers = { ...reset, 'anthropic-ratelimit-input-tokens-limit': '5' };
     expect(readMessagesRateLimits({ status: 200, headers }, NOW)).toMatchObject({
       limitTokens: 1_000,
@@ -153,8 +153,8 @@ describe('how long to wait', () => {
   });
 });
 
-describe('what the client is told', () => {
-  test.each(Object.keys(FAILURES) as FailureCode[])('%s has Anthropic’s shape', (code) => {
+describe('the error that the client gets', () => {
+  test.each(Object.keys(FAILURES) as FailureCode[])('%s has Anthropic’s format', (code) => {
     const { status, headers, body } = encodeMessagesFailure(createFailure(code, 'message'), 'req_9');
     const told = JSON.parse(body.toString());
     expect(told).toEqual({
@@ -187,13 +187,13 @@ describe('what the client is told', () => {
     expect(encodeMessagesFailure(read(status, error('x')), 'req_9').status).not.toBe(status);
   });
 
-  test('a body that is too large for the provider is one for the client', () => {
+  test('a body too large for the provider is reported as too large to the client', () => {
     const { status, body } = encodeMessagesFailure(read(413, ''), 'req_9');
     expect(status).toBe(413);
     expect(JSON.parse(body.toString()).error.type).toBe('request_too_large');
   });
 
-  test('a running stream ends in an event of the name that SDKs throw on', () => {
+  test('a running stream ends with an event for which SDKs throw', () => {
     const event = encodeMessagesFailureEvent(createFailure('upstream_stream_cut', 'm'), 'req_9').toString();
     expect(event).toBe(
       'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"m"},"request_id":"req_9"}\n\n',

@@ -6,7 +6,7 @@ import { type ModelTraits, traitsOf } from '#src/protocols/anthropic-messages/mo
 import { fitsStrictLimits, toStrictSchema } from '#src/protocols/anthropic-messages/request/strict-schema.ts';
 import { explore } from '#test/support/runs.ts';
 
-describe('what a model takes', () => {
+describe('what a model accepts', () => {
   test.each<[string, Partial<ModelTraits>]>([
     ['claude-3-5-sonnet-20241022', { hasStructuredOutputs: false, maxOutputTokens: null, takesSampling: true }],
     ['claude-opus-4-20250514', { maxOutputTokens: 32_000, thinking: ['enabled', 'disabled'], takesPrefill: true }],
@@ -46,7 +46,7 @@ describe('identifiers', () => {
     expect(escapeIdentifier(text)).toBe(identifier);
   });
 
-  test('every text comes back from an identifier that Anthropic takes', () => {
+  test('every text can be restored from an identifier that Anthropic accepts', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.array(fc.constantFrom('_', 'x', '2', 'e', 'f', '.', 'é', '-', 'Z')).map((characters) => characters.join('')),
@@ -61,7 +61,7 @@ describe('identifiers', () => {
     );
   });
 
-  test('what only looks like an escape stays', () => {
+  test('text that only looks like an escape is unchanged', () => {
     expect(unescapeIdentifier('a_xffffff_b')).toBe('a_xffffff_b');
   });
 });
@@ -114,16 +114,16 @@ describe('strict schemas', () => {
     ],
     ['a reference to elsewhere', object({ a: { $ref: 'https://example.com/schema' } })],
     ['a reference to nothing', object({ a: { $ref: '#/$defs/x' } })],
-  ])('%s cannot be said', (_name, schema) => {
+  ])('%s is not supported', (_name, schema) => {
     expect(toStrictSchema(schema as Record<string, unknown>)).toBeNull();
   });
 
-  test('a schema that is used twice is no recursion', () => {
+  test('a schema that is used twice is not a recursion', () => {
     const schema = object({ a: { $ref: '#/$defs/x' }, b: { $ref: '#/$defs/x' } }, { $defs: { x: object({}) } });
     expect(toStrictSchema(schema)).not.toBeNull();
   });
 
-  test('there are limits over all strict tools', () => {
+  test('limits apply over all strict tools', () => {
     const tool = (parameters: Record<string, unknown>) => ({
       kind: 'function' as const,
       name: 'f',
@@ -140,7 +140,7 @@ describe('strict schemas', () => {
   });
 });
 
-describe('schemas made of references', () => {
+describe('schemas with references', () => {
   const layers = (count: number, last: object) => ({
     $ref: '#/$defs/a0',
     $defs: Object.fromEntries([
@@ -152,13 +152,13 @@ describe('schemas made of references', () => {
     ]),
   });
 
-  test('each that is named twice is looked into once, or forty layers would never end', () => {
+  test('a schema referenced twice is examined once, otherwise forty layers would never end', () => {
     expect(toStrictSchema(layers(40, { type: 'string' }))).not.toBeNull();
     expect(toStrictSchema(layers(40, { type: 'object' }))).toBeNull();
     expect(toStrictSchema(layers(40, { $ref: '#/$defs/a0' }))).toBeNull();
   });
 
-  test('a chain that is longer than the stack is deep cannot be said', () => {
+  test('a chain longer than the stack is deep is not supported', () => {
     expect(toStrictSchema(layers(20_000, { type: 'string' }))).toBeNull();
   });
 });

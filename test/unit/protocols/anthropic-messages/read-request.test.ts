@@ -5,8 +5,8 @@ const TARGET = { path: '/v1/messages', query: {} };
 const messages = [{ role: 'user', content: 'Hello' }];
 const read = (body: unknown) => anthropicMessagesClient.readRequest(body, TARGET);
 
-describe('what the broker uses of a request', () => {
-  test('the least there can be', () => {
+describe('what Sluice reads of a request', () => {
+  test('a minimal request', () => {
     expect(read({ model: 'm', max_tokens: 5, messages })).toEqual({
       model: 'm',
       isStream: false,
@@ -51,16 +51,16 @@ describe('what the broker uses of a request', () => {
     ['a document of text', block({ type: 'document', source: { type: 'text', data: 'x'.repeat(400) } }), 108],
     ['what a tool gave', block({ type: 'tool_result', content: [{ type: 'text', text: 'x'.repeat(400) }] }), 108],
     ['a thought without its signature', block({ type: 'thinking', thinking: 'abcd', signature: 'x'.repeat(900) }), 9],
-  ])('%s counts', (_name, more, expected) => {
+  ])('%s is counted', (_name, more, expected) => {
     expect(tokens(more)).toBe(expected);
   });
 
-  test('tools count', () => {
+  test('tools are counted', () => {
     expect(tokens({ tools: [{ name: 'f', description: 'd'.repeat(400), input_schema: {} }] })).toBeGreaterThan(110);
   });
 });
 
-describe('what is wrong, and where', () => {
+describe('errors name the field', () => {
   test.each<[string, unknown, string, string | undefined, string]>([
     ['no max_tokens', { model: 'm', messages }, 'parameter_missing', 'max_tokens', 'max_tokens: Field required'],
     ['no model', { max_tokens: 1, messages }, 'parameter_missing', 'model', 'model: Field required'],
@@ -82,12 +82,12 @@ describe('what is wrong, and where', () => {
 });
 
 describe('counting tokens', () => {
-  test('needs no max_tokens and is never a stream', () => {
+  test('requires no max_tokens and is never streamed', () => {
     const facts = anthropicCountTokensClient.readRequest({ model: 'm', messages, stream: true }, TARGET);
     expect(facts).toMatchObject({ isStream: false, maxOutputTokens: 0, estimatedInputTokens: 10 });
   });
 
-  test('is answered with the estimate where no provider can', () => {
+  test('is answered with an estimate if no provider supports it', () => {
     const facts = anthropicCountTokensClient.readRequest({ model: 'm', messages }, TARGET);
     if ('code' in facts) throw new Error(facts.message);
     expect(anthropicCountTokensClient.answerLocally!(facts).body.toString()).toBe('{"input_tokens":10}');

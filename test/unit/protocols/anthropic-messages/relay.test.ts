@@ -40,7 +40,7 @@ function relay(text: string) {
 }
 
 describe('a pass-through stream', () => {
-  test('is the provider’s bytes, padding and all, but for the cost', () => {
+  test('has the provider’s bytes, including padding, except for the cost', () => {
     const { bytes, failure, usage, isComplete } = relay(start + open + delta('Hi') + close + finish() + stop);
     const priced = finish(',"usage":{"output_tokens":3,"cost":0.000018}', ',"cost":0.0001');
     expect(bytes).toBe(start + open + delta('Hi') + close + priced + stop);
@@ -49,7 +49,7 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 15, cachedInputTokens: 5, outputTokens: 3, isEstimated: false });
   });
 
-  test('says the model that was asked for, in a stream and whole', () => {
+  test('has the requested model, streamed and unstreamed', () => {
     const named = (model: string) =>
       event('message_start', `,"message":{"id":"msg_1", "model": "${model}","content":[],"usage":{"input_tokens":1}}`);
     const asked = { ...context, requestedModel: 'claude' };
@@ -65,7 +65,7 @@ describe('a pass-through stream', () => {
     expect(JSON.parse(relayMessagesBody(body, context).body.toString())).toMatchObject({ model: 'claude-opus-5' });
   });
 
-  test('usage of the end goes over usage of the start; zeros and nulls take nothing back', () => {
+  test('usage at the end replaces usage at the start, except zeros and nulls', () => {
     const { usage } = relay(
       start +
         finish(
@@ -76,7 +76,7 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 17, cachedInputTokens: 5, cacheWriteTokens: 0, outputTokens: 3 });
   });
 
-  test('without usage gets the broker’s estimate, with the input as the provider counted it', () => {
+  test('without usage gets Sluice’s estimate, with the input as the provider counted it', () => {
     const { bytes, usage } = relay(start + open + delta('Hello you') + close + finish('') + stop);
     expect(usage).toMatchObject({ inputTokens: 15, outputTokens: 3, isEstimated: true });
     expect(bytes).toContain('"usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,');
@@ -87,7 +87,7 @@ describe('a pass-through stream', () => {
     expect(bytes).toContain('"cost":0.0000123}');
   });
 
-  test('pings, unknown events and unknown members pass', () => {
+  test('passes on pings, unknown events and unknown members', () => {
     const strange = `${event('ping')}${event('thread_started', ',"x":{"y":1}')}`;
     const { bytes } = relay(start + strange + finish() + stop);
     expect(bytes).toContain(strange);
@@ -108,13 +108,13 @@ describe('a pass-through stream', () => {
     }
   });
 
-  test('what comes before the first content is marked as such', () => {
+  test('marks events before the first content', () => {
     const { results } = relay(start + event('ping') + open + delta('') + delta('Hi') + close + finish() + stop);
     expect(results.map(({ isPreamble }) => isPreamble)).toEqual([true, true, true, true, false, false, false, false]);
   });
 });
 
-describe('a stream that is not whole is never passed off as one', () => {
+describe('an incomplete stream is never shown as complete', () => {
   const error = (type: string, more = '') => event('error', `,"error":{"type":"${type}","message":"said"${more}}`);
 
   test.each<[string, string, string]>([
@@ -136,7 +136,7 @@ describe('a stream that is not whole is never passed off as one', () => {
     expect(relay(text).failure?.code).toBe(code);
   });
 
-  test('what was generated until then is estimated', () => {
+  test('the output until then is estimated', () => {
     expect(relay(start + open + delta('lume ime ')).usage).toMatchObject({
       inputTokens: 15,
       outputTokens: 3,
@@ -149,13 +149,13 @@ describe('a stream that is not whole is never passed off as one', () => {
 describe('a whole answer', () => {
   const message = '{"id":"msg_1", "content":[{"type":"text","text":"Hello!"}],"x":1e400';
 
-  test('is the provider’s bytes with the cost added', () => {
+  test('has the provider’s bytes with the cost added', () => {
     const usage = '"usage":{"input_tokens":8,"output_tokens":2';
     const { body } = relayMessagesBody(Buffer.from(`${message},${usage}}}`), context);
     expect(body.toString()).toBe(`${message},${usage},"cost":0.00001},"cost":0.0001}`);
   });
 
-  test('without usage gets the broker’s estimate', () => {
+  test('without usage gets Sluice’s estimate', () => {
     const { body, usage } = relayMessagesBody(Buffer.from(`${message}}`), context);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: true });
     expect(JSON.parse(body.toString()).usage).toMatchObject({ input_tokens: 8, output_tokens: 2, cost: 0.00001 });
@@ -175,7 +175,7 @@ describe('a whole answer', () => {
   });
 });
 
-test('a token count costs nothing and comes as it is', () => {
+test('a token count costs nothing and is unchanged', () => {
   const body = Buffer.from('{"input_tokens": 12, "x": 1}');
   expect(relayTokenCount(body)).toMatchObject({ body, usage: { inputTokens: 0, outputTokens: 0 } });
   expect(relayTokenCount(Buffer.from('{}')).failure?.code).toBe('upstream_malformed');

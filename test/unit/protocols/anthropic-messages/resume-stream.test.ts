@@ -49,7 +49,7 @@ describe('a stream that broke off', () => {
   const events = eventsOf(stream);
   const textEnd = events.findLastIndex((event) => event.includes('content_block_stop'));
 
-  test('is one whole message wherever it broke, until its text has ended', () => {
+  test('becomes one complete message wherever it broke, until its text has ended', () => {
     for (let count = 0; count <= textEnd; count++) {
       const delivered = events.slice(0, count).join('');
       const resumed = resume(delivered);
@@ -71,7 +71,7 @@ describe('a stream that broke off', () => {
     }
   });
 
-  test('a thought that broke off is marked as nobody’s', () => {
+  test('a thought that broke off is marked as unsigned', () => {
     const delivered = events.slice(0, 4).join('');
     const { encoder } = resume(delivered)!;
     const [thought] = contentOf(delivered + encoder.end(usage, { cost: '1', charge: '2' }));
@@ -84,7 +84,7 @@ describe('a stream that broke off', () => {
     ['it has said why it ends', events.slice(0, -1).join('')],
     ['a tool call had begun', eventsOf(fixtures.answers['tool-call'].stream).slice(0, 3).join('')],
     ['it was given up', `${events.slice(0, 4).join('')}event: error\ndata: {"type":"error"}\n\n`],
-  ])('stays so when %s', (_name, delivered) => {
+  ])('stays broken when %s', (_name, delivered) => {
     expect(resume(delivered)).toBeNull();
   });
 });
@@ -94,6 +94,6 @@ test.each([
   ['claude-opus-4-6', false],
   ['claude-opus-5-5', false],
   ['kimi-k3', false],
-])('%s goes on with its own text: %s', (model, expected) => {
+])('%s continues with its own text: %s', (model, expected) => {
   expect(messagesProviderCodec.acceptsPrefill!(model)).toBe(expected);
 });

@@ -47,7 +47,7 @@ function inFull(body: JsonObject): JsonObject {
 const MODELS: Record<string, string> = { sampling: 'claude-opus-4-6' };
 
 describe.each(Object.entries(fixtures.requests))('the request %s', (name, request) => {
-  test('comes out as it went in', () => {
+  test('is unchanged', () => {
     const model = MODELS[name] ?? 'claude-opus-5';
     const { body, dropped } = throughCanonical(request, model);
     const expected = inFull({ ...request, model });
@@ -97,7 +97,7 @@ describe.each(answers)('the answer %s', (_name, { whole, stream }) => {
   });
 });
 
-test('the provider’s face', () => {
+test('the provider’s side', () => {
   const target = { upstreamModel: 'm', isStream: true };
   expect(anthropicMessagesProvider.path({ ...target, operation: 'generate' })).toBe('/v1/messages');
   expect(anthropicMessagesProvider.path({ ...target, operation: 'count-tokens' })).toBe('/v1/messages/count_tokens');

@@ -40,7 +40,7 @@ describe.each(OTHERS)('to a provider of %s', (protocol) => {
     ['begun', { thread: { type: 'create' } }],
     ['continued', { thread: CONTINUED }],
     ['in extra_body', { extra_body: { thread: CONTINUED } }],
-  ])('a thread that is %s is refused in the words that SDKs go on by', (_name, body) => {
+  ])('a thread that is %s is refused with the error that SDKs handle', (_name, body) => {
     const failure = prepare(protocol, body);
     if (!isFailure(failure)) throw new Error('it was sent');
     const { status, body: bytes } = encodeMessagesFailure(failure, 'req_1');
@@ -58,7 +58,7 @@ describe.each(OTHERS)('to a provider of %s', (protocol) => {
     ]);
   });
 
-  test('a region that the model must run in is refused, the whole world is not', () => {
+  test('a required region is refused, the global one is not', () => {
     expect(prepare(protocol, { inference_geo: 'us' })).toMatchObject({
       code: 'parameter_unsupported',
       param: 'inference_geo',
@@ -66,14 +66,14 @@ describe.each(OTHERS)('to a provider of %s', (protocol) => {
     expect(prepare(protocol, { inference_geo: 'global', thread: null })).toMatchObject({ dropped: ['inference_geo'] });
   });
 
-  test('structured output in its older place is kept', () => {
+  test('structured output in its older field is kept', () => {
     const schema = { type: 'object', properties: { n: { type: 'integer' } } };
     const call = prepare(protocol, { output_format: { type: 'json_schema', schema } }) as PreparedCall;
     expect(call.dropped).toEqual([]);
     expect(call.request.body.toString()).toContain('"integer"');
   });
 
-  test('the summary of a compacted conversation is told', () => {
+  test('the summary of a compacted conversation is sent', () => {
     const block = { type: 'compaction', content: 'They spoke of Rome.', signature: 'c2ln' };
     const messages = [{ role: 'assistant', content: [block] }, ...least.messages];
     const call = prepare(protocol, { messages }) as PreparedCall;
@@ -82,7 +82,7 @@ describe.each(OTHERS)('to a provider of %s', (protocol) => {
 });
 
 describe('to Anthropic', () => {
-  test('a thread passes, as it came and said another way', () => {
+  test('a thread is passed on, unchanged or encoded', () => {
     for (const cures of [[], ['adapt']] as Cure[][]) {
       const call = prepare('anthropic-messages', { thread: CONTINUED, inference_geo: 'us' }, cures) as PreparedCall;
       expect(JSON.parse(call.request.body.toString())).toMatchObject({ thread: CONTINUED, inference_geo: 'us' });
@@ -122,14 +122,14 @@ describe('details of a provider’s error', () => {
     expect(encodeMessagesFailureEvent(failure, 'req_1').toString()).toContain(JSON.stringify(details));
   });
 
-  test('not what is about the broker’s own account, nor keys', () => {
+  test('details about the broker’s account and keys are not passed on', () => {
     const [, shown] = throughSluice(429, error('rate_limit_error', { error_code: 'enforced_spend_limit_reached' }));
     expect(shown).not.toHaveProperty('details');
     const [, redacted] = throughSluice(400, error('invalid_request_error', { key: 'sk-ant-abcdef123456' }));
     expect(redacted).toMatchObject({ details: { key: '[redacted]' } });
   });
 
-  test('of Google’s, behind the broker’s own', () => {
+  test('Google’s details follow Sluice’s own', () => {
     const violations = {
       '@type': 'type.googleapis.com/google.rpc.BadRequest',
       fieldViolations: [{ field: 'contents' }],

@@ -20,8 +20,8 @@ function asked(more: Partial<InferenceRequest>, model = OLDER) {
   return { names: declared.map(({ name }) => name), answer: declared.at(-1), toolConfig, generationConfig };
 }
 
-describe('what an older model is asked', () => {
-  test('one of the client’s functions, or the one that gives the answer', () => {
+describe('the functions for an older model', () => {
+  test('the client’s functions, and the one that gives the answer', () => {
     expect(asked({})).toEqual({
       names: ['look_up', 'sluice_json_answer'],
       answer: expect.objectContaining({ parametersJsonSchema: schema }),
@@ -71,18 +71,18 @@ describe('what an older model is asked', () => {
     expect(toolConfig).toEqual({ functionCallingConfig: { mode: 'ANY', allowedFunctionNames } });
   });
 
-  test('without functions where none may be called', () => {
+  test('no other functions if none may be called', () => {
     const { names, toolConfig, generationConfig } = asked({ toolChoice: { kind: 'none' } });
     expect({ names, toolConfig }).toEqual({ names: [], toolConfig: undefined });
     expect(generationConfig).toEqual({ responseMimeType: 'application/json', responseJsonSchema: schema });
   });
 
-  test('for a call alone where one must be made', () => {
+  test('only the client’s functions if one of them must be called', () => {
     const { names, generationConfig } = asked({ toolChoice: { kind: 'required' } });
     expect({ names, generationConfig }).toEqual({ names: ['look_up'], generationConfig: undefined });
   });
 
-  test('nothing of the kind from Gemini 3 on', () => {
+  test('no additional function from Gemini 3 on', () => {
     expect(asked({}, 'gemini-3-flash-preview')).toMatchObject({
       names: ['look_up'],
       generationConfig: { responseMimeType: 'application/json', responseJsonSchema: schema },
@@ -90,7 +90,7 @@ describe('what an older model is asked', () => {
   });
 });
 
-describe('what is made of the answer', () => {
+describe('the answer', () => {
   const answerOf = (...parts: object[]) => ({
     candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }],
     usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1 },
@@ -114,7 +114,7 @@ describe('what is made of the answer', () => {
     );
   });
 
-  test('a call of the client’s function is one', () => {
+  test('a call of the client’s function stays a call', () => {
     expect(vendor.decodeAnswer(answerOf(call('look_up', { q: 'x' })), { requestId: 'req_1' })).toMatchObject({
       choices: [
         { parts: [{ kind: 'tool-call', name: 'look_up', arguments: '{"q":"x"}' }], finishReason: 'tool-calls' },

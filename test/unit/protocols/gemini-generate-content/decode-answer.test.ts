@@ -109,7 +109,7 @@ describe('why it ended', () => {
   });
 
   test.each(['MALFORMED_FUNCTION_CALL', 'OTHER', 'NO_IMAGE', 'A_REASON_OF_TOMORROW'])(
-    '%s with nothing is worth another try',
+    '%s without content is retried',
     (finishReason) => {
       const body = { candidates: [{ finishReason, finishMessage: 'Broke off.' }] };
       const failure = { code: 'upstream_malformed', message: `Broke off. (${finishReason})` };
@@ -118,7 +118,7 @@ describe('why it ended', () => {
     },
   );
 
-  test('thoughts alone are nothing', () => {
+  test('thoughts alone are no content', () => {
     expect(decode(candidate([{ text: 't', thought: true }], { finishReason: 'OTHER' }))).toMatchObject({
       code: 'upstream_malformed',
     });
@@ -138,7 +138,7 @@ describe('why it ended', () => {
     expect(kindsOf(events)).toEqual(['answer-start', 'part-start', 'part-delta', 'part-end', 'finish', 'end']);
   });
 
-  test('a text that was cut by a filter stays', () => {
+  test('a text that was cut off by a filter is kept', () => {
     const answer = decode(candidate([{ text: 'a' }], { finishReason: 'RECITATION' }));
     expect(answer).toMatchObject({ choices: [{ parts: [{ kind: 'text', text: 'a' }] }] });
   });
@@ -150,7 +150,7 @@ describe('why it ended', () => {
   });
 });
 
-describe('what is no answer', () => {
+describe('invalid answers', () => {
   test.each<[string, unknown, string]>([
     ['null', null, 'upstream_malformed'],
     ['a list of nothing', [], 'upstream_malformed'],
@@ -169,7 +169,7 @@ describe('usage', () => {
     return 'usage' in answer ? answer.usage : undefined;
   };
 
-  test('thoughts are output, tool results are input, the cached part is inside', () => {
+  test('thoughts are output, tool results are input, cached tokens are part of the input', () => {
     const counts = {
       promptTokenCount: 10,
       toolUsePromptTokenCount: 5,
@@ -187,13 +187,13 @@ describe('usage', () => {
     });
   });
 
-  test('absent counts are zero, no counts are no usage', () => {
+  test('absent counts are zero, without any counts there is no usage', () => {
     expect(usageOf({ promptTokenCount: 9 })).toMatchObject({ inputTokens: 9, outputTokens: 0 });
     expect(usageOf({ trafficType: 'ON_DEMAND' })).toBeNull();
     expect(usageOf(undefined)).toBeNull();
   });
 
-  test('of a stream the last one counts, those that count the prompt alone do not', () => {
+  test('the last usage of a stream counts, unless it counts only the prompt', () => {
     const usage = (candidatesTokenCount?: number) => ({ usageMetadata: { promptTokenCount: 5, candidatesTokenCount } });
     const events = decodeStream(
       event({ ...textChunk('a'), ...usage() }) +
@@ -210,7 +210,7 @@ describe('usage', () => {
 });
 
 describe('streams', () => {
-  test('an answer with all there can be, cut at every byte, gives the same events', () => {
+  test('an answer with everything, split at every byte, gives the same events', () => {
     const stream =
       event({
         ...candidate([{ text: 'Ich dächte…', thought: true }], {}),
@@ -234,14 +234,14 @@ describe('streams', () => {
     for (let size = 1; size < 200; size++) expect(decodeStream(stream, size)).toEqual(events);
   });
 
-  test('a finish in every chunk is believed at the end', () => {
+  test('a finish reason in every chunk counts only at the end', () => {
     const stop = { finishReason: 'STOP' };
     const events = decodeStream(event(textChunk('a', stop)) + event(textChunk('b', stop)));
     expect(kindsOf(events)).toEqual(['answer-start', 'part-start', 'part-delta', 'part-delta', 'part-end', 'finish']);
     expect(textOf(events)).toBe('ab');
   });
 
-  test('candidates are apart', () => {
+  test('candidates are separate', () => {
     const two = {
       candidates: [
         { content: { parts: [{ text: 'a' }] }, finishReason: 'STOP' },
@@ -252,7 +252,7 @@ describe('streams', () => {
     expect(finishes).toMatchObject([{ choice: 0 }, { choice: 1 }]);
   });
 
-  test('without a finish nothing is finished', () => {
+  test('without a finish reason the stream is not finished', () => {
     expect(kindsOf(decodeStream(event(textChunk('a'))))).toEqual(['answer-start', 'part-start', 'part-delta']);
   });
 
@@ -269,12 +269,12 @@ describe('streams', () => {
     expect(kindsOf(events)).not.toContain('finish');
   });
 
-  test('a list of chunks in one event is read as if they had come apart', () => {
+  test('a list of chunks in one event is read like separate chunks', () => {
     expect(textOf(decodeStream(event([textChunk('a'), textChunk('b', { finishReason: 'STOP' })])))).toBe('ab');
   });
 });
 
-describe('what stands beside the text', () => {
+describe('additional data of a text', () => {
   test('log probabilities', () => {
     const logprobsResult = {
       chosenCandidates: [{ token: 'a', logProbability: -0.1 }, { token: 'b' }],

@@ -9,7 +9,7 @@ const contents = (...turns: [role: string, ...parts: JsonObject[]][]) => ({
 const partsOf = (...parts: JsonObject[]) => decoded(contents(['user', ...parts])).turns[0]!.parts;
 
 describe('contents', () => {
-  test('a role is the user’s unless it is the model’s', () => {
+  test('every role except the model’s is the user’s', () => {
     const { turns } = decoded({ contents: [{ parts: [{ text: 'a' }] }, { role: 'model', parts: [{ text: 'b' }] }] });
     expect(turns.map(({ role }) => role)).toEqual(['user', 'assistant']);
   });
@@ -85,7 +85,7 @@ describe('contents', () => {
       { generationConfig: { responseMimeType: 'text/x.enum' } },
       'generationConfig.responseMimeType',
     ],
-  ])('%s can only go to Google', (_name, body, param) => {
+  ])('%s can only be sent to Google', (_name, body, param) => {
     expect(client.decodeRequest(body)).toMatchObject({ code: 'parameter_unsupported', param });
   });
 });
@@ -102,7 +102,7 @@ describe('calls and responses', () => {
       parts.map((part) => ('callId' in part ? part.callId : 'id' in part ? part.id : null)),
     );
 
-  test('by their ids', () => {
+  test('are matched by their ids', () => {
     const body = contents(['model', call('f', 'x'), call('f', 'y')], ['user', response('f', 'y'), response('f', 'x')]);
     expect(idsOf(body)).toEqual([
       ['x', 'y'],
@@ -110,7 +110,7 @@ describe('calls and responses', () => {
     ]);
   });
 
-  test('by their names in order, with ids that are always the same', () => {
+  test('are matched by name and order, with stable ids', () => {
     const body = contents(
       ['model', call('f'), call('g'), call('f')],
       ['user', response('g'), response('f'), response('f')],
@@ -125,7 +125,7 @@ describe('calls and responses', () => {
     ]);
   });
 
-  test('a generated id is never one that is given', () => {
+  test('a generated id never equals a given one', () => {
     expect(idsOf(contents(['model', call('f', 'call_2'), call('g')]))).toEqual([['call_2', 'call_3']]);
   });
 
@@ -161,7 +161,7 @@ describe('signatures and thoughts', () => {
     expect(part && 'signature' in part ? part.signature : undefined).toEqual(signature);
   });
 
-  test('a streamed turn is put together again, a signature ends a part', () => {
+  test('a streamed turn is reassembled, a signature ends a part', () => {
     const { turns } = decoded(
       contents(
         ['model', { text: 'I th', thought: true }],
@@ -301,7 +301,7 @@ describe('settings', () => {
     expect(decoded({ toolConfig: { functionCallingConfig } }).toolChoice).toEqual(expected);
   });
 
-  test('fields are named as the client knows them', () => {
+  test('fields have the client’s names', () => {
     expect(client.fieldName('topK')).toBe('generationConfig.topK');
     expect(client.fieldName('messages')).toBe('contents');
   });

@@ -20,7 +20,7 @@ interface Candidate extends JsonObject {
 const candidatesOf = (body: unknown) => (body as { candidates: Candidate[] }).candidates;
 
 describe('a whole answer', () => {
-  test('has all that Gemini’s have', () => {
+  test('has all members of Gemini’s', () => {
     expect(whole([{ kind: 'text', text: 'a' }])).toEqual({
       candidates: [{ content: { role: 'model', parts: [{ text: 'a' }] }, finishReason: 'STOP', index: 0 }],
       usageMetadata: {
@@ -95,7 +95,7 @@ describe('a whole answer', () => {
   });
 });
 
-describe('other providers’ marks come back with the client', () => {
+describe('other providers’ signatures are returned by the client', () => {
   const back = (parts: Part[]) => {
     const [candidate] = candidatesOf(whole(parts));
     const result = client.decodeRequest({ contents: [candidate!.content] });
@@ -142,7 +142,7 @@ describe('a stream', () => {
   const chunksOf = (texts: string[]) => texts.map((text) => JSON.parse(text.slice('data: '.length)));
   const partsOf = (chunks: unknown[]) => chunks.flatMap((chunk) => candidatesOf(chunk)[0]!.content.parts);
 
-  test('is a chunk per delta, a call is one chunk, usage and the finish are in the last', () => {
+  test('has a chunk per delta, a call in one chunk, usage and finish reason in the last', () => {
     const texts = encodeStream();
     const chunks = chunksOf(texts);
     expect(texts.every((text) => /^data: [^\n]+\n\n$/.test(text))).toBe(true);
@@ -173,7 +173,7 @@ describe('a stream', () => {
     expect(JSON.parse(text)).toEqual(chunksOf(encodeStream()));
   });
 
-  test('several choices end together', () => {
+  test('ends several choices together', () => {
     const [last] = chunksOf(
       encodeStream(client, [
         { kind: 'finish', choice: 1, reason: 'length' },
@@ -186,7 +186,7 @@ describe('a stream', () => {
     ]);
   });
 
-  test('a picture is a chunk of its own', () => {
+  test('has an image in a separate chunk', () => {
     const value: Part = { kind: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AA==' } };
     const chunks = chunksOf(encodeStream(client, [{ kind: 'part-whole', choice: 0, part: 0, value }]));
     expect(partsOf(chunks)[0]).toEqual({ inlineData: { mimeType: 'image/png', data: 'AA==' } });

@@ -32,7 +32,7 @@ const contents = (turns: Turn[], model = GEMINI_3) => encodedBody({ turns }, mod
 const partOf = (part: Part, model = GEMINI_3) => contents([user(part)], model)[0]!.parts[0];
 
 describe('turns', () => {
-  test('roles are merged and take turns, the user begins', () => {
+  test('roles are merged and alternate, starting with the user', () => {
     const turns = [assistant(text('a')), assistant(text('b')), user(text('c')), user(text(''), text('d'))];
     expect(contents(turns)).toEqual([
       { role: 'user', parts: [{ text: ' ' }] },
@@ -41,7 +41,7 @@ describe('turns', () => {
     ]);
   });
 
-  test('system and developer turns are instructions, wherever they stand', () => {
+  test('system and developer turns become instructions, wherever they are', () => {
     const turns: Turn[] = [
       { role: 'system', parts: [text('s')] },
       user(text('u')),
@@ -56,7 +56,7 @@ describe('turns', () => {
     });
   });
 
-  test('instructions alone are the contents', () => {
+  test('instructions alone become the contents', () => {
     expect(encodedBody({ turns: [{ role: 'system', parts: [text('s')] }] })).toEqual({
       contents: [{ role: 'user', parts: [{ text: 's' }] }],
     });
@@ -75,7 +75,7 @@ describe('function calls and their results', () => {
     expect(encoded[1]!.parts[0]).toEqual({ functionCall: { id: '1', name: 'tool_1', args: { a: 1 } } });
   });
 
-  test('an id that comes again is answered in order', () => {
+  test('a repeated id is answered in order', () => {
     const round = [assistant(call('1')), user(result('1'))];
     expect(contents([user(text('u')), ...round, ...round])).toHaveLength(5);
   });
@@ -99,13 +99,13 @@ describe('function calls and their results', () => {
     ['a list', { parts: [text('[1]')] }, { output: '[1]' }],
     ['an error', { parts: [text('no')], isError: true }, { error: 'no' }],
     ['nothing', { parts: [] }, { output: '' }],
-  ])('a response holds %s', (_name, members, response) => {
+  ])('a response contains %s', (_name, members, response) => {
     const part = { kind: 'tool-result', callId: '1', ...members } as Part;
     const encoded = contents([user(text('u')), assistant(call('1')), user(part)]);
     expect(encoded[2]!.parts[0]!.functionResponse).toMatchObject({ response });
   });
 
-  test('media in a result go into the response, or beside it for older models', () => {
+  test('media in a result are part of the response, or follow it for older models', () => {
     const image: Part = { kind: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AA==' } };
     const turns = [user(text('u')), assistant(call('1')), user(result('1', text('t'), image))];
     const inlineData = { mimeType: 'image/png', data: 'AA==' };
@@ -130,12 +130,12 @@ describe('signatures', () => {
   const modelParts = (model: string, ...parts: Part[]) =>
     contents([user(text('u')), assistant(...parts)], model)[1]!.parts;
 
-  test('stand on the very part that they came on', () => {
+  test('are on exactly the part that they came with', () => {
     const parts = modelParts(GEMINI_3, { kind: 'text', text: 'a', ...own }, text('b'), call('1', own), call('2'));
     expect(parts.map((part) => part.thoughtSignature)).toEqual(['c2ln', undefined, 'c2ln', undefined]);
   });
 
-  test('of calls that another provider made are replaced, where one is demanded', () => {
+  test('of another provider’s calls are replaced if one is required', () => {
     const sentinel = 'skip_thought_signature_validator';
     const signatures = (model: string) =>
       modelParts(model, call('1', foreign), call('2')).map((part) => part.thoughtSignature);
@@ -143,7 +143,7 @@ describe('signatures', () => {
     expect(signatures(GEMINI_2_5)).toEqual([undefined, undefined]);
   });
 
-  test('thoughts go back to their own provider, and to no other', () => {
+  test('thoughts are returned only to their own provider', () => {
     const thought = { kind: 'reasoning', text: 't' } as const;
     expect(modelParts(GEMINI_3, { ...thought, ...own }, { ...thought, ...foreign }, thought, text('a'))).toEqual([
       { text: 't', thought: true, thoughtSignature: 'c2ln' },
@@ -209,7 +209,7 @@ describe('media', () => {
     expect(encode({ turns: [user(part)] }, model)).toMatchObject({ kind: 'refusal', field: 'messages' });
   });
 
-  test('Google’s own store is open to all models', () => {
+  test('Google’s own store can be used by all models', () => {
     expect(partOf(image(link('gs://bucket/a.png')), OLD)).toMatchObject({ fileData: { fileUri: 'gs://bucket/a.png' } });
   });
 });
@@ -220,7 +220,7 @@ describe('tools', () => {
     return { tools, toolConfig };
   };
 
-  test('declarations: without parameters where there are none, custom tools as one string', () => {
+  test('declarations have no parameters if there are none, custom tools have one string', () => {
     const { tools } = toolsOf({
       tools: [
         tool,
@@ -271,7 +271,7 @@ describe('tools', () => {
     });
   });
 
-  test('a search, alone and beside functions', () => {
+  test('a search, alone and with functions', () => {
     expect(toolsOf({ webSearch: {} }, GEMINI_2_5)).toEqual({ tools: [{ googleSearch: {} }], toolConfig: undefined });
     expect(toolsOf({ webSearch: {}, tools: [tool] })).toMatchObject({
       tools: [{ googleSearch: {} }, { functionDeclarations: [{ name: 'f' }] }],
@@ -349,7 +349,7 @@ describe('settings', () => {
     expect(encode(members, GEMINI_2_5)).toMatchObject({ kind: 'refusal', field });
   });
 
-  test('JSON beside functions from Gemini 3 on', () => {
+  test('JSON with functions from Gemini 3 on', () => {
     expect(config({ output: { kind: 'json' }, tools: [tool] })).toEqual({ responseMimeType: 'application/json' });
   });
 });

@@ -17,7 +17,7 @@ const quota = (quotaId: string, quotaValue = '10') => detail('QuotaFailure', { v
 const exhausted = (...details: object[]) =>
   error('You exceeded your current quota.', { status: 'RESOURCE_EXHAUSTED', details });
 
-describe('what a provider’s answer means', () => {
+describe('the meaning of a provider’s error', () => {
   test.each<[string, number, unknown, FailureCode]>([
     ['a bad request', 400, error('Unknown name "x"', { status: 'INVALID_ARGUMENT' }), 'upstream_bad_request'],
     [
@@ -100,11 +100,11 @@ describe('what a provider’s answer means', () => {
     expect(failure).toMatchObject({ upstreamCode: 'INTERNAL', message: 'Key [redacted] is odd.' });
   });
 
-  test('what is about the broker’s account says so', () => {
+  test('problems of the broker’s account are reported as such', () => {
     expect(read(400, error('API key not valid.')).message).toMatch(/not the client’s. It said: API key not valid.$/);
   });
 
-  test('an answer without words gets some', () => {
+  test('an error without a message gets one', () => {
     expect(read(500, '').message).toBe('The provider responded with status 500 and no message.');
   });
 });
@@ -127,18 +127,18 @@ describe('how long to wait', () => {
     expect(read(429, body, headers).retryAfterMs).toBe(expected);
   });
 
-  test('Google says nothing of its limits', () => {
+  test('Google sends no limits', () => {
     expect(geminiProvider.readRateLimits({ status: 200, headers: {} }, NOW)).toEqual({});
   });
 });
 
-describe('what the client is told', () => {
+describe('the error that the client gets', () => {
   const told = (code: FailureCode, more: object = {}) => {
     const { status, body } = geminiClient.encodeFailure(createFailure(code, 'message', more), 'req_abc');
     return { status, error: JSON.parse(body.toString()).error };
   };
 
-  test.each(Object.keys(FAILURES) as FailureCode[])('%s has Google’s shape', (code) => {
+  test.each(Object.keys(FAILURES) as FailureCode[])('%s has Google’s format', (code) => {
     const { status, error: shown } = told(code, { param: 'p', retryAfterMs: 1_500 });
     expect(Object.keys(shown)).toEqual(['code', 'message', 'status', 'details']);
     expect(shown).toMatchObject({
@@ -179,7 +179,7 @@ describe('what the client is told', () => {
     expect(told(code).error.status).toBe(status);
   });
 
-  test('the provider’s status of a bad request is kept, its refusal of the broker’s key is not', () => {
+  test('the provider’s status of a bad request is kept, but not its refusal of the broker’s key', () => {
     expect(told('upstream_bad_request', { upstreamStatus: 413 }).status).toBe(413);
     const refused = read(
       400,
@@ -190,7 +190,7 @@ describe('what the client is told', () => {
     expect(answer.body.toString()).not.toContain('API_KEY_INVALID');
   });
 
-  test('an event that the SDK throws for', () => {
+  test('an error event makes the SDK throw', () => {
     const event = geminiClient.encodeFailureEvent(createFailure('upstream_stream_cut', 'Cut.'), 'req_abc').toString();
     expect(event).toMatch(/^data: \{"error":\{"code":502,.*\}\}\n\n$/);
   });

@@ -17,7 +17,7 @@ import {
 import { fixtures } from '#test/fixtures/protocols/gemini-generate-content.ts';
 import { client, decodeStream, encodeContext, vendor } from './decoding.ts';
 
-describe('a request through the canonical form comes out as it went in', () => {
+describe('a request is unchanged by decoding and encoding', () => {
   // With the model that `reasoning-off` is for: test/conformance/protocols/requests.test.ts.
   const requests = Object.entries(fixtures.requests).filter(([name]) => name !== 'reasoning-off');
   test.each(requests)('%s', (_name, body) => {
@@ -66,13 +66,13 @@ describe.each(answers)('answer %s', (name, { whole, stream }) => {
     expect(answer).toMatchObject({ choices: [{ index: 0, ...EXPECTED[name] }], usage });
   });
 
-  test('as a stream it is the same, wherever it is cut', () => {
+  test('as a stream it is the same, wherever it is split', () => {
     const events = decodeStream(stream);
     expect(collectAnswer(events)).toEqual(vendor.decodeAnswer(whole, { requestId: 'req_abc' }));
     for (let size = 1; size < stream.length; size++) expect(decodeStream(stream, size)).toEqual(events);
   });
 
-  test('encoded for a client it says the same again', () => {
+  test('encoded for a client it has the same content', () => {
     const answer = vendor.decodeAnswer(whole, { requestId: 'req_abc' });
     if (isFailure(answer)) throw new Error(answer.message);
     const json = JSON.parse(

@@ -39,25 +39,25 @@ function relay(
 }
 
 describe('a pass-through stream', () => {
-  test('is the provider’s bytes but for the cost in the last chunk', () => {
+  test('has the provider’s bytes except for the cost in the last chunk', () => {
     const { bytes, failure, usage: counted } = relay(first + last);
     expect(bytes).toBe(first + pricedLast);
     expect(failure).toBeUndefined();
     expect(counted).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: false });
   });
 
-  test('is the same wherever it is cut', () => {
+  test('is the same wherever it is split', () => {
     const text = event(textChunk('秋风')) + first + last;
     const { bytes } = relay(text);
     for (let size = 1; size < text.length; size++) expect(relay(text, {}, geminiClient, size).bytes).toBe(bytes);
   });
 
-  test('has the cost once, in the very last chunk with usage', () => {
+  test('has the cost once, in the last chunk with usage', () => {
     const finishes = event({ ...textChunk('Hi', STOP), ...usage(1) });
     expect(relay(finishes + last).bytes).toBe(finishes + pricedLast);
   });
 
-  test('gets the usage that the last chunk lacks, the provider’s or an estimate', () => {
+  test('has usage in the last chunk, the provider’s or an estimate', () => {
     const bare = event(textChunk('', STOP));
     expect(relay(first + bare).bytes).toContain(
       '"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":1,"cost":',
@@ -69,7 +69,7 @@ describe('a pass-through stream', () => {
     expect(counted).toMatchObject({ outputTokens: 3, isEstimated: true });
   });
 
-  test('counts of the prompt alone do not stand for a text', () => {
+  test('ignores counts of the prompt alone if there is text', () => {
     const early = event({ ...textChunk('lume ime '), usageMetadata: { promptTokenCount: 9, totalTokenCount: 9 } });
     expect(relay(early).usage).toMatchObject({ inputTokens: 9, outputTokens: 3, isEstimated: true });
   });
@@ -82,19 +82,19 @@ describe('a pass-through stream', () => {
     expect(bytes).toContain('"cost":0.0001');
   });
 
-  test('puts what the SDKs would skip, or raise at, into their form', () => {
+  test('converts what SDKs would skip or fail at', () => {
     const strange = `id: 1\nevent: x\n${event(textChunk('a'))}`;
     const { bytes } = relay(`: early\n\n${first}: ping\n\n${strange}${last}`);
     expect(bytes).toBe(`${first}${event(textChunk('a')).replaceAll('\r\n', '\n')}${pricedLast}`);
   });
 
-  test('events before the first content are marked as such', () => {
+  test('marks events before the first content', () => {
     const { results } = relay(event({ usageMetadata: { promptTokenCount: 1 } }) + event(textChunk('')) + first + last);
     expect(results.map((result) => result.isPreamble)).toEqual([true, true, false, false]);
   });
 });
 
-describe('a stream that is not whole is never passed off as one', () => {
+describe('an incomplete stream is never shown as complete', () => {
   const error = { error: { code: 503, message: 'm', status: 'UNAVAILABLE' } };
   test.each<[string, string, string]>([
     ['closed before the end', first, 'upstream_stream_cut'],
@@ -110,7 +110,7 @@ describe('a stream that is not whole is never passed off as one', () => {
     expect(bytes).not.toContain('cost');
   });
 
-  test('one of two answers finished is not the end', () => {
+  test('ends only when both candidates have finished', () => {
     expect(relay(last, { choices: 2 }).failure?.code).toBe('upstream_stream_cut');
   });
 });
@@ -122,7 +122,7 @@ describe('a stream without alt=sse', () => {
     expect(bytes).toBe(`[${chunkOf(first)},\r\n${chunkOf(pricedLast)}\n]`);
   });
 
-  test('bears white space before its first chunk and between', () => {
+  test('accepts white space before and between chunks', () => {
     const blank = geminiArrayClient.keepAlive.between.toString();
     const { results } = relay(first + first + last, {}, geminiArrayClient);
     const text = results.map((result) => blank + (result.bytes?.toString() ?? '')).join('');
@@ -134,14 +134,14 @@ describe('a whole answer', () => {
   const body = (answer: object) =>
     geminiClient.passThrough.relayBody(Buffer.from(JSON.stringify(answer)), relayContext);
 
-  test('is the provider’s bytes with the cost added', () => {
+  test('has the provider’s bytes with the cost added', () => {
     const answer = { ...textChunk('Hi', STOP), ...usage(2) };
     const relayed = body(answer);
     expect(relayed.body.toString()).toBe(JSON.stringify(answer).replace(/"usageMetadata".*\}/, PRICED));
     expect(relayed.usage).toMatchObject({ inputTokens: 8, outputTokens: 2 });
   });
 
-  test('without usage gets the broker’s estimate', () => {
+  test('without usage gets Sluice’s estimate', () => {
     const relayed = body(textChunk('Hello you', STOP));
     expect(JSON.parse(relayed.body.toString())).toMatchObject({
       usageMetadata: { candidatesTokenCount: 3, cost: 0.000011 },
@@ -155,7 +155,7 @@ describe('a whole answer', () => {
     expect(body(answer).failure?.code).toBe(code);
   });
 
-  test('a token count passes without usage or cost', () => {
+  test('a token count is passed on without usage or cost', () => {
     const { relayBody } = geminiCountTokensClient.passThrough;
     expect(relayBody(Buffer.from('{"totalTokens": 31}'), relayContext)).toMatchObject({ usage: { inputTokens: 0 } });
     expect(relayBody(Buffer.from('{"totalTokens": 31}'), relayContext).body.toString()).toBe('{"totalTokens": 31}');

@@ -14,7 +14,7 @@ const target = (path: string, query: Record<string, string> = {}) => ({ path, qu
 const GENERATE = target('/v1beta/models/m:generateContent');
 const contents = [{ role: 'user', parts: [{ text: 'Hello' }] }];
 
-describe('which client protocol a path selects', () => {
+describe('the client protocol that a path selects', () => {
   const [endpoint] = geminiEndpoints;
   test.each<[string, Record<string, string>, unknown]>([
     ['/v1beta/models/m:generateContent', {}, geminiClient],
@@ -39,10 +39,10 @@ describe('which client protocol a path selects', () => {
   });
 });
 
-describe('what the broker uses of a request', () => {
+describe('what Sluice reads of a request', () => {
   const read = (body: unknown, at = GENERATE) => geminiClient.readRequest(body, at);
 
-  test('the least there can be', () => {
+  test('a minimal request', () => {
     expect(read({ contents })).toEqual({
       model: 'm',
       isStream: false,
@@ -75,7 +75,7 @@ describe('what the broker uses of a request', () => {
     });
   });
 
-  test('long prompts, images, files, instructions and tools count', () => {
+  test('long prompts, images, files, instructions and tools are counted', () => {
     const tokens = (more: object) => {
       const facts = read({ contents, ...more });
       return 'estimatedInputTokens' in facts ? facts.estimatedInputTokens : Number.NaN;
@@ -106,7 +106,7 @@ describe('what the broker uses of a request', () => {
     expect(read(body)).toMatchObject(expected);
   });
 
-  test('token counting takes the contents, or a request', () => {
+  test('token counting accepts contents or a request', () => {
     const at = target('/v1beta/models/m:countTokens');
     const facts = geminiCountTokensClient.readRequest({ generateContentRequest: { model: 'models/m', contents } }, at);
     expect(facts).toEqual(geminiCountTokensClient.readRequest({ contents }, at));
@@ -122,18 +122,18 @@ describe('the body for a Gemini provider', () => {
       .buildBody({ body: Buffer.from(body), upstreamModel: 'up', isStream: false, canReportStreamUsage: true })
       .toString();
 
-  test('is the client’s bytes', () => {
+  test('has the client’s bytes', () => {
     const body = '{ "contents" : [], "x":1e400, "seed":12345678901234567890}';
     expect(build(body)).toBe(body);
   });
 
-  test('without the broker’s members, with those of extra_body', () => {
+  test('has no members of Sluice, but those of extra_body', () => {
     const body =
       '{"model":"models/m","contents":[],"models":["a"],"provider":{},"labels":{"a":"b"},"extra_body":{"labels":{},"new":1}}';
     expect(build(body)).toBe('{"contents":[],"labels":{},"new":1}');
   });
 
-  test('names the provider’s model where a count names one', () => {
+  test('has the provider’s model if a token count names one', () => {
     const body = '{"generateContentRequest":{"model":"models/m","contents":[],"models":[]}}';
     expect(build(body, geminiCountTokensClient)).toBe('{"generateContentRequest":{"contents":[],"model":"models/up"}}');
   });
@@ -172,7 +172,7 @@ describe('the provider’s address', () => {
     expect(geminiProvider.path({ operation, upstreamModel: 'a/b', isStream })).toBe(path);
   });
 
-  test('its key goes into a header', () => {
+  test('its key is sent in a header', () => {
     expect(geminiProvider.credentialHeaders('k')).toEqual({ 'x-goog-api-key': 'k' });
     expect(geminiClient.credentialPlaces).toEqual([{ header: 'x-goog-api-key' }, { query: 'key' }]);
   });

@@ -26,7 +26,7 @@ describe('a stream that broke off', () => {
     ['in a text', thought + hello, { part: 1, text: 'Hello, ', isOpen: true }],
     ['in thoughts', `: keep-alive\n\n${thought}`, { part: 1, text: '', isOpen: false }],
     ['before anything of it', event(textChunk('')), { part: 0, text: '', isOpen: false }],
-  ])('%s is gone on with', (_name, delivered, expected) => {
+  ])('%s is continued', (_name, delivered, expected) => {
     const resumed = resume(delivered)!;
     expect(resumed).toMatchObject(expected);
     expect(goOn(resumed)).toContain('"text":"world"');
@@ -38,7 +38,7 @@ describe('a stream that broke off', () => {
     }
   });
 
-  test('goes on as an array where it was one', () => {
+  test('continues as an array if it was one', () => {
     const delivered = `\n[${JSON.stringify(textChunk('Hello, '))}\n`;
     const chunks = JSON.parse(delivered + goOn(resume(delivered, geminiArrayClient)!));
     expect(chunks).toMatchObject([
@@ -56,7 +56,7 @@ describe('a stream that broke off', () => {
     ['with a signed text', event({ candidates: [{ content: { parts: [{ text: 'a', thoughtSignature: 's' }] } }] })],
     ['with thoughts after a text', hello + thought],
     ['with what cannot be read', 'data: {\n\n'],
-  ])('%s is not', (_name, delivered) => {
+  ])('%s is not continued', (_name, delivered) => {
     expect(resume(delivered)).toBeNull();
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readSchema } from '#src/protocols/gemini-generate-content/request/decode-tools.ts';
 import { cleanSchema } from '#src/protocols/gemini-generate-content/request/encode-tools.ts';
 
-describe('JSON Schema as Gemini takes it', () => {
+describe('JSON Schema as Gemini accepts it', () => {
   test.each<[string, object, object]>([
     ['const', { const: 'a' }, { type: 'string', enum: ['a'] }],
     ['const with a type', { type: 'string', const: 'a' }, { type: 'string', enum: ['a'] }],

@@ -5,7 +5,7 @@ import { config } from './decoding.ts';
 const thinking = (model: string, reasoning: ReasoningRequest, maxOutputTokens?: number) =>
   config({ reasoning, ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }) }, model)?.thinkingConfig;
 
-describe('models that take levels', () => {
+describe('models that accept levels', () => {
   test.each([
     ['gemini-3-flash-preview', 'none', 'MINIMAL'],
     ['gemini-3-flash-preview', 'medium', 'MEDIUM'],
@@ -33,7 +33,7 @@ describe('models that take levels', () => {
   });
 });
 
-describe('models that take budgets', () => {
+describe('models that accept budgets', () => {
   test.each([
     ['gemini-2.5-flash', 'none', 0],
     ['gemini-2.5-flash', 'low', 6_554],
@@ -46,12 +46,12 @@ describe('models that take budgets', () => {
     expect(thinking(model, { effort })).toEqual({ thinkingBudget });
   });
 
-  test('the effort is a share of what may be put out', () => {
+  test('the effort is a share of the output limit', () => {
     expect(thinking('gemini-2.5-flash', { effort: 'medium' }, 1_000)).toEqual({ thinkingBudget: 300 });
     expect(thinking('gemini-2.5-flash-lite', { effort: 'low' }, 1_000)).toEqual({ thinkingBudget: 512 });
   });
 
-  test('a budget is kept within the model’s', () => {
+  test('a budget is limited to the model’s', () => {
     expect(thinking('gemini-2.5-pro', { budgetTokens: 10 })).toEqual({ thinkingBudget: 128 });
     expect(thinking('gemini-2.5-flash', { budgetTokens: 5_000, isShown: true })).toEqual({
       includeThoughts: true,
@@ -60,7 +60,7 @@ describe('models that take budgets', () => {
   });
 });
 
-test('thoughts can be asked for alone', () => {
+test('thoughts can be requested alone', () => {
   expect(thinking('gemini-3-flash', { isShown: true })).toEqual({ includeThoughts: true });
   expect(thinking('gemini-3-flash', { isShown: false })).toBeUndefined();
 });

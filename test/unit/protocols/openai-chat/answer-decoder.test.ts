@@ -10,7 +10,7 @@ const finishes = (text: string) => decodeAll(text).filter((event) => event.kind 
 const callPart = (id: string, text: string) => ({ kind: 'tool-call', id, name: `f_${id}`, text });
 
 describe('a stream of any provider', () => {
-  test('begins, has its parts, ends', () => {
+  test('has a start, its parts and an end', () => {
     const events = decodeAll(
       delta({ role: 'assistant', content: '' }) + delta({ content: 'Hi' }, 'stop') + usageChunk + DONE,
     );
@@ -40,7 +40,7 @@ describe('a stream of any provider', () => {
     ]);
   });
 
-  test('may switch between thoughts and text, and say both in one delta', () => {
+  test('may alternate thoughts and text, and have both in one delta', () => {
     const stream =
       delta({ reasoning_content: 'a', content: 'b' }) + delta({ reasoning_content: 'c' }) + delta({ content: 'd' });
     expect(partsOf(decodeAll(stream + delta({}, 'stop') + DONE)).map(({ kind, text }) => [kind, text])).toEqual([
@@ -51,18 +51,18 @@ describe('a stream of any provider', () => {
     ]);
   });
 
-  test('may say more in the chunk that finishes it', () => {
+  test('may have content in the chunk that finishes it', () => {
     expect(partsOf(decodeAll(delta({ content: '1' }) + delta({ content: '44' }, 'stop') + DONE))).toEqual([
       { kind: 'text', text: '144' },
     ]);
   });
 
-  test('refuses in a part of its own', () => {
+  test('has a refusal in a separate part', () => {
     const events = decodeAll(delta({ refusal: 'No' }) + delta({ refusal: '.' }) + delta({}, 'stop') + DONE);
     expect(partsOf(events)).toEqual([{ kind: 'refusal', text: 'No.' }]);
   });
 
-  test('draws, and cites', () => {
+  test('has images and citations', () => {
     const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
     const cited = {
       type: 'url_citation',
@@ -85,7 +85,7 @@ describe('a stream of any provider', () => {
     });
   });
 
-  test('has log probabilities with the text that they are of', () => {
+  test('has log probabilities with their text', () => {
     const token = {
       token: 'Hi',
       logprob: -0.5,
@@ -113,7 +113,7 @@ describe('a stream of any provider', () => {
     );
   });
 
-  test('runs several choices at once', () => {
+  test('has several interleaved choices', () => {
     const stream =
       delta({ content: 'a' }, null, 0) + delta({ content: 'b' }, null, 1) + delta({ content: 'c' }, 'stop', 0);
     const events = decodeAll(stream + delta({}, 'length', 1) + DONE);
@@ -170,13 +170,13 @@ describe('tool calls', () => {
     expect(partsOf(events)).toEqual([callPart('a', '{"x":1}'), callPart('b', '{}')]);
   });
 
-  test('are relayed while they come: the next one closes what is whole', () => {
+  test('are relayed while they arrive: the next one closes a complete one', () => {
     const stream = first(0, 'a', '{}') + first(1, 'b', '{"x"');
     const kinds = decodeAll(stream).map((event) => event.kind);
     expect(kinds.slice(1)).toEqual(['part-start', 'part-delta', 'part-end', 'part-start', 'part-delta', 'part-end']);
   });
 
-  test('without ids get ids that differ', () => {
+  test('without ids get different ids', () => {
     const stream = call(
       { function: { name: 'f', arguments: '{}' } },
       { id: '', function: { name: 'g', arguments: '{}' } },
@@ -195,7 +195,7 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('may be custom, or in the older form', () => {
+  test('may be custom, or in the older format', () => {
     const custom = call({ index: 0, id: 'a', type: 'custom', custom: { name: 'f_a', input: 'ls' } });
     const rest = call({ index: 0, custom: { input: ' -l' } });
     expect(partsOf(decodeAll(custom + rest + DONE))).toEqual([{ ...callPart('a', 'ls -l'), isCustom: true }]);
@@ -206,7 +206,7 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('keep the signature that Google’s endpoint shows', () => {
+  test('keep the signature of Google’s endpoint', () => {
     const signed = {
       index: 0,
       id: 'a',
@@ -236,31 +236,31 @@ describe('an end', () => {
     ['error', 'error'],
     ['something_new', 'error'],
     ['eos', 'stop'],
-  ])('for %s is one for %s', (said, reason) => {
+  ])('for %s means %s', (said, reason) => {
     expect(finishes(delta({ content: 'Hi' }, said) + DONE)).toEqual([{ kind: 'finish', choice: 0, reason }]);
   });
 
-  test('for `stop` after tool calls is one for the calls', () => {
+  test('for `stop` after tool calls means tool calls', () => {
     expect(finishes(first(0, 'a', '{}') + delta({}, 'stop') + DONE)).toEqual([
       { kind: 'finish', choice: 0, reason: 'tool-calls' },
     ]);
   });
 
-  test('is said once though the provider says it twice', () => {
+  test('is emitted once even if the provider sends it twice', () => {
     expect(finishes(delta({ content: 'Hi' }, 'stop') + delta({ content: '' }, 'stop') + DONE)).toHaveLength(1);
   });
 
-  test('is said by [DONE] where the provider never says why', () => {
+  test('is [DONE] if the provider sends no finish reason', () => {
     expect(finishes(delta({ content: 'Hi' }) + DONE)).toEqual([{ kind: 'finish', choice: 0, reason: 'stop' }]);
     expect(finishes(first(0, 'a', '{}') + DONE)).toEqual([{ kind: 'finish', choice: 0, reason: 'tool-calls' }]);
   });
 
-  test('is not said where the stream was cut', () => {
+  test('is missing if the stream broke off', () => {
     const events = decodeAll(delta({ content: 'Hi' }));
     expect(events.at(-1)).toEqual({ kind: 'part-end', choice: 0, part: 0 });
   });
 
-  test('names the stop sequence that was met (vLLM)', () => {
+  test('has the matched stop sequence (vLLM)', () => {
     const choice = { index: 0, delta: {}, finish_reason: 'stop', stop_reason: 'END' };
     expect(finishes(chunk({ choices: [choice] }) + DONE)).toEqual([
       { kind: 'finish', choice: 0, reason: 'stop', stopSequence: 'END' },
@@ -279,12 +279,12 @@ describe('usage', () => {
     expect(usages(stream)).toMatchObject([{ usage: { inputTokens: 8, outputTokens: 2 } }]);
   });
 
-  test('comes with the provider’s own price', () => {
+  test('includes the provider’s own price', () => {
     const priced = chunk({ choices: [], usage: { ...usage, cost: 0.000012 } });
     expect(usages(delta({}, 'stop') + priced)).toMatchObject([{ usage: { reportedCost: 12_000_000n } }]);
   });
 
-  test('counts reasoning that only the total tells', () => {
+  test('includes reasoning that only the total contains', () => {
     const hidden = { prompt_tokens: 35, completion_tokens: 12, total_tokens: 109 };
     expect(usages(delta({}, 'stop') + chunk({ choices: [], usage: hidden }))).toMatchObject([
       { usage: { inputTokens: 35, outputTokens: 74, reasoningTokens: 62 } },
@@ -292,7 +292,7 @@ describe('usage', () => {
   });
 });
 
-describe('what is no answer', () => {
+describe('invalid answers', () => {
   const failures = (stream: string) =>
     decodeAll(stream).flatMap((event) => (event.kind === 'error' ? event.failure.code : []));
 
@@ -310,20 +310,20 @@ describe('what is no answer', () => {
     expect(failures(stream + delta({ content: 'more' }))).toEqual([code]);
   });
 
-  test('comments are signs of life, Azure’s filter chunk begins nothing', () => {
+  test('comments are keep-alives, Azure’s filter chunk starts nothing', () => {
     expect(decodeAll(': OPENROUTER PROCESSING\n\n').map(({ kind }) => kind)).toEqual(['ping']);
     expect(decodeAll('data: {"id":"","model":"","choices":[],"prompt_filter_results":[]}\n\n')).toEqual([]);
   });
 });
 
-describe('cut at every byte', () => {
+describe('split at every byte', () => {
   test.each(Object.entries(fixtures.answers))('%s gives the same events', (_name, { stream }) => {
     const whole = decodeAll(stream);
     for (const size of [1, 2, 3, 5, 64, 1_000]) expect(decodeAll(stream, { size })).toEqual(whole);
   });
 });
 
-describe('no text is said twice', () => {
+describe('no text is repeated', () => {
   const last = (message: object) => chunk({ choices: [{ index: 0, message, finish_reason: 'stop' }] });
 
   test.each<[string, string, object[]]>([

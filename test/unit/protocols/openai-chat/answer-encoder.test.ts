@@ -49,7 +49,7 @@ function part(at: number, begin: PartStart, texts: string[], end: object = {}, c
 const ROLE = { role: 'assistant', content: '', refusal: null };
 
 describe('an encoded stream', () => {
-  test('has the same identity throughout: the request’s id, the model and time of who answered', () => {
+  test('has the same id, model and time throughout', () => {
     for (const chunk of encode([start, ...part(0, { kind: 'text' }, ['Hi']), stop])) {
       expect(chunk).toMatchObject({
         id: 'chatcmpl-abc',
@@ -60,7 +60,7 @@ describe('an encoded stream', () => {
     }
   });
 
-  test('says the role first, then the text, then why it ended', () => {
+  test('has the role first, then the text, then the finish reason', () => {
     const chunks = encode([start, ...part(0, { kind: 'text' }, ['Hi', ' you']), stop]);
     expect(choicesOf(chunks)).toEqual([
       { index: 0, delta: ROLE, logprobs: null, finish_reason: null },
@@ -70,7 +70,7 @@ describe('an encoded stream', () => {
     ]);
   });
 
-  test('numbers calls by their order, whatever other parts there are', () => {
+  test('numbers calls by their order, whatever the other parts', () => {
     const call = (id: string): PartStart => ({ kind: 'tool-call', id, name: 'f' });
     const chunks = encode([
       start,
@@ -87,7 +87,7 @@ describe('an encoded stream', () => {
     ]);
   });
 
-  test('begins with null content where a call comes first; custom calls have input', () => {
+  test('starts with null content if a call comes first; custom calls have input', () => {
     const chunks = encode([start, ...part(0, { kind: 'tool-call', id: 'a', name: 'f', isCustom: true }, ['ls']), stop]);
     expect(deltasOf(chunks)).toEqual([
       {
@@ -115,7 +115,7 @@ describe('an encoded stream', () => {
     expect(choicesOf(chunks).at(-1)!.finish_reason).toBe('function_call');
   });
 
-  test('has refusals and thoughts in members of their own', () => {
+  test('has refusals and thoughts in separate members', () => {
     const chunks = encode([
       start,
       ...part(0, { kind: 'reasoning' }, ['Hm']),
@@ -125,7 +125,7 @@ describe('an encoded stream', () => {
     expect(deltasOf(chunks)).toEqual([ROLE, { reasoning_content: 'Hm' }, { refusal: 'No' }, {}]);
   });
 
-  test('proves thoughts by a wrapped signature, at their end and whole', () => {
+  test('has a wrapped signature of thoughts, at their end and unstreamed', () => {
     const signature = { origin: 'anthropic-messages', value: 'EqQB' } as const;
     const chunks = encode([
       start,
@@ -143,7 +143,7 @@ describe('an encoded stream', () => {
     expect(unwrapSignature(details[0]!.signature as string)).toEqual(signature);
   });
 
-  test('shows Gemini’s signature where Google’s own endpoint does, wrapped', () => {
+  test('has Gemini’s signature where Google’s own endpoint has it, wrapped', () => {
     const signature = { origin: 'gemini-generate-content', value: 'Cp' } as const;
     const chunks = encode([start, ...part(0, { kind: 'tool-call', id: 'a', name: 'f' }, ['{}'], { signature }), stop]);
     const [call] = (
@@ -155,7 +155,7 @@ describe('an encoded stream', () => {
     expect(unwrapSignature(call.extra_content.google.thought_signature)).toEqual(signature);
   });
 
-  test('places citations in the whole of the text', () => {
+  test('gives citations positions in the complete text', () => {
     const citation: EncodableEvent = {
       kind: 'part-citation',
       choice: 0,
@@ -174,7 +174,7 @@ describe('an encoded stream', () => {
     });
   });
 
-  test('has pictures in OpenRouter’s member', () => {
+  test('has images in OpenRouter’s member', () => {
     const value = { kind: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AAAA' } } as const;
     expect(deltasOf(encode([start, { kind: 'part-whole', choice: 0, part: 0, value }, stop]))).toEqual([
       ROLE,
@@ -209,7 +209,7 @@ describe('an encoded stream', () => {
     expect(choicesOf(chunks).at(-1)!.finish_reason).toBe(word);
   });
 
-  test('says the tier that served', () => {
+  test('has the tier that served it', () => {
     const chunks = encode([start, { kind: 'service-tier', serviceTier: 'flex' }, stop]);
     expect(chunks.every(({ service_tier: tier }) => tier === 'flex')).toBe(true);
   });
@@ -226,11 +226,11 @@ describe('usage', () => {
     cost: 0.00001,
   };
 
-  test('is not in the stream of a client that did not ask', () => {
+  test('is not in the stream of a client that did not request it', () => {
     expect(encode(answer).some((chunk) => 'usage' in chunk)).toBe(false);
   });
 
-  test('is in a chunk of its own, and null in the others', () => {
+  test('is in a separate chunk, and null in the others', () => {
     const chunks = encode(answer, context('own-event'));
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: told, cost: 0.0001 });
     expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);
@@ -258,7 +258,7 @@ describe('a stream that was decoded and encoded again', () => {
     { requestId: 'req_abc' },
   );
 
-  test.each(Object.entries(fixtures.answers))('says the same: %s', (_name, { stream }) => {
+  test.each(Object.entries(fixtures.answers))('has the same content: %s', (_name, { stream }) => {
     const { bytes, failure } = relayAll(translation.openStream(relayContext), stream);
     expect(failure).toBeUndefined();
     expect(saidIn(bytes)).toEqual(saidIn(stream));

@@ -11,12 +11,12 @@ const build = (json: string, more: { isStream?: boolean; canReportStreamUsage?: 
     ...more,
   });
 
-test('the body goes up as it came, but for the model', () => {
+test('the body is sent unchanged, except for the model', () => {
   const body = build('{"model": "gpt-4o", "seed": 12345678901234567890, "new_field": {"x": 1}}');
   expect(body.toString()).toBe('{"model": "gpt-4o-2024-11-20", "seed": 12345678901234567890, "new_field": {"x": 1}}');
 });
 
-test('usage is asked for in every stream, other stream options stay', () => {
+test('usage is requested in every stream, other stream options stay', () => {
   expect(build('{"model":"m","stream":true}', { isStream: true }).toString()).toBe(
     '{"model":"gpt-4o-2024-11-20","stream":true,"stream_options":{"include_usage":true}}',
   );
@@ -26,12 +26,12 @@ test('usage is asked for in every stream, other stream options stay', () => {
   );
 });
 
-test('a provider that refuses stream_options is not sent any', () => {
+test('a provider that refuses stream_options gets none', () => {
   const body = build('{"model":"m","stream":true}', { isStream: true, canReportStreamUsage: false });
   expect(body.toString()).not.toContain('stream_options');
 });
 
-test('extra_body is merged in over members of the same name, and the broker’s members are taken out', () => {
+test('extra_body replaces members of the same name, and the broker’s members are removed', () => {
   const body = build(
     '{"model":"m","models":["a"],"provider":{"only":["x"]},"temperature":1,"extra_body":{"temperature":0.50,"google":{"image_config":{"image_size":"1K"}}}}',
   );
@@ -54,12 +54,12 @@ describe('signatures that the broker wrapped for other providers', () => {
     return JSON.parse(buildChatBody(input).toString()).messages[0];
   };
 
-  test('are taken out with the thoughts that they prove', () => {
+  test('are removed together with their thoughts', () => {
     const message = { role: 'assistant', content: 'Hi', reasoning_content: 'Hm.', reasoning_details: [thought] };
     expect(cleaned(message)).toEqual({ role: 'assistant', content: 'Hi' });
   });
 
-  test('are taken out of tool calls, the calls stay', () => {
+  test('are removed from tool calls, the calls stay', () => {
     const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
     const signed = { ...call, extra_content: { google: { thought_signature: google } } };
     expect(cleaned({ role: 'assistant', tool_calls: [signed, call] })).toEqual({
@@ -68,14 +68,14 @@ describe('signatures that the broker wrapped for other providers', () => {
     });
   });
 
-  test('go back to Gemini behind Google’s own OpenAI endpoint', () => {
+  test('are returned to Gemini at Google’s own OpenAI endpoint', () => {
     const signed = { id: 'a', extra_content: { google: { thought_signature: google } } };
     expect(cleaned({ role: 'assistant', tool_calls: [signed] }, 'gemini-3-pro').tool_calls[0].extra_content).toEqual({
       google: { thought_signature: 'CpcB' },
     });
   });
 
-  test('leave alone what the provider itself signed', () => {
+  test('of the provider itself are kept', () => {
     const own = { type: 'reasoning.text', text: 'Mine.', signature: 'EqQB' };
     expect(cleaned({ role: 'assistant', reasoning_content: 'x', reasoning_details: [own, thought] })).toEqual({
       role: 'assistant',

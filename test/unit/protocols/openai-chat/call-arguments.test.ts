@@ -32,7 +32,7 @@ describe('arguments are complete', () => {
     expect(areWhole(...deltas)).toBe(expected);
   });
 
-  test('for every JSON object, however it is cut, at its end and not before', () => {
+  test('for every JSON object, however it is split: at its end and not before', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value));
     fc.assert(
       fc.property(objects, fc.integer({ min: 1, max: 7 }), (text, size) => {

@@ -54,13 +54,13 @@ test('whole', () => {
   expect(callsOf(call('other', '{}'))).toMatchObject([{ type: 'function', function: { arguments: '{}' } }]);
 });
 
-test('streamed: the text can only be taken out of the whole', () => {
+test('streamed: the text is extracted from the complete arguments', () => {
   expect(deltasOf(CUSTOM_TOOL.name, [wrapped.slice(0, 9), wrapped.slice(9)])).toEqual([
     { index: 0, id: CUSTOM_CALL.id, type: 'custom', custom: { name: CUSTOM_TOOL.name, input: '' } },
     { index: 0, custom: { input: CUSTOM_CALL.input } },
   ]);
 });
 
-test('what is no such argument is passed on as it is', () => {
+test('other arguments are passed on unchanged', () => {
   expect(callsOf(call(CUSTOM_TOOL.name, 'print(1)'))[0].custom.input).toBe('print(1)');
 });

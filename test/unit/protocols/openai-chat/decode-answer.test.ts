@@ -39,13 +39,13 @@ describe('a whole answer', () => {
     ['parallel-tool-calls', [callPart(CALL), callPart(SECOND_CALL)], 'tool-calls'],
     ['truncated', [{ kind: 'text', text: CUT_ANSWER }], 'length'],
     ['refusal', [{ kind: 'refusal', text: REFUSAL }], 'stop'],
-  ] as const)('of %s has its parts and its end', (name, parts, finishReason) => {
+  ] as const)('of %s has its parts and its finish reason', (name, parts, finishReason) => {
     expect(decode(fixtures.answers[name].whole).choices).toEqual([{ index: 0, parts, finishReason }]);
   });
 
   // Parts of other kinds: test/conformance/protocols/answers.test.ts.
   const texts = Object.entries(fixtures.answers).filter(([name]) => name !== 'image' && name !== 'custom-tool-call');
-  test.each(texts)('of %s says what its stream says', (_name, { whole, stream }) => {
+  test.each(texts)('of %s equals its stream', (_name, { whole, stream }) => {
     const streamed = partsOf(decodeAll(stream));
     const parts = decode(whole).choices[0]!.parts.map((part) =>
       part.kind === 'tool-call'
@@ -55,14 +55,14 @@ describe('a whole answer', () => {
     expect(parts).toEqual(streamed);
   });
 
-  test('counts what was cached', () => {
+  test('counts cached tokens', () => {
     expect(decode(fixtures.answers['cached-usage'].whole).usage).toMatchObject({
       inputTokens: USAGE.inputTokens,
       cachedInputTokens: USAGE.cachedInputTokens,
     });
   });
 
-  test('has what a provider says of itself', () => {
+  test('has the provider’s own members', () => {
     const body = { ...fixtures.answers.text.whole, service_tier: 'flex', usage: { prompt_tokens: 1, cost: 0.5 } };
     expect(decode(body)).toMatchObject({
       serviceTier: 'flex',
@@ -83,7 +83,7 @@ describe('a whole answer', () => {
     ]);
   });
 
-  test('has calls without ids, with ids; a signature of the message goes to the first', () => {
+  test('gives ids to calls without one; a signature of the message belongs to the first', () => {
     const { parts } = message({
       tool_calls: [
         { id: '', function: { name: 'f', arguments: '{}' } },
@@ -103,7 +103,7 @@ describe('a whole answer', () => {
     ]);
   });
 
-  test('has pictures, citations, words that were spoken, log probabilities', () => {
+  test('has images, citations, transcripts, log probabilities', () => {
     const choice = message(
       {
         content: 'Hi',

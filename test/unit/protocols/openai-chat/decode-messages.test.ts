@@ -14,7 +14,7 @@ const call = (id: string, more: object = {}) => ({
 const callPart = (id: string): Part => ({ kind: 'tool-call', id, name: `f_${id}`, arguments: '{}' });
 
 describe('roles', () => {
-  test('stay, in order, with names', () => {
+  test('are kept, in order, with names', () => {
     expect(
       turns(
         { role: 'system', content: 's' },
@@ -28,7 +28,7 @@ describe('roles', () => {
     ]);
   });
 
-  test('of tools are the user’s; results in a row are one turn and know the name of their tool', () => {
+  test('of tools become the user’s; consecutive results are one turn and have the name of their tool', () => {
     const decoded = turns(
       { role: 'assistant', content: null, tool_calls: [call('a'), call('b')] },
       { role: 'tool', tool_call_id: 'a', content: 'A' },
@@ -48,7 +48,7 @@ describe('roles', () => {
     ]);
   });
 
-  test('of functions, in the older form, answer the call before them', () => {
+  test('of functions, in the older format, answer the call before them', () => {
     const [assistant, user] = turns(
       { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } },
       { role: 'function', name: 'f', content: 'A' },
@@ -143,7 +143,7 @@ describe('an assistant’s history', () => {
   const theirs = { origin: 'anthropic-messages', value: 'EqQB' } as const;
   const google = { origin: 'gemini-generate-content', value: 'Cp' } as const;
 
-  test('is thoughts, text, refusal, calls, in this order', () => {
+  test('has thoughts, text, refusal, calls, in this order', () => {
     expect(assistant({ reasoning_content: 'Hm', content: 'Hi', refusal: 'No', tool_calls: [call('a')] })).toEqual([
       { kind: 'reasoning', text: 'Hm' },
       { kind: 'text', text: 'Hi' },
@@ -152,11 +152,11 @@ describe('an assistant’s history', () => {
     ]);
   });
 
-  test('without anything said is no turn', () => {
+  test('without content is left out', () => {
     expect(turns({ role: 'assistant', content: '' }, { role: 'assistant', content: null })).toEqual([]);
   });
 
-  test('has its thoughts with their proof, which goes over the text alone', () => {
+  test('has its thoughts with their signature, which covers only the text', () => {
     const details = [
       { type: 'reasoning.text', text: 'Hm', signature: wrapSignature(theirs), format: 'anthropic-claude-v1', index: 0 },
       { type: 'reasoning.encrypted', data: wrapSignature(theirs), index: 1 },
@@ -168,7 +168,7 @@ describe('an assistant’s history', () => {
     ]);
   });
 
-  test('has what the Responses API hides, by its id', () => {
+  test('has reasoning encrypted by the Responses API, by its id', () => {
     const signature = { origin: 'openai-responses', value: 'gAAA' } as const;
     const details = [{ type: 'reasoning.encrypted', data: wrapSignature(signature), id: 'rs_1' }];
     expect(assistant({ reasoning_details: details, content: 'Hi' })![0]).toEqual({
@@ -179,7 +179,7 @@ describe('an assistant’s history', () => {
     });
   });
 
-  test('has bare signatures by the format that OpenRouter names', () => {
+  test('has plain signatures by the format that OpenRouter names', () => {
     const detail = (format: string) => [{ type: 'reasoning.text', text: 'Hm', signature: 'x', format }];
     expect(assistant({ reasoning_details: detail('google-gemini-v1'), content: 'Hi' })![0]).toMatchObject({
       signature: { origin: 'gemini-generate-content', value: 'x' },
@@ -198,7 +198,7 @@ describe('an assistant’s history', () => {
     expect(assistant({ tool_calls: [signed] })).toEqual([{ ...callPart('a'), signature: google }]);
   });
 
-  test('has Gemini’s signature of a text, pictures, custom calls', () => {
+  test('has Gemini’s signature of a text, images, custom calls', () => {
     expect(
       assistant({
         content: 'Hi',
@@ -213,7 +213,7 @@ describe('an assistant’s history', () => {
     ]);
   });
 
-  test('names the sound of an earlier answer as left out', () => {
+  test('names the audio of an earlier answer as left out', () => {
     const { unmapped } = decodeMessages([{ role: 'assistant', content: 'Hi', audio: { id: 'audio_1' } }]);
     expect(Object.keys(unmapped)).toEqual(['messages[0].audio']);
   });

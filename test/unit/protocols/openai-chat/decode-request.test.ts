@@ -21,7 +21,7 @@ function decode(members: JsonObject): InferenceRequest {
 const fault = (members: JsonObject) => decodeChatRequest({ model: 'm', messages: hello, ...members });
 
 describe('members of a request', () => {
-  test('that says nothing more leave everything out', () => {
+  test('are left undefined in a minimal request', () => {
     expect(decode({})).toEqual(BARE);
     expect(decode({ temperature: null, stop: null, tools: null, response_format: null, user: null })).toEqual(BARE);
   });
@@ -103,34 +103,34 @@ describe('members of a request', () => {
   });
 });
 
-describe('what is beyond OpenAI’s members', () => {
+describe('members beyond OpenAI’s', () => {
   const image = { aspect_ratio: '16:9', image_size: '1K' };
 
   test.each<[string, JsonObject]>([
     ['in extra_body', { extra_body: { google: { image_config: image } } }],
     ['merged by Python', { google: { image_config: image } }],
     ['in OpenRouter’s member', { image_config: image }],
-  ])('says what pictures are wanted: %s', (_name, members) => {
+  ])('image settings: %s', (_name, members) => {
     expect(decode(members)).toEqual({ ...BARE, image: { aspectRatio: '16:9', size: '1K' } });
   });
 
-  test('goes to the provider where it came in extra_body, and is named as dropped where it did not', () => {
+  test('is sent to the provider if it came in extra_body, otherwise named as dropped', () => {
     const request = decode({ min_p: 0.1, store: true, prompt_cache_key: 'k', extra_body: { min_p: 0.2, top_a: 1 } });
     expect(request.extraBody).toEqual({ min_p: 0.2, top_a: 1 });
     expect(Object.keys(request.unmapped)).toEqual(['store']);
     expect(request.promptCacheKey).toBe('k');
   });
 
-  test('in extra_body goes over the members of the same name', () => {
+  test('in extra_body replaces members of the same name', () => {
     expect(decode({ temperature: 1, extra_body: { temperature: 0.2 } }).sampling).toEqual({ temperature: 0.2 });
   });
 
-  test('in containers is named by its path', () => {
+  test('inside others is named by its path', () => {
     const members = { google: { safety_settings: [] }, web_search_options: { filters: {} } };
     expect(Object.keys(decode(members).unmapped)).toEqual(['google.safety_settings', 'web_search_options.filters']);
   });
 
-  test('and is the broker’s own, is nobody else’s', () => {
+  test('of Sluice is not sent to providers', () => {
     expect(decode({ models: ['a'], provider: { only: ['b'] }, stream: true, stream_options: {} })).toEqual(BARE);
   });
 });
@@ -151,7 +151,7 @@ describe('tools', () => {
     ]);
   });
 
-  test('in the older form are functions, one call at a time', () => {
+  test('in the older format are functions without parallel calls', () => {
     const request = decode({ functions: [{ name: 'f', parameters }], function_call: { name: 'f' } });
     expect(request).toMatchObject({
       tools: [{ kind: 'function', name: 'f', parameters }],
@@ -188,7 +188,7 @@ describe('tools', () => {
       { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [{ type: 'custom', custom: { name: 'c' } }] } },
       { kind: 'allowed', tools: [{ name: 'c' }], isRequired: false },
     ],
-  ])('are chosen by %j', (choice, expected) => {
+  ])('are selected by %j', (choice, expected) => {
     expect(decode({ tool_choice: choice }).toolChoice).toEqual(expected);
   });
 });

@@ -24,7 +24,7 @@ const google = { origin: 'gemini-generate-content', value: 'Cp' } as const;
 const anthropic = { origin: 'anthropic-messages', value: 'EqQB' } as const;
 
 describe('a whole completion', () => {
-  test('has the request’s id, who answered, usage, cost and charge', () => {
+  test('has the request’s id, the model that answered, usage, cost and charge', () => {
     expect(encode({ ...answer([{ kind: 'text', text: 'Hi' }]), serviceTier: 'flex' })).toEqual({
       id: 'chatcmpl-abc',
       object: 'chat.completion',
@@ -114,7 +114,7 @@ describe('a whole completion', () => {
     expect(messageOf(parts)).toMatchObject({ role: 'assistant', ...expected });
   });
 
-  test('in the older form has one call', () => {
+  test('in the older format has one call', () => {
     const parts: Part[] = [{ kind: 'tool-call', id: '1', name: 'f', arguments: '{}' }];
     const [choice] = encode(answer(parts, { finishReason: 'tool-calls' }), { functions: [] }).choices;
     expect(choice).toMatchObject({
@@ -124,7 +124,7 @@ describe('a whole completion', () => {
     expect(choice.message).not.toHaveProperty('tool_calls');
   });
 
-  test('gives back every signature to who will read it', () => {
+  test('has every signature where its reader expects it', () => {
     const parts: Part[] = [
       { kind: 'reasoning', text: 'Hm', signature: anthropic },
       { kind: 'reasoning', text: '', signature: anthropic, isRedacted: true },
@@ -147,7 +147,7 @@ describe('a whole completion', () => {
 
   // OpenAI does not say which sequence was met.
   const answers = Object.entries(fixtures.answers).filter(([name]) => name !== 'stop-sequence');
-  test.each(answers)('is what its provider said: %s', (_name, { whole }) => {
+  test.each(answers)('equals its provider’s answer: %s', (_name, { whole }) => {
     const encoded = encode(decodeChatAnswer(whole, { requestId: 'req_abc' }) as Answer);
     const { cost: _, ...usage } = encoded.usage;
     expect(encoded.choices.map(withoutEmptyContent)).toEqual((whole.choices as JsonObject[]).map(withoutEmptyContent));

@@ -11,7 +11,7 @@ const wireCall = (id: string) => ({ id, type: 'function', function: { name: 'f',
 const image: Part = { kind: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AA' }, detail: 'low' };
 const wireImage = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA', detail: 'low' } };
 
-test('system and developer are system, in one text each', () => {
+test('system and developer become system messages, with one text each', () => {
   expect(
     encode([
       { role: 'system', parts: [text('a'), text('b')] },
@@ -23,7 +23,7 @@ test('system and developer are system, in one text each', () => {
   ]);
 });
 
-test('a user’s one text is a text, more are parts', () => {
+test('a single text of the user is a string, several are parts', () => {
   const parts: Part[] = [
     text('a'),
     image,
@@ -55,7 +55,7 @@ test('a user’s one text is a text, more are parts', () => {
   ]);
 });
 
-test('what an assistant said is one message: texts joined, thoughts left out, calls beside', () => {
+test('an assistant’s turn is one message: joined texts, no thoughts, calls', () => {
   const parts: Part[] = [
     { kind: 'reasoning', text: 'Hm' },
     text('a'),
@@ -69,7 +69,7 @@ test('what an assistant said is one message: texts joined, thoughts left out, ca
   expect(encode([{ role: 'assistant', parts: [{ kind: 'reasoning', text: 'Hm' }] }])).toEqual([]);
 });
 
-test('calls that came as turns of their own are one message, with all results right behind', () => {
+test('calls from separate turns are one message, directly followed by all results', () => {
   const turns: Turn[] = [
     { role: 'assistant', parts: [call('1')] },
     { role: 'assistant', parts: [call('2')] },
@@ -84,7 +84,7 @@ test('calls that came as turns of their own are one message, with all results ri
   ]);
 });
 
-test('pictures of a result move to the user’s message behind all results', () => {
+test('images of a result move to a user message after all results', () => {
   const turns: Turn[] = [
     { role: 'assistant', parts: [call('1'), call('2')] },
     {
@@ -102,7 +102,7 @@ test('pictures of a result move to the user’s message behind all results', () 
   ]);
 });
 
-test('what an assistant drew moves to the user’s next message', () => {
+test('images by an assistant move to the next user message', () => {
   const turns: Turn[] = [
     { role: 'assistant', parts: [text('Here.'), image] },
     { role: 'user', parts: [text('Bluer.')] },
@@ -116,7 +116,7 @@ test('what an assistant drew moves to the user’s next message', () => {
   ]);
 });
 
-test('a call has arguments that parse; a custom one has its input', () => {
+test('a call has valid JSON arguments; a custom one has its input', () => {
   const turns: Turn[] = [
     {
       role: 'assistant',
@@ -136,7 +136,7 @@ test('a call has arguments that parse; a custom one has its input', () => {
   ]);
 });
 
-test('Gemini’s signature goes to Gemini alone', () => {
+test('Gemini’s signature is sent only to Gemini', () => {
   const signed: Part = { ...call('1'), signature: { origin: 'gemini-generate-content', value: 'Cp' } } as Part;
   const [google] = encode([{ role: 'assistant', parts: [signed] }], 'google/gemini-3-pro')[0]!.tool_calls as object[];
   expect(google).toEqual({ ...wireCall('1'), extra_content: { google: { thought_signature: 'Cp' } } });

@@ -21,7 +21,7 @@ const body = (more: Partial<InferenceRequest>, upstreamModel?: string) => {
 };
 
 describe('a request to a chat provider', () => {
-  test('asks for the provider’s own model, and for usage in streams where that is taken', () => {
+  test('has the provider’s model name, and requests usage in streams if supported', () => {
     const messages = [{ role: 'user', content: 'Hi' }];
     expect(encode({}).body).toEqual({ model: 'llama-3', messages });
     expect(encodeChatRequest(BARE, { ...input, isStream: true })).toMatchObject({
@@ -60,7 +60,7 @@ describe('a request to a chat provider', () => {
       { modalities: ['text', 'image'], image: { size: '1K' } },
       { modalities: ['text', 'image'], image_config: { image_size: '1K' } },
     ],
-  ])('says %s', (_name, more, members) => {
+  ])('has %s', (_name, more, members) => {
     const encoded = encode(more);
     expect(JSON.parse(JSON.stringify(body(more)))).toEqual(members);
     expect(encoded.dropped).toEqual([]);
@@ -73,7 +73,7 @@ describe('a request to a chat provider', () => {
     ['verbosity', { verbosity: 'low' }, 'verbosity'],
     ['how pictures should be, where none are asked for', { image: { size: '1K' } }, 'image'],
     ['a voice', { speech: { voice: 'x' } }, 'speech'],
-  ])('leaves out %s, and says so', (_name, more, field) => {
+  ])('leaves out %s, and names it', (_name, more, field) => {
     expect(body(more)).toEqual({});
     expect(encode(more).dropped).toEqual([field]);
   });
@@ -105,21 +105,21 @@ describe('OpenAI’s models', () => {
   const sampled = { sampling: { temperature: 1, topP: 0.5 }, logProbabilities: 1, logitBias: { 1: 1 } };
 
   test.each(['o3', 'o4-mini', 'gpt-5', 'openai/gpt-5-mini', 'gpt-5.2'])(
-    'that reason (%s) take no sampling, and name the limit anew',
+    'that reason (%s) get no sampling, and the newer name of the limit',
     (model) => {
       expect(body({ ...sampled, maxOutputTokens: 9 }, model)).toEqual({ max_completion_tokens: 9 });
       expect(encode(sampled, model).dropped).toEqual(['temperature', 'topP', 'logitBias', 'logProbabilities']);
     },
   );
 
-  test('that may reason take sampling when they do not', () => {
+  test('that can reason get sampling if reasoning is off', () => {
     expect(body({ sampling: { temperature: 1 }, reasoning: { effort: 'none' } }, 'gpt-5.1')).toEqual({
       reasoning_effort: 'none',
       temperature: 1,
     });
   });
 
-  test('that reason have no stop sequences', () => {
+  test('that reason get no stop sequences', () => {
     expect(encode({ stop: ['a'] }, 'o3')).toMatchObject({ kind: 'refusal', field: 'stop' });
     expect(body({ stop: ['a'] }, 'o1')).toEqual({ stop: ['a'] });
   });
@@ -136,12 +136,12 @@ describe('OpenAI’s models', () => {
     expect(body({ reasoning: { effort } }, model)).toEqual({ reasoning_effort: said });
   });
 
-  test('that do not reason are not told how much', () => {
+  test('that do not reason get no effort', () => {
     expect(body({ reasoning: { effort: 'high' } }, 'gpt-4o')).toEqual({});
     expect(encode({ reasoning: { effort: 'high' } }, 'gpt-5-chat-latest').dropped).toEqual(['reasoning']);
   });
 
-  test('take tiers, newer ones verbosity, searching ones search', () => {
+  test('get tiers, newer ones verbosity, search models search', () => {
     expect(body({ serviceTier: 'flex', verbosity: 'low' }, 'gpt-5')).toEqual({
       service_tier: 'flex',
       verbosity: 'low',
@@ -164,7 +164,7 @@ describe('tools', () => {
     { type: 'function', function: { name: 'g', parameters } },
   ];
 
-  test('are nested functions; a custom one is itself at OpenAI and a function with one text elsewhere', () => {
+  test('are nested functions; a custom one is kept at OpenAI and becomes a function with one text elsewhere', () => {
     expect(body({ tools }, 'gpt-5').tools).toEqual([
       ...wire,
       { type: 'custom', custom: { name: 'c', format: { type: 'text' } } },
@@ -183,13 +183,13 @@ describe('tools', () => {
     [{ kind: 'tool', name: 'c' }, { type: 'custom', custom: { name: 'c' } }, 3],
     [{ kind: 'allowed', tools: [{ name: 'f' }], isRequired: true }, 'required', 1],
     [{ kind: 'allowed', tools: [{ name: 'f' }, { name: 'g' }], isRequired: false }, 'auto', 2],
-  ])('are chosen by %j', (toolChoice, said, offered) => {
+  ])('are selected by %j', (toolChoice, said, offered) => {
     const members = body({ tools, ...(toolChoice ? { toolChoice } : {}) }, 'gpt-5');
     expect(members.tool_choice).toEqual(said);
     expect(members.tools).toHaveLength(offered);
   });
 
-  test('go one at a time where that is asked for; without tools nothing is said', () => {
+  test('have no parallel calls if requested; without tools the member is absent', () => {
     expect(body({ tools, allowsParallelToolCalls: false }).parallel_tool_calls).toBe(false);
     expect(body({ toolChoice: { kind: 'auto' }, allowsParallelToolCalls: false })).toEqual({});
   });
@@ -201,7 +201,7 @@ const CHANGED = new Set(
 );
 const unchanged = Object.entries(fixtures.requests).filter(([name]) => !CHANGED.has(name));
 
-test.each(unchanged)('the request %s comes back as it was', (_name, request) => {
+test.each(unchanged)('the request %s is unchanged', (_name, request) => {
   const decoded = decodeChatRequest(request!) as InferenceRequest;
   const encoded = encodeChatRequest(decoded, { ...input, upstreamModel: request!.model as string }) as EncodedRequest;
   expect(encoded.body).toEqual(request);

@@ -8,7 +8,7 @@ const read = (status: number, body: unknown, headers: Record<string, string> = {
   readChatFailure({ status, headers }, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), NOW);
 const error = (members: object) => ({ error: { message: 'said', ...members } });
 
-describe('what a provider’s answer means', () => {
+describe('the meaning of a provider’s error', () => {
   test.each<[string, number, unknown, FailureCode]>([
     ['a bad request', 400, error({ type: 'invalid_request_error' }), 'upstream_bad_request'],
     ['a context overflow by code', 400, error({ code: 'context_length_exceeded' }), 'upstream_context_length'],
@@ -43,7 +43,7 @@ describe('what a provider’s answer means', () => {
     expect(message).toBe('Could not look up [redacted].');
   });
 
-  test.each([401, 402])('%i is about the broker’s account and says so', (status) => {
+  test.each([401, 402])('%i is reported as a problem of the broker’s account', (status) => {
     const failure = read(
       status,
       error({ message: 'Incorrect API key: sk-proj-abcdef1234567890', code: 'invalid_api_key' }),
@@ -53,7 +53,7 @@ describe('what a provider’s answer means', () => {
     expect(shown.code).not.toBe('invalid_api_key');
   });
 
-  test('an answer without words gets some', () => {
+  test('an error without a message gets one', () => {
     expect(read(500, '').message).toBe('The provider responded with status 500 and no message.');
   });
 });
@@ -93,8 +93,8 @@ describe('how long to wait', () => {
   });
 });
 
-describe('what the client is told', () => {
-  test.each(Object.keys(FAILURES) as FailureCode[])('%s has OpenAI’s shape', (code) => {
+describe('the error that the client gets', () => {
+  test.each(Object.keys(FAILURES) as FailureCode[])('%s has OpenAI’s format', (code) => {
     const { status, body } = encodeChatFailure(createFailure(code, 'message', { param: 'p' }));
     const { error: told } = JSON.parse(body.toString());
     expect(Object.keys(told)).toEqual(['message', 'type', 'param', 'code']);

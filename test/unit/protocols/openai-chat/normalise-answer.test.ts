@@ -28,7 +28,7 @@ function callsIn(bytes: string) {
 const callDelta = (...calls: object[]) => delta({ tool_calls: calls });
 
 describe('a stream that an OpenAI client could not read', () => {
-  test('has Mistral’s list of thoughts and texts as the two members that clients know', () => {
+  test('gets Mistral’s list of thoughts and texts as the two members that clients know', () => {
     const stream =
       delta({ content: [thinking('Let me'), { type: 'text', text: '14' }] }) + delta({ content: '4' }, 'stop');
     expect(
@@ -38,7 +38,7 @@ describe('a stream that an OpenAI client could not read', () => {
     ).toBe(true);
   });
 
-  test('gives a call without an id one that stays', () => {
+  test('gets a constant id for a call without one', () => {
     const stream =
       callDelta({ index: 0, id: '', type: 'function', function: { name: 'f', arguments: '' } }) +
       callDelta({ index: 0, function: { arguments: '{}' } });
@@ -46,7 +46,7 @@ describe('a stream that an OpenAI client could not read', () => {
     expect(call).toMatchObject({ id: expect.stringMatching(/^call_[0-9a-f]{24}$/), name: 'f', arguments: '{}' });
   });
 
-  test('tells calls apart that share an index and have ids of their own', () => {
+  test('separates calls that share an index but have different ids', () => {
     const stream =
       callDelta({ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{"x":1}' } }) +
       callDelta({ index: 0, id: 'b', type: 'function', function: { name: 'f', arguments: '{"x":2}' } });
@@ -56,7 +56,7 @@ describe('a stream that an OpenAI client could not read', () => {
     ]);
   });
 
-  test('tells whole calls apart that have neither index nor id', () => {
+  test('separates complete calls that have neither index nor id', () => {
     const stream = callDelta(
       { function: { name: 'f', arguments: '{"x":1}' } },
       { function: { name: 'f', arguments: { x: 2 } } },
@@ -72,7 +72,7 @@ describe('a stream that an OpenAI client could not read', () => {
     expect(calls.every(({ type }) => type === 'function')).toBe(true);
   });
 
-  test('does not change the id of a call on the way', () => {
+  test('keeps the id of a call from start to end', () => {
     const stream =
       callDelta({ index: 0, function: { name: 'f', arguments: '{' } }) +
       callDelta({ index: 0, id: 'late', function: { arguments: '}' } });
@@ -81,14 +81,14 @@ describe('a stream that an OpenAI client could not read', () => {
     expect(bytes).not.toContain('late');
   });
 
-  test('is left alone, to the byte, where a client can read it', () => {
+  test('is unchanged, byte for byte, if a client can read it', () => {
     const strange =
       'data: {"id":"c","x":1e400,"choices":[{"index":0,"delta":{"tool_calls":[{"index":1, "id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},"y":12345678901234567890}]}\n\n';
     const later = callDelta({ index: 1, function: { name: '', arguments: ' ' } });
     expect(relay(strange + later + delta({}, 'tool_calls') + DONE).startsWith(strange + later)).toBe(true);
   });
 
-  test('names an error whose event has no `error` member', () => {
+  test('marks an error whose event has no `error` member', () => {
     const { failure } = relayAll(
       new ChatStreamRelay(relayContext),
       'event: error\ndata: {"message":"Overloaded","type":"server_error"}\n\n',
@@ -96,7 +96,7 @@ describe('a stream that an OpenAI client could not read', () => {
     expect(failure?.code).toBe('upstream_overloaded');
   });
 
-  test('counts what Groq reports where nobody asked', () => {
+  test('counts usage that Groq reports unrequested', () => {
     const stream = new ChatStreamRelay(relayContext);
     const { bytes } = relayAll(
       stream,
@@ -113,7 +113,7 @@ describe('a whole answer that an OpenAI client could not read', () => {
   const messageOf = (message: object) =>
     JSON.parse(relayChatBody(body(message), relayContext).body.toString()).choices[0].message;
 
-  test('has text where Mistral has a list', () => {
+  test('gets text if Mistral has a list', () => {
     expect(messageOf({ role: 'assistant', content: [thinking('Easy.'), { type: 'text', text: '4' }] })).toEqual({
       role: 'assistant',
       content: '4',
@@ -121,7 +121,7 @@ describe('a whole answer that an OpenAI client could not read', () => {
     });
   });
 
-  test('has ids, types and text as arguments', () => {
+  test('gets ids, types and arguments as text', () => {
     const { tool_calls: calls } = messageOf({
       content: null,
       tool_calls: [

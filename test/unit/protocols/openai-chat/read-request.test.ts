@@ -5,8 +5,8 @@ const TARGET = { path: '/v1/chat/completions', query: {} };
 
 const messages = [{ role: 'user', content: 'Hello' }];
 
-describe('what the broker uses of a request', () => {
-  test('the least there can be', () => {
+describe('what Sluice reads of a request', () => {
+  test('a minimal request', () => {
     expect(readChatRequest({ model: 'm', messages }, TARGET)).toEqual({
       model: 'm',
       isStream: false,
@@ -41,7 +41,7 @@ describe('what the broker uses of a request', () => {
     });
   });
 
-  test('nulls are like absent members, unknown members and values are the provider’s business', () => {
+  test('nulls count as absent, unknown members and values are left to the provider', () => {
     const body = {
       model: 'm',
       messages,
@@ -54,7 +54,7 @@ describe('what the broker uses of a request', () => {
     expect(readChatRequest(body, TARGET)).toMatchObject({ model: 'm', isStream: false });
   });
 
-  test('long prompts, images and tools count', () => {
+  test('long prompts, images and tools are counted', () => {
     const tokens = (body: object) => {
       const facts = readChatRequest({ model: 'm', messages, ...body }, TARGET);
       return 'estimatedInputTokens' in facts ? facts.estimatedInputTokens : Number.NaN;
@@ -71,7 +71,7 @@ describe('what the broker uses of a request', () => {
   });
 });
 
-describe('what is wrong, and where', () => {
+describe('errors name the field', () => {
   test.each([
     ['no model', { messages }, 'parameter_missing', 'model', "Missing required parameter: 'model'."],
     ['no messages', { model: 'm' }, 'parameter_missing', 'messages', "Missing required parameter: 'messages'."],

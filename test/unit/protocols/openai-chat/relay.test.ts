@@ -34,7 +34,7 @@ function relay(text: string, change: Partial<RelayContext> = {}) {
 }
 
 describe('a pass-through stream', () => {
-  test('is the provider’s bytes but for the cost', () => {
+  test('has the provider’s bytes except for the cost', () => {
     const { bytes, failure, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE);
     const priced = chunk(
       `"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"cost":0.00001},"cost":0.0001`,
@@ -44,7 +44,7 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: false });
   });
 
-  test('has no usage for a client that did not ask', () => {
+  test('has no usage for a client that did not request it', () => {
     const { bytes, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE, {
       usageDelivery: 'none',
     });
@@ -52,14 +52,14 @@ describe('a pass-through stream', () => {
     expect(usage.outputTokens).toBe(2);
   });
 
-  test('keeps a chunk that carries usage beside content, without the usage', () => {
+  test('keeps a chunk with content and usage, without the usage', () => {
     const last = chunk(`"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],${USAGE}`);
     const { bytes, usage } = relay(delta('Hi') + last + DONE, { usageDelivery: 'none' });
     expect(bytes).toBe(delta('Hi') + chunk('"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]') + DONE);
     expect(usage.inputTokens).toBe(8);
   });
 
-  test('gives a client that asked for usage an estimate where the provider has none', () => {
+  test('gives a client that requested usage an estimate if the provider has none', () => {
     const { bytes, usage } = relay(delta('Hello you') + delta('', '"stop"') + DONE);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
     expect(bytes).toContain('"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11');
@@ -72,7 +72,7 @@ describe('a pass-through stream', () => {
     expect(bytes).toContain('"cost":0.000012345678},"cost":0.0001');
   });
 
-  test('survives a missing [DONE], comments, and line ends of CR LF', () => {
+  test('accepts a missing [DONE], comments, and CR LF line ends', () => {
     const { bytes, failure } = relay(
       `: ping\r\n\r\n${delta('Hi').replaceAll('\n', '\r\n')}: ping\n\n${delta('', '"stop"')}${usageChunk}`,
     );
@@ -87,13 +87,13 @@ describe('a pass-through stream', () => {
     expect(bytes).not.toContain('more');
   });
 
-  test('unknown events and members pass', () => {
+  test('passes on unknown events and members', () => {
     const strange = chunk('"choices":[],"prompt_filter_results":[{"x":1}]');
     expect(relay(strange + delta('Hi', '"stop"') + usageChunk + DONE).bytes.startsWith(strange)).toBe(true);
   });
 });
 
-describe('a stream that is not whole is never passed off as one', () => {
+describe('an incomplete stream is never shown as complete', () => {
   test.each([
     ['closed before the end', delta('Hi'), 'upstream_stream_cut'],
     ['closed at once', '', 'upstream_stream_cut'],
@@ -118,17 +118,17 @@ describe('a stream that is not whole is never passed off as one', () => {
     expect(relay(text).failure?.code).toBe(code);
   });
 
-  test('one of two answers finished is not the end', () => {
+  test('ends only when both choices have finished', () => {
     expect(relay(delta('Hi', '"stop"'), { choices: 2 }).failure?.code).toBe('upstream_stream_cut');
   });
 
-  test('tokens so far are estimated from what was relayed', () => {
+  test('its tokens are estimated from what was relayed', () => {
     expect(relay(delta('lume ime ')).usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
     expect(relay('').usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
   });
 });
 
-test('events before the first content are marked as such', () => {
+test('marks events before the first content', () => {
   const role = chunk('"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]');
   const { results } = relay(role + delta('Hi') + delta('', '"stop"') + usageChunk + DONE);
   expect(results.map((result) => result.isPreamble ?? false)).toEqual([true, false, false, false, false]);
@@ -138,7 +138,7 @@ describe('a whole answer', () => {
   const answer =
     '{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}], "x":1e400';
 
-  test('is the provider’s bytes with the cost added', () => {
+  test('has the provider’s bytes with the cost added', () => {
     const { body, usage } = relayChatBody(Buffer.from(`${answer},${USAGE}}`), context);
     expect(body.toString()).toBe(
       `${answer},"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"cost":0.00001},"cost":0.0001}`,
@@ -146,7 +146,7 @@ describe('a whole answer', () => {
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2 });
   });
 
-  test('without usage gets the broker’s estimate', () => {
+  test('without usage gets Sluice’s estimate', () => {
     const { body, usage } = relayChatBody(Buffer.from(`${answer}}`), context);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: true });
     expect(JSON.parse(body.toString()).usage).toMatchObject({ prompt_tokens: 8, completion_tokens: 2, cost: 0.00001 });

@@ -60,7 +60,7 @@ describe('a whole completion', () => {
     expect(JSON.stringify(whole(name))).not.toContain(REASONING);
   });
 
-  test('has log probabilities in their older form', () => {
+  test('has log probabilities in the older format', () => {
     const tokens = [
       { token: 'It', logProbability: -1, alternatives: [{ token: 'It', logProbability: -1 }] },
       { token: ' is', logProbability: -2, alternatives: [{ token: ' was', logProbability: -3 }] },
@@ -113,12 +113,12 @@ describe('a streamed completion', () => {
   const { stream } = fixtures.answers.text;
   const texts = [choice(ANSWER.slice(0, 7)), choice(ANSWER.slice(7)), choice('', 'stop')];
 
-  test('is chunks of text and its end', () => {
+  test('consists of chunks of text and an end', () => {
     expect(chunksOf(streamed(stream))).toEqual(texts.map((entry) => ({ ...identity, choices: [entry] })));
     expect(streamed(stream).endsWith(DONE)).toBe(true);
   });
 
-  test('has usage in a chunk of its own where that was asked for', () => {
+  test('has usage in a separate chunk if requested', () => {
     const chunks = chunksOf(streamed(stream, 'own-event'));
     expect(chunks.at(-1)).toMatchObject({ ...identity, choices: [], usage, cost: 0.0001 });
     expect(chunks.slice(0, -1).every((entry) => entry.usage === null)).toBe(true);
@@ -139,7 +139,7 @@ describe('a streamed completion', () => {
     ).toBe(ANSWER);
   });
 
-  test('is the same however its provider’s bytes are cut', () => {
+  test('is the same however its provider’s bytes are split', () => {
     for (const size of [1, 2, 7, 100]) expect(streamed(stream, 'own-event', size)).toBe(streamed(stream, 'own-event'));
   });
 });

@@ -7,7 +7,7 @@ const read = (body: unknown, path = target.path) => openaiCompletionsClient.read
 const decode = (members: JsonObject) =>
   openaiCompletionsClient.codec!.decodeRequest({ model: 'm', prompt: 'Say hi', ...members });
 
-describe('what the broker uses of a completions request', () => {
+describe('what Sluice reads of a completions request', () => {
   test('has OpenAI’s default limit, the prompt’s size and one answer', () => {
     expect(read({ model: 'm', prompt: 'x'.repeat(40) })).toEqual({
       model: 'm',
@@ -21,7 +21,7 @@ describe('what the broker uses of a completions request', () => {
     });
   });
 
-  test('counts every prompt, every answer and every try', () => {
+  test('counts every prompt, every choice and best_of', () => {
     expect(read({ model: 'm', prompt: ['a', 'b'], n: 2, best_of: 3, max_tokens: 10 })).toMatchObject({
       choices: 4,
       maxOutputTokens: 60,
@@ -30,7 +30,7 @@ describe('what the broker uses of a completions request', () => {
     expect(read({ model: 'm', prompt: [[1, 2], [3]] })).toMatchObject({ choices: 2, estimatedInputTokens: 7 });
   });
 
-  test('shows usage as the client asks, or as ImageRouter’s clients find it', () => {
+  test('shows usage as the client requests, or as ImageRouter’s clients expect', () => {
     const body = { model: 'm', prompt: 'x', stream: true };
     expect(read(body)).toMatchObject({ isStream: true, usageDelivery: 'none' });
     expect(read({ ...body, stream_options: { include_usage: true } })).toMatchObject({ usageDelivery: 'own-event' });
@@ -49,14 +49,14 @@ describe('what the broker uses of a completions request', () => {
   });
 });
 
-describe('a completions request for a model of today', () => {
-  test('is one user’s turn', () => {
+describe('a completions request for a chat model', () => {
+  test('becomes one user turn', () => {
     const turns = [{ role: 'user', parts: [{ kind: 'text', text: 'Say hi' }] }];
     expect(decode({})).toEqual({ turns, tools: [], maxOutputTokens: 16, sampling: {}, unmapped: {} });
     expect(decode({ prompt: ['Say hi'] })).toMatchObject({ turns });
   });
 
-  test('keeps what there is a word for, and names the rest', () => {
+  test('keeps supported members, and names the rest', () => {
     const members = {
       max_tokens: 5,
       temperature: 0.5,
@@ -96,12 +96,12 @@ describe('a completions request for a model of today', () => {
     [{ suffix: 'end' }, 'suffix'],
     [{ best_of: 2 }, 'best_of'],
     [{ n: 2, best_of: 3 }, 'best_of'],
-  ])('%j asks for what it cannot do', (members, param) => {
+  ])('%j requests something unsupported', (members, param) => {
     const failure = decode(members);
     expect(failure).toMatchObject({ code: 'parameter_unsupported', param, message: expect.any(String) });
   });
 
-  test('has at least one token of answer', () => {
+  test('has an output limit of at least one token', () => {
     expect(decode({ max_tokens: 0 })).toMatchObject({ code: 'request_invalid', param: 'max_tokens' });
   });
 
@@ -116,7 +116,7 @@ describe('a completions request for a model of today', () => {
   });
 });
 
-test('its clients knock at both addresses', () => {
+test('both paths reach it', () => {
   expect(openaiCompletionsEndpoint.paths).toEqual(['/v1/completions', '/v1/openai/completions']);
   expect(openaiCompletionsEndpoint.select(target)).toBe(openaiCompletionsClient);
 });

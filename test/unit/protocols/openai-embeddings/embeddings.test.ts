@@ -47,7 +47,7 @@ describe('an embeddings request', () => {
     expect(read(body)).toMatchObject({ code, param });
   });
 
-  test('goes up as it came, but for the model and the broker’s members', () => {
+  test('is sent unchanged, except for the model and Sluice’s members', () => {
     const body = Buffer.from('{"model": "m", "input": "x", "dimensions": 256, "provider": {}, "extra_body": {"y": 1}}');
     const built = openaiEmbeddingsClient.passThrough.buildBody({
       body,
@@ -62,18 +62,18 @@ describe('an embeddings request', () => {
 describe('an answer with embeddings', () => {
   const data = '{"object":"list","data":[{"embedding":[0.1234567890123456789]}],"model":"e"';
 
-  test('is the provider’s bytes with the cost added', () => {
+  test('has the provider’s bytes with the cost added', () => {
     const { body, usage, failure } = relay(`${data},"usage":{"prompt_tokens":8,"total_tokens":8}}`);
     expect(body.toString()).toBe(`${data},"usage":{"prompt_tokens":8,"total_tokens":8,"cost":0.000008},"cost":0.0001}`);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 0, isEstimated: false });
     expect(failure).toBeUndefined();
   });
 
-  test('may know its total alone', () => {
+  test('may have only a total', () => {
     expect(relay(`${data},"usage":{"total_tokens":8}}`).usage).toMatchObject({ inputTokens: 8, isEstimated: false });
   });
 
-  test('without usage gets the broker’s estimate', () => {
+  test('without usage gets Sluice’s estimate', () => {
     const { body, usage } = relay(`${data}}`);
     expect(usage).toMatchObject({ inputTokens: 8, isEstimated: true });
     expect(JSON.parse(body.toString()).usage).toEqual({ prompt_tokens: 8, total_tokens: 8, cost: 0.000008 });
@@ -88,7 +88,7 @@ describe('an answer with embeddings', () => {
   });
 });
 
-test('its clients knock at both addresses, its providers at one', () => {
+test('both client paths reach it, providers have one', () => {
   expect(openaiEmbeddingsEndpoint.paths).toEqual(['/v1/embeddings', '/v1/openai/embeddings']);
   expect(openaiEmbeddingsEndpoint.select(target)).toBe(openaiEmbeddingsClient);
   expect(openaiEmbeddingsProvider.path({ operation: 'embed', upstreamModel: 'e', isStream: false })).toBe(

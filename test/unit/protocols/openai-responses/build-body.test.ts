@@ -10,19 +10,19 @@ const build = (json: string) =>
     canReportStreamUsage: true,
   }).toString();
 
-test('the body goes up as it came, but for the model', () => {
+test('the body is sent unchanged, except for the model', () => {
   expect(build('{"model": "gpt-5", "input": "x", "stream": true, "seed": 12345678901234567890, "new": {"x": 1}}')).toBe(
     '{"model": "gpt-5-2025-08-07", "input": "x", "stream": true, "seed": 12345678901234567890, "new": {"x": 1}}',
   );
 });
 
-test('extra_body is merged in over members of the same name, and the broker’s members are taken out', () => {
+test('extra_body replaces members of the same name, and the broker’s members are removed', () => {
   const body =
     '{"model":"m","models":["a"],"provider":{"only":["x"]},"store":true,"extra_body":{"store":false,"model":"y","safe":1.50}}';
   expect(build(body)).toBe('{"model":"gpt-5-2025-08-07","store":false,"safe":1.50}');
 });
 
-test('reasoning that another provider signed is taken out, OpenAI’s own stays', () => {
+test('reasoning signed by another provider is removed, OpenAI’s own stays', () => {
   const foreign = { origin: 'anthropic-messages', value: 'sig' } as const;
   const own = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAAA' };
   const call = { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' };

@@ -86,14 +86,14 @@ function answer({ translation }: PreparedCall, name: string, args: string) {
 }
 
 describe('a group of tools', () => {
-  test.each(PROVIDERS)('is its tools, each by a name of its own (%s)', (vendor) => {
+  test.each(PROVIDERS)('becomes its tools, each with a unique name (%s)', (vendor) => {
     const { sent, call } = prepare(vendor, { tools: [fn('read'), FILES] });
     expect(declared(vendor, sent)).toEqual(['read', 'mcp__files__read', 'mcp__files__grep']);
     expect(JSON.stringify(sent)).toContain('Reads.');
     expect(call.dropped).toEqual([]);
   });
 
-  test('calls come back by group and name, in a stream and whole', () => {
+  test('calls have group and name, streamed and unstreamed', () => {
     const { call } = prepare('openai-chat', { tools: [fn('read'), FILES] });
     const item = { type: 'function_call', call_id: 'c1', name: 'read', namespace: 'mcp__files', arguments: '{"a":1}' };
     const grouped = answer(call, 'mcp__files__read', '{"a":1}');
@@ -103,7 +103,7 @@ describe('a group of tools', () => {
     expect(answer(call, 'mcp__files__grep', '{"input":"x y"}').done).toMatchObject(custom);
   });
 
-  test.each(PROVIDERS)('calls in the history, and a choice, name what was declared (%s)', (vendor) => {
+  test.each(PROVIDERS)('calls in the history, and a choice, use the declared names (%s)', (vendor) => {
     const input = [
       { role: 'user', content: 'hi' },
       { type: 'function_call', call_id: 'c', name: 'read', namespace: 'mcp__files', arguments: '{}' },
@@ -116,7 +116,7 @@ describe('a group of tools', () => {
     expect(text.split('"mcp__files__read"').length - 1).toBeGreaterThanOrEqual(3);
   });
 
-  test('allowed as a whole allows what is in it', () => {
+  test('allowed as a whole allows its tools', () => {
     const choice = { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'namespace', name: 'mcp__files' }] };
     const { sent } = prepare('openai-chat', { tools: [fn('read'), FILES], tool_choice: choice });
     expect(declared('openai-chat', sent)).toEqual(['mcp__files__read', 'mcp__files__grep']);
@@ -130,8 +130,8 @@ describe('a group of tools', () => {
   });
 });
 
-describe('tools that come later', () => {
-  test.each(PROVIDERS)('in items of the input are declared with the others (%s)', (vendor) => {
+describe('tools that are added later', () => {
+  test.each(PROVIDERS)('by items of the input are declared with the others (%s)', (vendor) => {
     const input = [
       { type: 'additional_tools', role: 'developer', tools: [fn('late'), FILES] },
       { role: 'user', content: 'hi' },
@@ -145,7 +145,7 @@ describe('tools that come later', () => {
   });
 });
 
-describe('tools that OpenAI’s models know by heart', () => {
+describe('tools that OpenAI’s models know without declaration', () => {
   const exec = { type: 'exec', command: ['ls'], env: {} };
   const created = { type: 'create_file', path: 'a', diff: '+x' };
 
@@ -173,7 +173,7 @@ describe('tools that OpenAI’s models know by heart', () => {
       'tool_search_call',
       { execution: 'client', arguments: { query: 'x' } },
     ],
-  ])('%s (%j) is a function, and a call of it with %s is its item', (type, more, args, itemType, members) => {
+  ])('%s (%j) becomes a function, and a call of it with %s becomes its item', (type, more, args, itemType, members) => {
     const { call, sent } = prepare('openai-chat', { tools: [{ type, ...more }] });
     expect(declared('openai-chat', sent)).toEqual([type]);
     const { done, whole, types } = answer(call, type, args);
@@ -182,13 +182,13 @@ describe('tools that OpenAI’s models know by heart', () => {
     expect(types.filter((each) => String(each).includes('output_item'))).toHaveLength(2);
   });
 
-  test('what is no such call is shown as the function call that it is', () => {
+  test('another call stays a function call', () => {
     const { call } = prepare('openai-chat', { tools: [{ type: 'apply_patch' }] });
     const shown = { type: 'function_call', name: 'apply_patch', arguments: '{"x":1}' };
     expect(answer(call, 'apply_patch', '{"x":1}').done).toMatchObject(shown);
   });
 
-  test('beside a function of the same name each keeps its own calls', () => {
+  test('each keeps its own calls if a function has the same name', () => {
     const { call, sent } = prepare('openai-chat', { tools: [fn('shell'), { type: 'shell' }] });
     expect(declared('openai-chat', sent)).toEqual(['shell', 'openai_shell']);
     expect(answer(call, 'shell', '{"cmd":"ls"}').done).toMatchObject({ type: 'function_call', name: 'shell' });
@@ -225,7 +225,7 @@ describe('tools that OpenAI’s models know by heart', () => {
       { type: 'apply_patch_call_output', call_id: 'c', status: 'completed', output: 'Done.' },
       'completed: Done.',
     ],
-  ])('%s: calls and outputs in the history are those of the function', (type, called, output, text) => {
+  ])('%s: calls and outputs in the history become those of the function', (type, called, output, text) => {
     const input = [{ role: 'user', content: 'hi' }, called, output];
     const { sent } = prepare('openai-chat', { tools: [{ type }], input });
     expect(sent.messages).toMatchObject([

@@ -85,7 +85,7 @@ describe('the fixtures', () => {
     expect(events.at(-1)).toEqual({ kind: 'end' });
   });
 
-  test.each(Object.entries(fixtures.answers))('%s, cut at every byte, is the same', (_name, { stream }) => {
+  test.each(Object.entries(fixtures.answers))('%s, split at every byte, is the same', (_name, { stream }) => {
     const expected = JSON.stringify(decodeStream(stream));
     for (let at = 1; at < Buffer.byteLength(stream); at++) {
       if (JSON.stringify(decodeStream(stream, at)) !== expected) expect.fail(`differs when cut at ${at}`);
@@ -145,7 +145,7 @@ describe('items', () => {
     expect(events.find((event) => event.kind === 'part-delta')).toMatchObject({ logProbabilities: expected });
   });
 
-  test('what the provider itself says it cost', () => {
+  test('the cost reported by the provider', () => {
     const usage = { input_tokens: 1, output_tokens: 2, cost: 0.0000125 };
     expect(decodeWhole({ output: [], usage }).usage!.reportedCost).toBe(12_500_000n);
     const events = decodeStream(sse(completed({ usage })));
@@ -178,7 +178,7 @@ describe('a stream', () => {
     expect(partsOf(announced, done(0, item), completed())).toMatchObject(expected);
   });
 
-  test('of the text of reasoning and its summary, what comes first is read', () => {
+  test('of reasoning text and summary, the first to arrive is read', () => {
     const text = { type: 'response.reasoning_text.delta', output_index: 0, content_index: 0, delta: 'long' };
     const summary = {
       type: 'response.reasoning_summary_text.delta',
@@ -191,14 +191,14 @@ describe('a stream', () => {
     expect(partsOf(summary, text, done(0, item), completed())).toMatchObject([{ text: 'short' }]);
   });
 
-  test('ids that change from event to event are not looked at', () => {
+  test('ids that change between events are ignored', () => {
     const delta = { ...textDelta(0, 'Hi'), item_id: 'b' };
     expect(
       partsOf(added(0, { type: 'message', id: 'a' }), delta, done(0, { ...message('Hi'), id: 'c' }), completed()),
     ).toEqual([{ kind: 'text', text: 'Hi' }]);
   });
 
-  test('items that overlap are read one after the other', () => {
+  test('overlapping items are read one after the other', () => {
     const args = (index: number, delta: string) => ({
       ...{ type: 'response.function_call_arguments.delta', output_index: index, delta },
     });
@@ -219,7 +219,7 @@ describe('a stream', () => {
     ]);
   });
 
-  test('what was not streamed is taken from the finished item', () => {
+  test('content that was not streamed is read from the finished item', () => {
     const cut = [
       added(0, call('a', '')),
       { type: 'response.function_call_arguments.delta', output_index: 0, delta: '{"x"' },
@@ -228,7 +228,7 @@ describe('a stream', () => {
     expect(partsOf(textDelta(0, 'He'), done(0, message('Hello')), completed())).toMatchObject([{ text: 'Hello' }]);
   });
 
-  test('items that are never finished are taken from the last event, and so is all where nothing was streamed', () => {
+  test('unfinished items, and everything that was not streamed, are read from the last event', () => {
     const output = [message('Hello'), call('a', '{}')];
     expect(partsOf(textDelta(0, 'He'), completed({ output }))).toMatchObject([{ text: 'Hello' }]);
     expect(partsOf(completed({ output }))).toMatchObject([{ text: 'Hello' }, { id: 'a', arguments: '{}' }]);
@@ -255,18 +255,18 @@ describe('a stream', () => {
     expect(partsOf(...events)).toEqual([{ kind: 'text', text: 'Hi', citations: [{ url: 'u' }] }]);
   });
 
-  test('unknown events, comments, keep-alives and [DONE] mean nothing', () => {
+  test('unknown events, comments, keep-alives and [DONE] are ignored', () => {
     const strange = sse({ type: 'keepalive', sequence_number: 1 }, { type: 'response.of_tomorrow', x: 1 });
     const text = `: ping\n\nevent: ping\n\n${strange}${fixtures.answers.text.stream}data: [DONE]\n\n`;
     expect(decodeStream(text)).toEqual(decodeStream(fixtures.answers.text.stream));
   });
 
-  test('the tier that served and usage come with the end', () => {
+  test('the tier that served it and usage come with the end', () => {
     const events = decodeStream(fixtures.answers.text.stream).map((event) => event.kind);
     expect(events.slice(-4)).toEqual(['service-tier', 'usage', 'finish', 'end']);
   });
 
-  test('that is closed before its end has none', () => {
+  test('that is closed early has no end', () => {
     const { stream } = fixtures.answers.text;
     const events = decodeStream(stream.slice(0, stream.indexOf('event: response.output_text.done')));
     expect(events.at(-1)).toEqual({ kind: 'part-end', choice: 0, part: 0 });
@@ -300,7 +300,7 @@ describe('ends', () => {
       'upstream_rate_limited',
     ],
     ['an error', { error: { message: 'x', type: 'server_error' } }, 'upstream_server_error'],
-  ])('a whole body that is %s is a failure', (_name, body, code) => {
+  ])('an unstreamed body that is %s is a failure', (_name, body, code) => {
     expect(decodeResponsesAnswer(body, context)).toMatchObject({ code });
   });
 
@@ -324,7 +324,7 @@ describe('ends', () => {
     expect(events.at(-1)).toMatchObject({ kind: 'error', failure: { code } });
   });
 
-  test('what a failed response has cost is told before', () => {
+  test('the cost of a failed response is emitted before the failure', () => {
     const response = { error: { code: 'server_error' }, usage: { input_tokens: 5, output_tokens: 1 } };
     expect(decodeStream(sse({ type: 'response.failed', response }))).toMatchObject([
       { kind: 'usage', usage: { inputTokens: 5, outputTokens: 1 } },
@@ -334,7 +334,7 @@ describe('ends', () => {
 });
 
 // Bedrock's Mantle counts the parts of a streamed message from 1, and has them from 0 in the finished one.
-describe('no text is said twice, however a provider numbers what it streams', () => {
+describe('no text is repeated, however a provider numbers its events', () => {
   const contentDone = (index: number, text: string, content: number) => ({
     type: 'response.content_part.done',
     output_index: index,
@@ -377,7 +377,7 @@ describe('no text is said twice, however a provider numbers what it streams', ()
     expect(textsOf(...events)).toEqual(texts);
   });
 
-  test('the same parts again in the finished answer', () => {
+  test('if the finished answer has the same parts again', () => {
     const events = [added(0, item()), textDelta(0, 'ab', 1), done(0, item('ab'))];
     expect(partsOf(...events, completed({ output: [item('ab')] }))).toHaveLength(1);
     expect(partsOf(textDelta(0, 'ab', 1), completed({ output: [item('ab')] }))).toHaveLength(1);

@@ -16,7 +16,7 @@ const text = (words: string) => ({ kind: 'text', text: words });
 const call = (id: string) => ({ type: 'function_call', call_id: id, name: 'f', arguments: '{}' });
 const output = (id: string, value: unknown) => ({ type: 'function_call_output', call_id: id, output: value });
 
-test('the least there can be', () => {
+test('a minimal request', () => {
   expect(decode({})).toEqual({ turns: [{ role: 'user', parts: [text('Hi')] }], tools: [], sampling: {}, unmapped: {} });
 });
 
@@ -50,14 +50,14 @@ describe('settings', () => {
     expect(request.unmapped).toEqual({});
   });
 
-  test('instructions stand first', () => {
+  test('instructions come first', () => {
     expect(decode({ instructions: 'Be brief.' }).turns).toEqual([
       { role: 'system', parts: [text('Be brief.')] },
       { role: 'user', parts: [text('Hi')] },
     ]);
   });
 
-  test('what no other protocol has is named', () => {
+  test('members that no other protocol has are named', () => {
     const body = {
       store: true,
       truncation: 'auto',
@@ -80,7 +80,7 @@ describe('settings', () => {
     expect(decode({ max_tool_calls: 3 }).unmapped).toEqual({ max_tool_calls: 3 });
   });
 
-  test('what asks for nothing is not', () => {
+  test('members without effect are not named', () => {
     const body = {
       ...{ store: false, truncation: 'disabled', background: false, stream: true, stream_options: {}, prompt: null },
       ...{ models: ['a'], provider: {}, include: ['reasoning.encrypted_content'], reasoning: { context: 'auto' } },
@@ -113,7 +113,7 @@ describe('tools', () => {
     ['an open object in a list', { ...closed, properties: { a: { type: 'array', items: { type: 'object' } } } }, false],
     ['an open object among several', { ...closed, properties: { a: { anyOf: [{ type: 'object' }] } } }, false],
     ['what strict mode lacks', { ...closed, oneOf: [] }, false],
-  ])('strict left open, with %s', (_name, parameters, expected) => {
+  ])('strict unset, with %s', (_name, parameters, expected) => {
     expect(toolOf({ type: 'function', name: 'f', parameters, strict: null })).toMatchObject({ isStrict: expected });
   });
 
@@ -134,7 +134,7 @@ describe('tools', () => {
   });
 
   test.each(['file_search', 'code_interpreter', 'mcp', 'image_generation', 'tool_search'])(
-    '%s runs at OpenAI: it is left out and named, and refused where it is forced',
+    '%s runs at OpenAI: it is left out and named, and refused if it is forced',
     (type) => {
       expect(decode({ tools: [{ type: 'web_search' }, { type }] })).toMatchObject({
         tools: [],
@@ -255,7 +255,7 @@ describe('items', () => {
     expect(turnsOf({ type: 'message', role, content: [{ type: 'output_text', text: 'a' }] })).toEqual(expected);
   });
 
-  test('items of the assistant in a row are one turn, and so are outputs', () => {
+  test('consecutive items of the assistant are one turn, and so are outputs', () => {
     const turns = turnsOf(
       { role: 'user', content: 'q' },
       { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'r' }], encrypted_content: 'gAAA' },
@@ -298,7 +298,7 @@ describe('items', () => {
     expect(turn!.parts[0]).toMatchObject({ parts: [{ kind: 'text' }, { kind: 'image' }, { kind: 'document' }] });
   });
 
-  test('reasoning text is read before its summary; with neither nor a signature there is nothing', () => {
+  test('reasoning text takes precedence over its summary; without both and a signature it is left out', () => {
     const content = [
       { type: 'reasoning_text', text: 'a' },
       { type: 'reasoning_text', text: 'b' },
@@ -325,7 +325,7 @@ describe('items', () => {
     ]);
   });
 
-  test('traces of hosted tools are left out and named', () => {
+  test('items of hosted tools are left out and named', () => {
     const input = [
       { type: 'web_search_call', id: 'ws_1' },
       { role: 'assistant', content: 'a' },
@@ -373,7 +373,7 @@ describe('signatures of other providers', () => {
     ]);
   });
 
-  test('on the part before, whatever it is', () => {
+  test('on the part before it, whatever that is', () => {
     const [turn] = turnsOf({ role: 'assistant', content: 'a' }, carrier, call('c1'), carrier, call('c2'));
     expect(turn!.parts).toMatchObject([
       { kind: 'text', signature: gemini },
@@ -383,7 +383,7 @@ describe('signatures of other providers', () => {
     expect(turn!.parts[2]).not.toHaveProperty('signature');
   });
 
-  test('on an empty text, which no client is shown', () => {
+  test('on an empty text, which clients do not see', () => {
     const [turn] = turnsOf(call('c1'), item(writeEncryptedContent(gemini, 'empty-text')));
     expect(turn!.parts).toMatchObject([{ kind: 'tool-call' }, { ...text(''), signature: gemini }]);
     expect(turn!.parts[0]).not.toHaveProperty('signature');
@@ -393,7 +393,7 @@ describe('signatures of other providers', () => {
     expect(turnsOf({ role: 'user', content: 'a' }, carrier)).toHaveLength(1);
   });
 
-  test('what only looks wrapped is OpenAI’s own', () => {
+  test('something that only looks wrapped is OpenAI’s own', () => {
     const [turn] = turnsOf(item('gAAAA.before'));
     expect(turn!.parts[0]).toMatchObject({ signature: { origin: 'openai-responses', value: 'gAAAA.before' } });
   });

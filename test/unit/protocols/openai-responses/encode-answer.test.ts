@@ -126,7 +126,7 @@ describe('the order of events', () => {
     expect(wire[5]).toMatchObject({ item_id: id, output_index: 0, [member]: '{"a":1}' });
   });
 
-  test('of everything: numbered from 0, one index per item, ids that stay', async () => {
+  test('of everything: numbered from 0, one index per item, constant ids', async () => {
     const { wire, response, text } = encode([
       start,
       begin(0, { kind: 'reasoning', id: 'rs_own' }),
@@ -186,7 +186,7 @@ describe('parts', () => {
     expect(outputOf(begin(0, { kind: 'tool-call', id: 'c', name: 'f' }), end(0))).toMatchObject([{ arguments: '{}' }]);
   });
 
-  test('a function that stands for the client’s custom tool becomes a call of it', () => {
+  test('a function that replaces the client’s custom tool becomes a call of that tool', () => {
     const events = [
       begin(0, { kind: 'tool-call', id: 'c', name: 'patch' }),
       delta(0, '{"input":'),
@@ -203,7 +203,7 @@ describe('parts', () => {
     expect(response.output).toMatchObject([{ type: 'custom_tool_call', call_id: 'c', name: 'patch', input: 'a\nb' }]);
   });
 
-  test('citations come behind the text that they stand on', () => {
+  test('citations come after their text', () => {
     const { wire, response } = encode([
       start,
       begin(0, { kind: 'text' }),
@@ -237,7 +237,7 @@ describe('parts', () => {
     expect(encodeWhole([{ kind: 'text', text: 'é' }], { logProbabilities }).output).toEqual(response.output);
   });
 
-  test('an image that is only pointed at is shown in the text', () => {
+  test('an image with only a URL is linked in the text', () => {
     const image: Part = { kind: 'image', source: { kind: 'url', url: 'https://x/y.png' } };
     expect(encodeWhole([{ kind: 'text', text: 'Here:' }, image]).output).toMatchObject([
       { type: 'message', content: [{ text: 'Here:' }, { text: '![image](https://x/y.png)' }] },
@@ -269,7 +269,7 @@ describe('signatures of other providers', () => {
     expect(output[1]).toMatchObject({ summary: [], encrypted_content: expect.stringMatching(/\.redacted$/) });
   });
 
-  test('on other parts follow them in an item of their own', () => {
+  test('on other parts follow them in a separate item', () => {
     const output = encodeWhole([
       { kind: 'text', text: 'a', signature: gemini },
       { kind: 'text', text: 'b' },
@@ -299,14 +299,14 @@ describe('ends', () => {
     expect(encodeWhole([{ kind: 'text', text: 'a' }], { finishReason: reason })).toMatchObject({ status, output });
   });
 
-  test('a stream that never said its finish is closed', () => {
+  test('a stream without a finish reason is closed', () => {
     const { types, response } = encode([begin(0, { kind: 'text' }), delta(0, 'a')]);
     expect(response.output).toMatchObject([{ content: [{ text: 'a' }] }]);
     expect(types.slice(0, 2)).toEqual(['response.created', 'response.in_progress']);
     expect(types.slice(-2)).toEqual(['response.output_item.done', 'response.completed']);
   });
 
-  test('usage and cost, to the last digit, in the response, and the charge at the top of the event too', () => {
+  test('the response has exact usage and cost, and the event also has the charge', () => {
     const { text, last } = encode([start, finish('stop')]);
     expect(text).toContain('"cost":0.000012345678901},"cost":0.0001},"cost":0.0001}\n\n');
     expect(last.response!.usage).toEqual({
@@ -355,7 +355,7 @@ describe('the response object', () => {
     });
   });
 
-  test('echoes what the client asked for', () => {
+  test('echoes the client’s settings', () => {
     const asked = {
       instructions: 'Be brief.',
       max_output_tokens: 9,
@@ -380,7 +380,7 @@ describe('the response object', () => {
     });
   });
 
-  test('runs under the tier that was asked for and ends with the one that served', () => {
+  test('has the requested tier while it runs, and the tier that served it at the end', () => {
     const served: EncodableEvent = { kind: 'service-tier', serviceTier: 'flex' };
     const { wire, response } = encode([start, served, finish('stop')]);
     expect(wire[0]!.response).toMatchObject({ status: 'in_progress', service_tier: 'auto', output: [] });

@@ -16,7 +16,7 @@ const text = (words: string): Part => ({ kind: 'text', text: words });
 const tool = { kind: 'function', name: 'f' } as const;
 const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false };
 
-test('the least there can be is stateless and asks for encrypted reasoning', () => {
+test('a minimal request is stateless and requests encrypted reasoning', () => {
   expect(bodyOf({})).toEqual({
     model: 'some-model',
     input: [],
@@ -25,7 +25,7 @@ test('the least there can be is stateless and asks for encrypted reasoning', () 
   });
 });
 
-test('a stream is asked for', () => {
+test('a stream is requested', () => {
   const request = { turns: [], tools: [], sampling: {}, unmapped: {} };
   const input = { upstreamModel: 'm', isStream: true, canReportStreamUsage: true };
   expect(encodeResponsesRequest(request, input)).toMatchObject({ body: { stream: true } });
@@ -71,12 +71,12 @@ describe('settings', () => {
     expect(encoded).toMatchObject({ kind: 'request', dropped: [], body: expected });
   });
 
-  test('hidden reasoning alone says nothing', () => {
+  test('hidden reasoning alone adds nothing', () => {
     expect(bodyOf({ reasoning: { isShown: false } })).not.toHaveProperty('reasoning');
   });
 });
 
-describe('what a model refuses is dropped by name', () => {
+describe('members that a model refuses are dropped and named', () => {
   const request: Partial<InferenceRequest> = {
     sampling: { temperature: 1, topP: 1 },
     logProbabilities: 0,
@@ -94,17 +94,17 @@ describe('what a model refuses is dropped by name', () => {
     expect(encode(request, model)).toMatchObject({ kind: 'request', dropped });
   });
 
-  test('a model that does not reason is not asked for its reasoning', () => {
+  test('a model that does not reason is not asked for reasoning', () => {
     expect(bodyOf({}, 'gpt-4o')).not.toHaveProperty('include');
   });
 
-  test('an effort that it does not know becomes the nearest that it does', () => {
+  test('an unknown effort becomes the nearest known one', () => {
     expect(bodyOf({ reasoning: { effort: 'max' } }, 'gpt-5')).toMatchObject({ reasoning: { effort: 'high' } });
     expect(bodyOf({ reasoning: { effort: 'none' } }, 'o3')).toMatchObject({ reasoning: { effort: 'low' } });
   });
 });
 
-test('hints that the API has no place for are dropped by name', () => {
+test('hints that the API does not have are dropped and named', () => {
   const sampling = { topK: 1, seed: 1, presencePenalty: 1, frequencyPenalty: 1 };
   const request = { sampling, logitBias: { 1: 5 }, speech: { voice: 'x' }, image: { aspectRatio: '1:1' } };
   expect(encode(request)).toMatchObject({
@@ -112,7 +112,7 @@ test('hints that the API has no place for are dropped by name', () => {
   });
 });
 
-describe('what would change the answer is refused', () => {
+describe('members that would change the answer are refused', () => {
   test.each<[string, Partial<InferenceRequest>, string]>([
     ['stop sequences', { stop: ['END'] }, 'stop'],
     ['several answers', { choices: 2 }, 'choices'],
@@ -121,7 +121,7 @@ describe('what would change the answer is refused', () => {
     expect(encode(request)).toMatchObject({ kind: 'refusal', field });
   });
 
-  test('not where nothing is asked for', () => {
+  test('but not if they request nothing', () => {
     expect(encode({ stop: [], choices: 1, modalities: ['text'] })).toMatchObject({ kind: 'request', dropped: [] });
   });
 });
@@ -266,7 +266,7 @@ describe('turns', () => {
     ]);
   });
 
-  test('an image that the assistant made is shown to it by the user', () => {
+  test('an image by the assistant moves to a user message', () => {
     const image: Part = { kind: 'image', source: { kind: 'url', url: 'u' } };
     expect(itemsOf({ role: 'assistant', parts: [text('a'), image] })).toEqual([
       { role: 'assistant', content: 'a' },
@@ -274,7 +274,7 @@ describe('turns', () => {
     ]);
   });
 
-  test('results are outputs of the kind of their call, and what the user adds follows', () => {
+  test('results become outputs of the kind of their call, followed by the user’s additions', () => {
     const image: Part = { kind: 'image', source: { kind: 'url', url: 'u' } };
     const calls: Part[] = [
       { kind: 'tool-call', id: 'c1', name: 'f', arguments: '{}' },

@@ -3,7 +3,7 @@ import { createFailure } from '#src/contracts/failure.ts';
 import { encodeResponsesFailureEvent, readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
 import { openaiResponsesClient, openaiResponsesProvider } from '#src/protocols/openai-responses/protocol.ts';
 
-test('before a stream a failure has the shape of every OpenAI API', () => {
+test('before a stream a failure has the format of every OpenAI API', () => {
   const failure = createFailure('parameter_missing', 'Missing.', { param: 'input' });
   const { status, body } = openaiResponsesClient.encodeFailure(failure, 'req_1');
   expect(status).toBe(400);
@@ -53,7 +53,7 @@ describe('an error code of the provider', () => {
   });
 
   test.each([[null], [{}], [{ error: null }], ['text'], [{ error: { message: 5 } }]])(
-    'nothing to read in %j',
+    '%j contains no error code',
     (event) => {
       const failure = readResponsesEventFailure(event);
       expect(failure.code).toBe('upstream_server_error');

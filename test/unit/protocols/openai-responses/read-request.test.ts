@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readResponsesRequest } from '#src/protocols/openai-responses/request/read-request.ts';
 
-describe('what the broker uses of a request', () => {
-  test('the least there can be', () => {
+describe('what Sluice reads of a request', () => {
+  test('a minimal request', () => {
     expect(readResponsesRequest({ model: 'm', input: 'Hello' })).toEqual({
       model: 'm',
       isStream: false,
@@ -33,7 +33,7 @@ describe('what the broker uses of a request', () => {
     });
   });
 
-  test('nulls are like absent members, unknown members and values are the provider’s business', () => {
+  test('nulls count as absent, unknown members and values are left to the provider', () => {
     const body = {
       model: 'm',
       input: [{ type: 'of_tomorrow' }],
@@ -46,7 +46,7 @@ describe('what the broker uses of a request', () => {
     expect(readResponsesRequest(body)).toMatchObject({ model: 'm', isStream: false });
   });
 
-  test('what is to be kept, and what belongs to it', () => {
+  test('what is to be stored, and what belongs to it', () => {
     const body = { model: 'm', input: 'x', store: false, background: true, previous_response_id: 'resp_1' };
     expect(readResponsesRequest(body)).toMatchObject({
       memory: { store: false, isBackground: true, previousResponseId: 'resp_1', conversationId: null },
@@ -58,12 +58,12 @@ describe('what the broker uses of a request', () => {
     }
   });
 
-  test('a stored prompt brings its own input', () => {
+  test('a stored prompt has its own input', () => {
     expect(readResponsesRequest({ model: 'm', prompt: { id: 'pmpt_1' } })).toMatchObject({ model: 'm' });
   });
 });
 
-describe('what every kind of item adds to the estimate', () => {
+describe('the estimate of every kind of item', () => {
   const tokens = (more: object) => {
     const facts = readResponsesRequest({ model: 'm', input: 'Hello', ...more });
     return 'estimatedInputTokens' in facts ? facts.estimatedInputTokens : Number.NaN;
@@ -100,7 +100,7 @@ describe('what every kind of item adds to the estimate', () => {
   });
 });
 
-describe('what is wrong is said as OpenAI says it', () => {
+describe('errors are those of OpenAI', () => {
   test.each([
     ['no body', null, 'request_invalid', undefined, 'must be a JSON object'],
     ['no model', { input: 'x' }, 'parameter_missing', 'model', "Missing required parameter: 'model'."],

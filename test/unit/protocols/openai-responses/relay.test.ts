@@ -34,7 +34,7 @@ function relay(text: string) {
 }
 
 describe('a pass-through stream', () => {
-  test('is the provider’s bytes but for the cost of its last event', () => {
+  test('has the provider’s bytes except for the cost of its last event', () => {
     const { bytes, failure, usage, stream } = relay(created + delta('Hi') + completed);
     const priced = event(
       'response.completed',
@@ -46,20 +46,20 @@ describe('a pass-through stream', () => {
     expect(stream.isComplete()).toBe(true);
   });
 
-  test('that ends incomplete is whole too', () => {
+  test('that ends as incomplete is complete too', () => {
     const { bytes, failure } = relay(created + delta('Hi') + last('incomplete', `${COUNTS}}`));
     expect(failure).toBeUndefined();
     expect(bytes).toContain('"cost":0.00001},"cost":0.0001},"cost":0.0001}');
   });
 
-  test.each(Object.entries(fixtures.answers))('of the case %s passes', (_name, { stream }) => {
+  test.each(Object.entries(fixtures.answers))('of the case %s is passed on', (_name, { stream }) => {
     const { bytes, failure, usage } = relay(stream);
     expect(failure).toBeUndefined();
     expect(bytes.slice(0, bytes.lastIndexOf('event:'))).toBe(stream.slice(0, stream.lastIndexOf('event:')));
     expect(usage).toMatchObject({ inputTokens: 120, outputTokens: 45 });
   });
 
-  test('has an estimate where the provider counted nothing', () => {
+  test('has an estimate if the provider counted nothing', () => {
     const { bytes, usage } = relay(created + delta('Hello you') + last('completed', '"output":[],"usage":null'));
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
     expect(bytes).toContain('"usage":{"input_tokens":8,"input_tokens_details":{"cached_tokens":0');
@@ -69,7 +69,7 @@ describe('a pass-through stream', () => {
     expect(relay(last('completed', `${COUNTS},"cost":0.000012345678}`)).bytes).toContain('"cost":0.000012345678}');
   });
 
-  test('keeps [DONE] behind the end, and line ends of CR LF', () => {
+  test('keeps [DONE] after the end, and CR LF line ends', () => {
     const text = `${created}${delta('Hi')}`.replaceAll('\n', '\r\n');
     const { bytes, failure } = relay(`: early\n\n${text}${completed}data: [DONE]\n\n${delta('more')}`);
     expect(failure).toBeUndefined();
@@ -81,7 +81,7 @@ describe('a pass-through stream', () => {
     expect(relay(`event: ping\n\n${created}event: ping\n\n${completed}`).bytes).not.toContain('event: ping');
   });
 
-  test('unknown events and events that say their type by name alone pass', () => {
+  test('passes on unknown events, and events with their type only in the name', () => {
     const strange = 'event: response.new_thing\ndata: {"x":1e400}\n\n';
     const nameless = completed.replace('"type":"response.completed",', '');
     const { bytes, failure } = relay(strange + nameless);
@@ -89,7 +89,7 @@ describe('a pass-through stream', () => {
     expect(failure).toBeUndefined();
   });
 
-  test('before the first item nothing of it is content', () => {
+  test('has no content before the first item', () => {
     const queued = event('response.queued', '"response":{"id":"resp_1"}');
     const progress = event('response.in_progress', '"response":{"id":"resp_1"}');
     const added = event('response.output_item.added', '"output_index":0,"item":{"type":"message"}');
@@ -98,7 +98,7 @@ describe('a pass-through stream', () => {
   });
 });
 
-describe('a stream that is not whole is never passed off as one', () => {
+describe('an incomplete stream is never shown as complete', () => {
   const flat = 'event: error\ndata: {"type":"error","code":"server_error","message":"boom","param":null}\n\n';
   const nested =
     'event: error\ndata: {"type":"error","error":{"type":"insufficient_quota","code":"insufficient_quota","message":"You exceeded"}}\n\n';
@@ -122,7 +122,7 @@ describe('a stream that is not whole is never passed off as one', () => {
     expect(bytes).not.toMatch(/boom|exceeded|slow down/);
   });
 
-  test('what a failed response has cost is still counted', () => {
+  test('the cost of a failed response is still counted', () => {
     expect(relay(created + last('failed', `"error":{"code":"server_error"},${COUNTS}}`)).usage).toMatchObject({
       inputTokens: 8,
       outputTokens: 2,
@@ -130,7 +130,7 @@ describe('a stream that is not whole is never passed off as one', () => {
     });
   });
 
-  test('tokens so far are estimated from what was relayed', () => {
+  test('its tokens are estimated from what was relayed', () => {
     expect(relay(created + delta('lume ime ')).usage).toMatchObject({ inputTokens: 8, outputTokens: 3 });
     expect(relay('').usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
   });
@@ -140,13 +140,13 @@ describe('a whole answer', () => {
   const answer =
     '{"id":"resp_1","status":"completed","output":[{"type":"message","content":[{"text":"Hello!"}]}], "x":1e400';
 
-  test('is the provider’s bytes with the cost added', () => {
+  test('has the provider’s bytes with the cost added', () => {
     const { body, usage } = relayResponsesBody(Buffer.from(`${answer},${COUNTS}}}`), context);
     expect(body.toString()).toBe(`${answer},${COUNTS},"cost":0.00001},"cost":0.0001}`);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2 });
   });
 
-  test('without usage gets the broker’s estimate', () => {
+  test('without usage gets Sluice’s estimate', () => {
     const { body, usage } = relayResponsesBody(Buffer.from(`${answer},"usage":null}`), context);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: true });
     expect(JSON.parse(body.toString()).usage).toMatchObject({ input_tokens: 8, output_tokens: 2, cost: 0.00001 });

@@ -35,7 +35,7 @@ function encode(request: InferenceRequest): JsonObject {
   return encoded.body;
 }
 
-describe('a request survives being decoded and encoded', () => {
+describe('a request is unchanged by decoding and encoding', () => {
   // Cache breakpoints are not sent.
   const requests = Object.entries(fixtures.requests).filter(([name]) => name !== 'cache-breakpoint');
   test.each(requests)('%s', (_name, body) => {
@@ -61,7 +61,7 @@ function relayStream(text: string): string {
 const finalOf = (stream: string): JsonObject =>
   JSON.parse(new SseSplitter().push(Buffer.from(stream)).at(-1)!.data!).response as JsonObject;
 
-describe('an answer survives being decoded and encoded', () => {
+describe('an answer is unchanged by decoding and encoding', () => {
   test.each(Object.entries(fixtures.answers))('%s', (_name, { whole, stream }) => {
     const streamed = finalOf(relayStream(stream));
     const { body } = translation.relayBody(Buffer.from(JSON.stringify(whole)), context);
@@ -77,7 +77,7 @@ describe('an answer survives being decoded and encoded', () => {
   });
 });
 
-describe('what an answer held comes back with the next request', () => {
+describe('the content of an answer is returned by the next request', () => {
   const claude = { origin: 'anthropic-messages', value: 'Q2xhdWRl' } as const;
   const gemini = { origin: 'gemini-generate-content', value: 'R2VtaW5p' } as const;
   test.each<[string, Part[]]>([
