@@ -5,7 +5,7 @@ import { loadRuntime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
-import { readPoolState } from '#src/storage/database.ts';
+import { readPoolState } from '#src/storage/postgres.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { createRegistry } from '#src/telemetry/metrics.ts';
 import { deliverWebhooks } from './support/deliver-webhooks.ts';

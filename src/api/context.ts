@@ -56,7 +56,7 @@ export interface ApiContext {
   bodies: BodyQuota;
   keyspace: Keyspace;
   database: Database;
-  /** For queries that may read many rows (storage/sqlite-reader.ts). */
+  /** For queries that may read many rows (storage/report-database.ts). */
   reports: Database;
   blobs: BlobStore;
   files: FileStore;

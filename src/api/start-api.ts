@@ -45,7 +45,7 @@ import { openBlobStore } from '../storage/local-blobs.ts';
 import { createModelLists } from '../storage/model-lists.ts';
 import { connectRedis, disconnectRedis } from '../storage/redis.ts';
 import { startRedisWatch } from '../storage/redis-watch.ts';
-import { closeReports, openReports } from '../storage/sqlite-reader.ts';
+import { closeReports, openReports } from '../storage/report-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createApiMetrics, createFleetMetrics } from '../telemetry/metrics.ts';
 import { createTroubleLog } from '../telemetry/trouble-log.ts';

@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client';
 import type { Runtime } from '../config/runtime.ts';
 import { createInstanceId } from '../contracts/ids.ts';
-import { readPoolState } from '../storage/database.ts';
+import { readPoolState } from '../storage/postgres.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { createOperationsMetrics, createRegistry, type OperationsMetrics, version } from '../telemetry/metrics.ts';
 import { startTelemetry, type Tracing } from '../telemetry/tracing.ts';

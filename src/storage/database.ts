@@ -10,16 +10,16 @@ import {
   type Dialect,
   type Driver,
   Kysely,
-  PostgresAdapter,
-  PostgresDialect,
   type QueryResult,
   SqliteDialect,
   type SqliteStatement,
   sql,
 } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import pg from 'pg';
+import type pg from 'pg';
 import { withoutSecrets } from '../config/secrets.ts';
+import { withCare } from './careful-driver.ts';
+import { CarefulPostgresDialect, NO_STATEMENT_TIMEOUT, postgresDialect, UNSUPPORTED_TIMEOUT } from './postgres.ts';
 import type { Tables } from './tables.ts';
 import { migrate } from './tables.ts';
 
@@ -34,14 +34,6 @@ const SQLITE_OPEN_BUSY_MS = 5_000;
 const MAX_PREPARED_STATEMENTS = 64;
 const MIGRATION_TRIES = 3;
 const MIGRATION_RETRY_MS = 300;
-const POSTGRES_POOL_SIZE = 10;
-const POSTGRES_CONNECT_TIMEOUT_MS = 5_000;
-/** No query of the broker takes longer, and one that hangs must not block others. `?statement_timeout=` in the URL overrides it. */
-const POSTGRES_STATEMENT_TIMEOUT_MS = 30_000;
-/** For a server or network that no longer answers and so cannot report its timeout. `?query_timeout=` overrides it. */
-const POSTGRES_ANSWER_TIMEOUT_MS = 35_000;
-/** Firewalls drop idle connections without notifying either side. */
-const POSTGRES_KEEPALIVE_MS = 30_000;
 
 function isPostgres(url: DatabaseUrl): boolean {
   return /^postgres(ql)?:/.test(url);
@@ -87,10 +79,6 @@ function dialects(url: DatabaseUrl, onError: (error: Error) => void, isReadOnly 
   return (more) => (isPostgres(url) ? postgresDialect(url, onError, more) : sqliteDialect(url, isReadOnly));
 }
 
-/** From PgBouncer, unless its `ignore_startup_parameters` lists it. Then PgBouncer's own `query_timeout` limits queries. */
-const UNSUPPORTED_TIMEOUT = /unsupported startup parameter:? "?statement_timeout/;
-const NO_STATEMENT_TIMEOUT: pg.PoolConfig = { statement_timeout: false };
-
 async function opened<T>(url: DatabaseUrl, dialect: Dialects, use: (database: Database) => Promise<T>): Promise<T> {
   try {
     return await openedWith(dialect(), use).catch((error: Error) => {
@@ -102,8 +90,16 @@ async function opened<T>(url: DatabaseUrl, dialect: Dialects, use: (database: Da
   }
 }
 
+const poolsOf = new WeakMap<Database, pg.Pool>();
+
+/** Null for SQLite. */
+export function poolOf(database: Database): pg.Pool | null {
+  return poolsOf.get(database) ?? null;
+}
+
 async function openedWith<T>(dialect: Dialect, use: (database: Database) => Promise<T>): Promise<T> {
   const database = new Kysely<Tables>({ dialect });
+  if (dialect instanceof CarefulPostgresDialect) poolsOf.set(database, dialect.pool);
   try {
     return await use(database);
   } catch (error) {
@@ -121,88 +117,6 @@ async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES):
     await new Promise((resolve) => setTimeout(resolve, MIGRATION_RETRY_MS));
     return migrateTogether(database, triesLeft - 1);
   }
-}
-
-function postgresDialect(
-  connectionString: string,
-  onError: (error: Error) => void,
-  more: pg.PoolConfig = {},
-): PostgresDialect {
-  const pool = new pg.Pool({
-    connectionString,
-    max: POSTGRES_POOL_SIZE,
-    connectionTimeoutMillis: POSTGRES_CONNECT_TIMEOUT_MS,
-    statement_timeout: POSTGRES_STATEMENT_TIMEOUT_MS,
-    query_timeout: POSTGRES_ANSWER_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: POSTGRES_KEEPALIVE_MS,
-    application_name: 'sluice',
-    ...more,
-  });
-  // A lost connection emits an error, even between two statements of a transaction, when the pool has no listener on it. An
-  // error event without a listener would end the process.
-  pool.on('connect', (client) => {
-    client.on('error', onError);
-    closeWhenSilent(client);
-  });
-  pool.on('error', () => undefined);
-  pools.add(pool);
-  return new CarefulPostgresDialect({ pool });
-}
-
-/** After a query timeout pg keeps the connection, on which later queries would wait for the same answer. So it is closed. */
-function closeWhenSilent(client: pg.PoolClient): void {
-  const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
-  client.query = ((...args: unknown[]) => {
-    const answer = query(...args);
-    // Immediately, before it returns to the pool.
-    answer.catch(({ message }: Error) => {
-      if (message === 'Query read timeout') void (client as unknown as pg.Client).end();
-    });
-    return answer;
-  }) as typeof client.query;
-}
-
-/** Connections of this process, summed over its databases. */
-export interface PoolState {
-  busy: number;
-  idle: number;
-  /** Queries that wait for a connection. */
-  waiting: number;
-  max: number;
-}
-
-const pools = new Set<pg.Pool>();
-
-/** Null if no PostgreSQL database is open: SQLite has no connections. */
-export function readPoolState(): PoolState | null {
-  for (const pool of pools) if (pool.ended) pools.delete(pool);
-  if (pools.size === 0) return null;
-  const state = { busy: 0, idle: 0, waiting: 0, max: 0 };
-  for (const { totalCount, idleCount, waitingCount } of pools) {
-    state.busy += totalCount - idleCount;
-    state.idle += idleCount;
-    state.waiting += waitingCount;
-    state.max += POSTGRES_POOL_SIZE;
-  }
-  return state;
-}
-
-class CarefulPostgresDialect extends PostgresDialect {
-  override createDriver(): Driver {
-    return withCare(super.createDriver());
-  }
-
-  override createAdapter(): PostgresAdapter {
-    return new LockedByTransaction();
-  }
-}
-
-/** Migrations run in a transaction that has the lock (tables.ts). */
-class LockedByTransaction extends PostgresAdapter {
-  override async acquireMigrationLock(): Promise<void> {}
-
-  override async releaseMigrationLock(): Promise<void> {}
 }
 
 function sqliteDialect(url: string, readOnly: boolean): PatientSqliteDialect {
@@ -263,46 +177,6 @@ export function asNumber(value: unknown): number {
 /** Money. */
 export function asBigint(value: unknown): bigint {
   return BigInt(value as string | bigint | number);
-}
-
-/** PostgreSQL text cannot contain NUL, and SQLite's functions stop there; a client can send one anywhere. */
-const NUL = '\0';
-const REPLACEMENT = '\uFFFD';
-
-/** For both engines: replaces NUL in text, and makes a transaction fail with its own error instead of the rollback's. */
-export function withCare(driver: Driver): Driver {
-  const acquire = driver.acquireConnection.bind(driver);
-  const rollBack = driver.rollbackTransaction.bind(driver);
-  driver.acquireConnection = async (...args) => writableText(await acquire(...args));
-  // The rollback fails if there is nothing to roll back: SQLite has done it by itself when its disk is full, and PostgreSQL's
-  // connection may be lost.
-  driver.rollbackTransaction = (connection) => rollBack(connection).catch(() => undefined);
-  return driver;
-}
-
-const careful = new WeakSet<DatabaseConnection>();
-
-/** Changes the connection in place: drivers compare theirs by identity. */
-function writableText(connection: DatabaseConnection): DatabaseConnection {
-  if (careful.has(connection)) return connection;
-  careful.add(connection);
-  const execute = connection.executeQuery.bind(connection);
-  const stream = connection.streamQuery.bind(connection);
-  connection.executeQuery = (query, ...rest) => execute(withoutNul(query), ...rest);
-  connection.streamQuery = (query, ...rest) => stream(withoutNul(query), ...rest);
-  return connection;
-}
-
-function withoutNul(query: CompiledQuery): CompiledQuery {
-  if (!query.parameters.some(hasNul)) return query;
-  return {
-    ...query,
-    parameters: query.parameters.map((value) => (hasNul(value) ? value.replaceAll(NUL, REPLACEMENT) : value)),
-  };
-}
-
-function hasNul(value: unknown): value is string {
-  return typeof value === 'string' && value.includes(NUL);
 }
 
 /** Longest wait for other connections' locks; their transactions take milliseconds. */

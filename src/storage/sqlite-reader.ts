@@ -2,7 +2,7 @@
 // that calls it, and nothing but the end of its process interrupts a statement (a thread cannot be ended meanwhile, and
 // `process.exit` waits for it). There is one process for each reader, started by the first report and ended when it is idle, so its
 // 40 to 60 MB are taken only while reports are asked for. Statements run one after the other; what waits has a bound and a time
-// limit. PostgreSQL needs none of this.
+// limit.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { extname } from 'node:path';
@@ -18,7 +18,8 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { type Database, SQLITE_PREFIX, withCare } from './database.ts';
+import { withCare } from './careful-driver.ts';
+import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
 
 export type ReaderRequest = { sql: string; parameters: readonly unknown[] } | 'more';
@@ -45,14 +46,8 @@ const VARIABLES = ['TMPDIR', 'SQLITE_TMPDIR', 'LD_LIBRARY_PATH'];
 
 const ENTRY = new URL(`./sqlite-child${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
-/**
- * A database for reports, read only. For SQLite files its statements run in a process; otherwise it is `database` itself. Give it
- * back with `closeReports`.
- */
-export function openReports(url: string, database: Database, limits: Partial<ReaderLimits> = {}): Database {
-  const path = url.startsWith(SQLITE_PREFIX) ? url.slice(SQLITE_PREFIX.length) : null;
-  // Another connection cannot open a database in memory.
-  if (path === null || path === ':memory:') return database;
+/** Read only. Its `destroy` rejects the reports that still run. */
+export function openSqliteReports(path: string, limits: Partial<ReaderLimits>): Database {
   const reader = createReader(path, { ...LIMITS, ...limits });
   return new Kysely<Tables>({
     dialect: {
@@ -69,11 +64,6 @@ class QueuingAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
     return true;
   }
-}
-
-/** Reports that still run are rejected. */
-export async function closeReports(reports: Database, database: Database): Promise<void> {
-  if (reports !== database) await reports.destroy();
 }
 
 interface Job {

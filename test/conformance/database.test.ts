@@ -18,8 +18,8 @@ import {
   lookIntoDatabase,
   migrateDatabase,
   openDatabase,
-  readPoolState,
 } from '#src/storage/database.ts';
+import { readPoolState } from '#src/storage/postgres.ts';
 import { startPgBouncer, startTestPostgres } from '#test/support/postgres-server.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { startTcpProxy } from '#test/support/tcp-proxy.ts';

@@ -17,7 +17,7 @@ import type { Keyspace } from '#src/storage/keyspace.ts';
 import { preparePartitions } from '#src/storage/ledger-partitions.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { isRowRefused } from '#src/storage/refused-rows.ts';
-import { closeReports, openReports } from '#src/storage/sqlite-reader.ts';
+import { closeReports, openReports } from '#src/storage/report-database.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';

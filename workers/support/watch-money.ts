@@ -17,7 +17,7 @@ export interface MoneyWatchOptions {
   redis: RedisClient;
   keyspace: Keyspace;
   database: Database;
-  /** For reports (src/storage/sqlite-reader.ts). */
+  /** For reports (src/storage/report-database.ts). */
   reports: Database;
   logger: Pick<Logger, 'warn' | 'error'>;
 }
