@@ -2,13 +2,13 @@
 -- With an idempotency key: joins the request that has the key, unless that one failed, was cancelled or is forgotten.
 --
 -- KEYS  1 record, 2 body[, 3 idempotency key]
--- ARGV  1 spec (JSON), 2 body, '' if it was sent before (to `<body>:sent`), 3 time to live, ms, 4 '' or bytes that were sent
---       before, and bytes of each piece[, 5 fingerprint, 6 idempotency key's time to live, ms, 7 request id, 8 prefix of records
+-- ARGV  1 spec (JSON), 2 body, '' if it was sent before, 3 time to live, ms, 4 '' or bytes that were sent before, bytes of each
+--       piece and their key[, 5 fingerprint, 6 idempotency key's time to live, ms, 7 request id, 8 prefix of records
 --       in this shard]
 -- Returns {'accepted'[, 1 if the record is new]}, {'joined', request id}, {'conflict'}, or an error if the body is missing.
-local is_apart = ARGV[4] ~= ''
--- Never written in place: if it is sent again after a lost connection, a worker may be reading the first one.
-local sent = KEYS[2] .. ':sent'
+-- Not sent to the body's own key: if it is sent again after a lost connection, a worker may be reading the first one.
+local sent_bytes, piece_bytes, sent = string.match(ARGV[4], '^(%d+) (%d+) (.+)$')
+local is_apart = sent ~= nil
 local function with_body_unused(reply)
   if is_apart then redis.call('UNLINK', sent) end
   return reply
@@ -17,9 +17,8 @@ local is_known = redis.call('EXISTS', KEYS[1]) == 1
 -- A word of our own: ioredis sends a command again after TRYAGAIN, which would find nothing, because the body is removed here.
 -- A piece may have been refused (memory is full), or may have gone to another server (a failover, a slot that moves).
 local function is_whole()
-  local bytes, piece = string.match(ARGV[4], '^(%d+) (%d+)$')
-  if redis.call('STRLEN', sent) ~= tonumber(bytes) then return false end
-  for at = 0, tonumber(bytes) - 1, tonumber(piece) do
+  if redis.call('STRLEN', sent) ~= tonumber(sent_bytes) then return false end
+  for at = 0, tonumber(sent_bytes) - 1, tonumber(piece_bytes) do
     if redis.call('GETRANGE', sent, at, at) == '\0' then return false end
   end
   return true

@@ -75,13 +75,12 @@ export interface ReleaseChange {
 export interface RequestStore {
   /** Without an idempotency key the result is always `accepted`. Idempotent. */
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
-  /** The same, as part of another script, after `sendBody`; parse its reply with readAccepted. */
-  acceptCall(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): ScriptCall;
   /**
-   * Sends a large body ahead of the script that accepts its request, over the same connection; does nothing for a body that the
-   * script carries. A body whose request is not accepted expires. It must be JSON, which has no zero bytes.
+   * The same, as part of another script that the caller runs next; parse its reply with readAccepted. A large body is sent at once,
+   * ahead of the script and over the same connection; if it does not arrive whole, the script is refused. A body whose request is
+   * not accepted expires. It must be JSON, which has no zero bytes.
    */
-  sendBody(requestId: string, body: Buffer): Promise<void>;
+  acceptCall(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): ScriptCall;
   /** The request that has this key; writes nothing. */
   findByIdempotencyKey(shard: number, name: string): Promise<KnownRequest | null>;
   /** The current record; null if it no longer exists. Throws a NewerContractError. */
@@ -151,10 +150,16 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     idempotency?: IdempotencyClaim,
   ): ScriptCall {
     const { requestId } = spec;
-    const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
+    const { record, body: bodyKey, sentBody } = keyspace.request(requestId);
+    const keys = [record, bodyKey];
     const isCarried = body.length <= MAX_CARRIED_BYTES;
     const args: (string | number | Buffer)[] = [JSON.stringify(spec), isCarried ? body : NO_BYTES, timeToLiveMs];
-    args.push(isCarried ? '' : `${body.length} ${PIECE_BYTES}`);
+    if (isCarried) args.push('');
+    else {
+      args.push(`${body.length} ${PIECE_BYTES} ${sentBody}`);
+      // The script finds out, and its error is the caller's.
+      writeLarge(redis, sentBody, body, UNACCEPTED_BODY_MS).catch(() => undefined);
+    }
     if (idempotency !== undefined) {
       const shard = shardOf(requestId);
       keys.push(keyspace.idempotency(shard, idempotency.name));
@@ -163,20 +168,11 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     return { script: acceptScript, keys, args };
   }
 
-  async function sendBody(requestId: string, body: Buffer): Promise<void> {
-    if (body.length <= MAX_CARRIED_BYTES) return;
-    await writeLarge(redis, keyspace.request(requestId).sentBody, body, UNACCEPTED_BODY_MS);
-  }
-
   return {
     async accept(spec, body, timeToLiveMs, idempotency) {
-      const sent = sendBody(spec.requestId, body);
-      const accepted = runCall(redis, acceptCall(spec, body, timeToLiveMs, idempotency));
-      const [reply] = await Promise.all([accepted, sent]);
-      return readAccepted(reply);
+      return readAccepted(await runCall(redis, acceptCall(spec, body, timeToLiveMs, idempotency)));
     },
     acceptCall,
-    sendBody,
 
     async findByIdempotencyKey(shard, name) {
       const known = await redis.get(keyspace.idempotency(shard, name));

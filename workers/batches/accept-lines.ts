@@ -52,8 +52,7 @@ export function createLineAcceptance({ redis, store, producer, onTrouble }: Acce
     const calls = [...accepts, add];
     const args = [lines.length, ...calls.flatMap((call) => call.args)];
     const keys = calls.flatMap((call) => call.keys);
-    const sent = lines.map(({ spec, body }) => store.sendBody(spec.requestId, body));
-    await Promise.all([runScript(redis, joined, keys, args), ...sent]);
+    await runScript(redis, joined, keys, args);
   }
 
   async function stepByStep(provider: string, lines: readonly LineSubmission[]): Promise<void> {

@@ -101,8 +101,7 @@ export function createHandOver(parts: HandOverParts): HandOver {
     const sizes = calls.flatMap((call) => [call?.keys.length ?? 0, call?.args.length ?? 0]);
     const keys = calls.flatMap((call) => call?.keys ?? []);
     const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
-    const sent = store.sendBody(request.spec.requestId, request.body);
-    const [reply] = await Promise.all([runScript(redis, handOverScript, keys, args), sent]);
+    const reply = await runScript(redis, handOverScript, keys, args);
     const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
     // The first argument of `accept` is the spec as JSON: passed as text, so that neither side can change the other's objects.
     if (grant !== undefined) {
@@ -116,8 +115,7 @@ export function createHandOver(parts: HandOverParts): HandOver {
   async function stepByStep(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver> {
     const { accept, enter, add } = callsOf(request, entry);
     const run = (call: ScriptCall | null) => (call === null ? null : runCall(redis, call));
-    const sent = store.sendBody(request.spec.requestId, request.body);
-    const [accepted, totals] = await Promise.all([run(accept), run(enter), sent]);
+    const [accepted, totals] = await Promise.all([run(accept), run(enter)]);
     const result = readAccepted(accepted);
     if (result.kind !== 'accepted') {
       if (entry !== null) await waitQueues.leave(entry);

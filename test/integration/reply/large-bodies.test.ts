@@ -19,14 +19,21 @@ const small = randomBytes(MAX_CARRIED_BYTES);
 let server: TestRedis;
 let redis: RedisClient;
 let store: RequestStore;
+/** What it sends arrives at another server. */
+let elsewhere: RequestStore;
+let other: RedisClient;
 
 beforeAll(async () => {
   server = await startTestRedis();
   redis = await connectRedis({ kind: 'standalone', url: server.url }, 'producer', () => undefined);
   store = createRequestStore(redis, keyspace);
+  other = await connectRedis({ kind: 'standalone', url: server.url }, 'producer', () => undefined);
+  await other.select(1);
+  elsewhere = createRequestStore(other, keyspace);
 });
 afterAll(async () => {
   disconnectRedis(redis);
+  disconnectRedis(other);
   await server.stop();
 });
 beforeEach(async () => {
@@ -101,7 +108,8 @@ test('a request without its body cannot be claimed', async () => {
 
 test('a body whose request is never accepted expires', async () => {
   const spec = specOf();
-  await store.sendBody(spec.requestId, large);
+  store.acceptCall(spec, large, LIFE_MS);
+  await redis.ping();
   const leftMs = await redis.pttl(sentKey(spec));
   expect(leftMs).toBeGreaterThan(0);
   expect(leftMs).toBeLessThanOrEqual(30_000);
@@ -122,7 +130,7 @@ test('a repetition, as after a lost connection, changes nothing and leaves nothi
   for (const claim of [undefined, idempotency]) {
     const spec = specOf();
     await store.accept(spec, large, LIFE_MS, claim);
-    await store.sendBody(spec.requestId, Buffer.alloc(large.length));
+    store.acceptCall(spec, Buffer.alloc(large.length), LIFE_MS);
     expect((await store.readBody(spec.requestId))!.equals(large)).toBe(true);
     expect(await store.accept(spec, large, LIFE_MS, claim)).toEqual({ kind: 'accepted' });
     expect((await store.readBody(spec.requestId))!.equals(large)).toBe(true);
@@ -147,7 +155,7 @@ test.each<[string, (key: string) => Promise<unknown>]>([
 ])('with %s nothing is accepted and nothing is left, and it counts as a failure of Redis', async (_name, arrive) => {
   const spec = specOf();
   await arrive(sentKey(spec));
-  const refused = await runCall(redis, store.acceptCall(spec, large, LIFE_MS, idempotency)).catch(
+  const refused = await runCall(redis, elsewhere.acceptCall(spec, large, LIFE_MS, idempotency)).catch(
     (error: Error) => error,
   );
   expect(refused).toMatchObject({ message: expect.stringContaining('BODYLOST') });
