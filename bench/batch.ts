@@ -2,7 +2,7 @@
 // shared machine, ratios are more meaningful than absolute figures.
 //
 //   npm run bench:batch -- [rate]      --lines 100000 [--vendor simulator|nginx] [--open-lines 2000]
-//   npm run bench:batch -- neighbours  --lines 30000 [--seconds 40] [--vendor-ms 400]
+//   npm run bench:batch -- neighbours  --lines 30000 [--seconds 40] [--provider-ms 400]
 //   npm run bench:batch -- limits      [--minutes 1]
 //   npm run bench:batch -- million     --lines 1000000 [--seconds 60]
 //   npm run bench:batch -- pump        --lines 1000000

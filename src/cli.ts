@@ -120,7 +120,7 @@ interface WorkerFlags extends HealthOptions {
   webhooks: boolean;
 }
 
-/** What a process does that is a worker, alone or beside an API. */
+/** What every process that is a worker does, alone or together with an API. */
 function workerCommand(command: Command, entry: string): void {
   command
     .option('-p, --provider <name>', 'serve only this provider (repeatable; default: all)', list)

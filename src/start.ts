@@ -12,7 +12,7 @@ planner.once('message', (message) => {
   plan = message as StartPlan;
 });
 planner.once('exit', (code, signal) => {
-  // It has said why.
+  // It has printed the reason.
   if (plan === null) process.exit(signal === null ? (code ?? 1) : 1);
   void supervise(plan);
 });

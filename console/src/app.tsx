@@ -117,7 +117,7 @@ function Side({ path }: { path: string }) {
   );
 }
 
-/** How many alerts last. */
+/** The number of open alerts. */
 function CurrentAlerts() {
   const current = useQuery<{ data: object[]; has_more: boolean }>(...CURRENT_ALERTS).data;
   if (current === undefined || current.data.length === 0) return null;

@@ -156,7 +156,7 @@ function circuitName({ deployment, upstreamModel }: Candidate): string {
 /** How one stream went. */
 export interface StreamSpeed {
   firstTokenMs: number;
-  /** Null where it was too short to say. */
+  /** Null if it was too short to measure. */
   tokensPerSecond: number | null;
 }
 

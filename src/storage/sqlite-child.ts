@@ -44,7 +44,7 @@ function* inPieces(statement: StatementSync, parameters: readonly unknown[]): Ge
   yield piece;
 }
 
-/** Nobody is left to hear of a failure. */
+/** There is no parent left to report a failure to. */
 function reply(message: ReaderReply): void {
   process.send!(message, () => undefined);
 }

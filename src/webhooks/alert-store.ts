@@ -42,7 +42,7 @@ export interface AlertQuery {
   type?: AlertType | undefined;
   /** Id of an alert: those older than it. */
   before?: string | undefined;
-  /** `current`: those that last. `over`: those that have ended. Both leave out the notices that say so. */
+  /** `current`: open alerts. `over`: alerts that have ended. Both leave out the notices of ends. */
   state?: 'current' | 'over' | undefined;
 }
 

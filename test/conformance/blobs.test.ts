@@ -97,7 +97,7 @@ describe.each(STORES)('$name', ({ open, names }) => {
     const first = store.openAppender('log.1');
     await first.append([Buffer.from('one '), Buffer.from('two ')]);
     const committed = await first.append([Buffer.from('three ')]);
-    // The first owner appends once more, and dies before it says so.
+    // The first owner appends once more, and dies before it reports that.
     await first.append([Buffer.from('lost ')]);
     const second = store.openAppender('log.2');
     const pieces = [...committed, ...(await second.append([Buffer.from('four')]))];

@@ -25,7 +25,7 @@ import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { startTcpProxy } from '#test/support/tcp-proxy.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** What a suite writes stays: the one behind PgBouncer is another. */
+/** Rows of a suite stay: the suite behind PgBouncer uses another server. */
 const postgres = await startTestPostgres();
 const bouncer = postgres === null ? null : await startPgBouncer(postgres);
 afterAll(async () => {
@@ -147,7 +147,7 @@ describeOnEach(ENGINES, ({ url }) => {
     const again = await Promise.all([1, 2, 3].map(() => openDatabase(url, () => undefined)));
     await Promise.all(again.map((other) => other.destroy()));
     if (url.startsWith('sqlite:')) return;
-    // Behind PgBouncer a lock of a session is given back on another connection, and is there for ever.
+    // Behind PgBouncer a session lock is released on another connection, and so is held for ever.
     const locks = sql<{ count: string }>`select count(*) from pg_locks where locktype = 'advisory'`;
     expect((await locks.execute(database)).rows).toEqual([{ count: '0' }]);
   });
@@ -365,7 +365,7 @@ describeOnEach(ENGINES, ({ url }) => {
   test('the spending of a key is summed from its requests since a day', async () => {
     await insert(
       { request: outcome({ requestId: 'req_1', acceptedAtMs: DAY - 86_400_000 }) },
-      // Together more than SQLite's own sums can hold.
+      // Their sum exceeds the range of SQLite's own sums.
       ...Array.from({ length: 12 }, (_, index) => ({
         request: outcome({ requestId: `req_large_${index}`, costPicoUsd: '999999999999999999' }),
       })),

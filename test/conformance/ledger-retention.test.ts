@@ -166,7 +166,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await hours()).every(({ group }) => group.hour! > '2026-09')).toBe(true);
     expect(await hours()).not.toEqual([]);
     expect(await report()).toEqual(days);
-    // A report that goes back beyond that says so: it would be taken for whole.
+    // A report over an earlier period says that it is incomplete; otherwise it would be mistaken for complete.
     const wholeFrom = async (query: ReportQuery) => (await reportPage(database, query, { limit: 5 })).wholeFrom;
     const first = new Date(Math.ceil((NOW - 60 * 86_400_000) / 3_600_000) * 3_600_000).toISOString();
     expect(await wholeFrom({ groupBy: ['hour'] })).toBe(first);

@@ -121,7 +121,7 @@ describeOnEach(ENGINES, ({ url }) => {
     return all;
   }
 
-  /** What the rows alone say: nothing is taken for summed. */
+  /** The sums of the rows themselves, without roll-ups. */
   async function reportsOfRows(): Promise<unknown> {
     await setSummedFrom('9999');
     const of = await reports();

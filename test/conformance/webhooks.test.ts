@@ -43,7 +43,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await receiver.close();
   });
 
-  /** A process that delivers: its own connection, as when deployed. */
+  /** A process that delivers webhooks, with its own connection, as in production. */
   async function startProcess(owner = 'worker_1', change: Partial<WebhookSettings> = {}): Promise<void> {
     const own = await openDatabase(url, () => undefined);
     const running = await startWebhooks({
@@ -123,7 +123,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await expect(rolledBack).rejects.toThrow('changed its mind');
     await other.transaction().execute(async (transaction) => {
       await transaction.insertInto('events_outbox').values(eventRow('evt_late')).execute();
-      // Time for several looks; nothing may be seen of it.
+      // Time for several polls, during which nothing may be delivered.
       await new Promise((resolve) => setTimeout(resolve, POLL_MS * 5));
       expect(receiver.received).toEqual([]);
     });
@@ -136,7 +136,7 @@ describeOnEach(ENGINES, ({ url }) => {
     const second = await startWebhookReceiver();
     await register();
     await register({ url: second.url });
-    // A receiver on a busy machine may be late; an attempt that is given up is made again, and counts twice here.
+    // A receiver on a busy machine may be late; an attempt that timed out is repeated, and counts twice here.
     const patient = { timeout_ms: 30_000 };
     await Promise.all(['worker_1', 'worker_2', 'worker_3'].map((owner) => startProcess(owner, patient)));
     await Promise.all(Array.from({ length: 40 }, (_, number) => emit(`evt_${number}`)));

@@ -216,7 +216,7 @@ function expectWait(headers: Record<string, string>, { isCuredByTime, status }: 
   const { 'retry-after': seconds, 'retry-after-ms': ms, 'x-should-retry': shouldRetry } = headers;
   if (isCuredByTime) expect(Number(seconds), name).toBe(Math.ceil(Number(ms) / 1_000));
   else expect({ seconds, ms }, name).toEqual({ seconds: undefined, ms: undefined });
-  // A 402 is not repeated by the SDKs of OpenAI and Anthropic of their own accord, but proxies between may do so.
+  // The SDKs of OpenAI and Anthropic do not retry a 402 by themselves, but proxies in between may.
   if (status === 402) expect(shouldRetry, name).toBe('false');
 }
 

@@ -134,8 +134,9 @@ describe('compaction of a conversation', () => {
     expect(calls().at(-1)!.body).toContain('Summarize this conversation');
   });
 
-  // Symptom: a client with a broken conversation took the model from everybody. Cause: the 404 that is cured by asking the model
-  // counted as a failure of the deployment, again with each of its tries. Fix: what is cured says nothing about it.
+  // Symptom: a client with a broken conversation made the model unavailable for all. Cause: the 404 that is corrected by
+  // asking the model counted as a failure of the deployment, again at each of its attempts. Fix: a corrected failure does not
+  // count.
   test('failed attempts do not open the circuit of the model', async () => {
     const soon = { headers: { 'x-sluice-deadline-ms': '4000' } };
     for (let n = 0; n < 8; n += 1) {

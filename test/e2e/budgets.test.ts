@@ -152,7 +152,7 @@ test('200 parallel requests with a budget for 30 use the budget but do not excee
   const { spent, held } = await budgetOf(id);
   expect(held).toBe('0');
   expect(BigInt(spent!)).toBe(await sumOf('key_id', id));
-  // An estimate is never below the cost here: nothing goes beyond the budget.
+  // The estimate is never below the cost here: nothing exceeds the budget.
   expect(BigInt(spent!)).toBeLessThanOrEqual(limit);
   // Reserved amounts beyond the cost become free again: later requests are served until the budget is used up.
   let last: number | null = 200;

@@ -35,7 +35,7 @@ test('requests and answers, large ones and streams do not use pub/sub', async ()
     expect(answer).toMatchObject({ status: 200, ending: 'whole' });
     if (index % 2 === 1) expect(answer.text).toContain('data: [DONE]');
   }
-  // Others have something to say now and then: that a scope has room, that a configuration has changed.
+  // Other processes also send messages: that a scope has room, that a configuration has changed.
   expect((await published()) - before).toBeLessThan(CALLS / 2);
 });
 
@@ -69,7 +69,7 @@ test('the next request is answered, and the ledger is right', async () => {
   expect(next.status).toBe(200);
   await booksClosed(broker, 40_000);
   const rows = await ledgerRows(broker);
-  // What the killed one has used nobody saw: it is estimated.
+  // The tokens of the killed process are unknown: they are estimated.
   const unsettled = rows.filter(({ state }) => state === 'unsettled');
   expect(unsettled).toHaveLength(1);
   expect(rows).toHaveLength(providers.bill().length);

@@ -13,7 +13,7 @@ import { useConsole } from '#test/support/console-suite.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/console/', import.meta.url));
-/** A string that would run if it were taken for markup anywhere. */
+/** A string that would run if it were interpreted as markup anywhere. */
 const HOSTILE = `"><img src=x onerror="window.__hacked=1"><script>window.__hacked=2</script>`;
 
 const the = useConsole();
@@ -30,7 +30,7 @@ test('the first load is small, and nothing is loaded from elsewhere', async () =
   const hosts = new Set<string>();
   loading.on('response', (response) => {
     hosts.add(new URL(response.url()).origin);
-    // Of the stream of events there is none: it does not end.
+    // The event stream has no end, so it is excluded.
     const isEndless = response.headers()['content-type']?.startsWith('text/event-stream') === true;
     if (!isEndless) sizes.push(sizeOf(response));
   });
@@ -69,7 +69,7 @@ test('its files have a strict content policy; hashed ones may be cached for ever
     expect((await fetch(broker.url + path)).status, path).toBe(404);
 });
 
-// The form said of every 401 that the key is not valid, also where the admin API is off and no key would be.
+// The form reported every 401 as an invalid key, even if the admin API is off and no key is valid.
 test('a refused sign-in shows why: an invalid key, or the server’s other reason', async () => {
   const fresh = await the.browser.newContext();
   const form = await fresh.newPage();
@@ -87,7 +87,7 @@ test('a refused sign-in shows why: an invalid key, or the server’s other reaso
   await fresh.close();
 });
 
-/** Every page, and one request that failed for good. */
+/** Every page, and one permanently failed request. */
 const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/accounts', '/keys', '/dead-letters', '/webhooks'];
 PAGES.push('/playground', '/simulator', '/operators', '/audit', '/settings');
 
@@ -118,7 +118,7 @@ test('a viewer finds no control that would be refused, and is told why', async (
     tried.push(...(await tryControls(guest, path)));
   }
   expect(refused).toEqual([]);
-  // Some are for everybody, and were used.
+  // Some are for every role, and were used.
   expect(tried).toContain('/accounts Credits …');
   await guest.goto(`${broker.url}/console/keys`);
   await guest.getByText('Disabled actions need the role operator.').waitFor();
@@ -126,7 +126,7 @@ test('a viewer finds no control that would be refused, and is told why', async (
   await guests.close();
 });
 
-/** Presses every button that can be pressed, and what its dialog asks for. Returns what it pressed. */
+/** Presses every enabled button, and every button in its dialog. Returns what it pressed. */
 async function tryControls(guest: Page, path: string): Promise<string[]> {
   const buttons = guest.locator('main button:enabled');
   const pressed: string[] = [];
@@ -227,7 +227,7 @@ test('everything that clients and providers write is shown as text', async () =>
 test('the live page reconnects when the API has restarted', async () => {
   await the.go('');
   await page.getByText('live', { exact: true }).waitFor();
-  // A tab that nobody sees takes no connection.
+  // A hidden tab uses no connection.
   const see = (isHidden: boolean) =>
     page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
       document.dispatchEvent(new Event('visibilitychange'))`);

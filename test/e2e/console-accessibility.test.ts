@@ -60,13 +60,13 @@ const OUT_OF_SIGHT = `[...document.querySelectorAll('main :is(button, input, sel
   .filter((one) => one.getBoundingClientRect().right > 320.5 || one.getBoundingClientRect().left < -0.5)
   .map((one) => (one.textContent || one.getAttribute('aria-label') || one.tagName).slice(0, 40))`;
 
-/** Cells of tables, which are cards on a small screen, whose value begins before the title of its column ends. */
+/** Cells of tables shown as cards whose value starts before the title of its column ends. */
 const COVERED = `[...document.querySelectorAll('table.plain td')]
   .filter((cell) => cell.checkVisibility() && !/^(none|"")$/.test(getComputedStyle(cell, '::before').content))
   .filter((cell) => parseFloat(getComputedStyle(cell).paddingLeft) < parseFloat(getComputedStyle(cell, '::before').width))
   .map((cell) => cell.textContent.slice(0, 40))`;
 
-/** Through the page's own first parts. */
+/** Tabs through the first elements of the page. */
 async function unseenFocus(path: string): Promise<string[]> {
   await page.evaluate('document.getElementById("content").focus()');
   const faults: string[] = [];
@@ -112,7 +112,7 @@ test('by keyboard alone: skipping the menu, dialogs that keep the focus and give
 });
 
 async function faultsOf(path: string, rules: string[]): Promise<string[]> {
-  // Past the page's own policy, which forbids scripts from elsewhere: as a browser's tools do.
+  // Bypasses the page's own policy, which forbids foreign scripts, as a browser's developer tools do.
   const session = await the.context.newCDPSession(page);
   await session.send('Runtime.evaluate', { expression: `window.axe ?? (() => { ${AXE} })()` });
   const { result } = await session.send('Runtime.evaluate', {

@@ -217,7 +217,7 @@ test('an organisation, its project and their keys: created, changed, topped up, 
   await waitFor('the end of its keys', async () => (await asked()).status === 401);
 });
 
-// The table showed a hundred rows; further ones were fetched, but hidden behind "Show more".
+// The table showed a hundred rows; further ones were loaded, but hidden behind "Show more".
 test('older entries of the audit log are shown as soon as they are loaded', async () => {
   const entry = {
     at: new Date().toISOString(),

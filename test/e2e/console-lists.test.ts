@@ -65,7 +65,7 @@ test.each(PAGES)(
         await page.mouse.wheel(0, 1_500);
         await page.waitForTimeout(30);
       }
-      // What was read is read again when the page comes back into sight, if it is two seconds old.
+      // Data is read again when the page becomes visible, if it is two seconds old.
       await page.waitForTimeout(2_100);
       await page.evaluate(`window.dispatchEvent(new Event('visibilitychange'))`);
       await page.waitForTimeout(800);

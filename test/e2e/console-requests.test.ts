@@ -151,7 +151,7 @@ test('the curve of an answer grows while it arrives, by the time of Sluice on a 
   await the.go(`/requests/${headers['x-request-id']}`);
   const row = page.getByRole('button', { name: /Running.*frames so far/ });
   await row.locator('.curve').waitFor();
-  // Of an hour that the device is behind, nothing is seen.
+  // The hour by which the device is behind is not visible.
   expect(await row.locator('.took').textContent()).toMatch(/^\d+(\.\d+)? m?s$/);
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('is being cancelled.').waitFor();
@@ -168,7 +168,7 @@ test('a hold is placed with a reason, obeyed, and released', async () => {
   expect(answer.headers['x-sluice-provider']).toBe('secondary');
   await panel.getByRole('button', { name: 'Release' }).first().click();
   await panel.getByText('maintenance until noon').waitFor({ state: 'detached' });
-  // One credential of several: its share, its limit, and a hold of its own.
+  // One of several credentials: its share, its limit, and its own hold.
   const row = page.getByRole('row', { name: /^second / });
   await row.getByText('25 %').waitFor();
   await row.getByRole('meter').waitFor();
@@ -225,7 +225,7 @@ test('a fault rule can be switched on and off, and applies in between', async ()
 
 test('a permanently failed request is replayed with another model', async () => {
   await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'lost', headers: { prefer: 'respond-async' } });
-  // A page that was there before it would look again after a while only.
+  // A page opened before would refresh only after some time.
   await waitFor(
     'the letter',
     async () => (await admin<{ data: object[] }>(broker, 'GET', '/dead-letters')).json.data[0],
@@ -245,7 +245,7 @@ test('a table of very many rows is scrolled without a slow task, and without ren
   const tasks = await traceTasks(the.browser, async () => {
     expect(await page.evaluate(SCROLL)).toBeLessThan(120);
   });
-  // By CPU time: the tests beside this one take the processor away.
+  // By CPU time: the tests that run at the same time use the processor too.
   expect(tasks).toMatchObject({ longByCpu: 0 });
   expect(tasks.count).toBeGreaterThan(100);
   await rows.focus();

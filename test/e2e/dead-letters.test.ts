@@ -29,7 +29,7 @@ beforeAll(async () => {
   vendors = await startProviders({ tokens: 12 });
   const configuration = providerConfiguration(vendors);
   configuration.dead_letters = { key: randomBytes(32).toString('base64') };
-  // Each test fails its own: no circuit may open for the others.
+  // Each test uses its own failing model, so that no circuit opens for the others.
   for (const provider of Object.values(configuration.providers!)) provider.circuit = { failures: 1_000 };
   configuration.models!.other = { deployments: [deployment('secondary', 'other')] };
   broker = await startBroker({ configuration, workers: 2 });

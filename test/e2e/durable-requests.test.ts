@@ -111,7 +111,8 @@ describe('a broken connection', () => {
     expect(await nothing.text()).toBe('');
   });
 
-  // Symptom: an empty rest. Cause: the next entry of the log was looked at, and that was a fence. Fix: any entry counts.
+  // Symptom: the rest of the stream was empty. Cause: only the next entry of the log was read, and that was a fence. Fix: any
+  // later entry counts.
   test('is resumed from any event of a stream that another attempt continued', async () => {
     const wanted = { model: 'pair', stream: true, prompt: '[[sim on=primary fault=cut@5]] taken over' };
     const answer = await ask(apiUrl(0), wanted);
@@ -124,8 +125,8 @@ describe('a broken connection', () => {
     }
   });
 
-  // Symptom: the beginning of a new answer behind a part of the old one. Cause: a request that failed frees its key, also
-  // for those who ask for the rest of it. Fix: they hear how it ended.
+  // Symptom: the beginning of a new answer followed a part of the old one. Cause: a failed request frees its key, also for
+  // clients that resume it. Fix: they get the failure.
   test('of a stream that has failed meanwhile gets the failure, not another answer', async () => {
     const wanted = { stream: true, prompt: '[[sim fault=cut@5]] broken', headers: { 'idempotency-key': 'broken' } };
     const answer = await ask(apiUrl(0), wanted);

@@ -46,7 +46,7 @@ test('a range beyond the end is refused, with the length', async () => {
 });
 
 test('parts written by several owners are one file', async () => {
-  // As a batch leaves it whose process died in between: the tail of the first piece is not part of the file.
+  // The state that a batch leaves if its process died in between: the tail of the first piece is not part of the file.
   const { directory, database } = broker;
   for (const [key, text] of [
     ['one', 'abcdefgh-torn'],

@@ -27,7 +27,7 @@ const output = [
 interface Spoken {
   path: string;
   body: (model: string) => object;
-  /** The body with a long text in place of media. */
+  /** The body with a long text instead of media. */
   spoken: (model: string) => object;
   answer: object;
   errorType: (error: Record<string, unknown>) => unknown;

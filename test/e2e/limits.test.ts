@@ -42,7 +42,7 @@ async function send(): Promise<number> {
     body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] }),
   });
   const text = await body.text();
-  // The failure shows what went wrong.
+  // The failure message contains details of the run.
   if (statusCode !== 200) refusals.push(text);
   return statusCode;
 }

@@ -122,7 +122,7 @@ test.each([
 });
 
 test('a batch may be far larger than one request, and each of its requests has the usual bounds', async () => {
-  // 250,000 objects and lists in all, which no single body may have; ended at once, for none is a request.
+  // 250,000 objects and lists in total, which no single body may have; it ends at once, because none of them is a request.
   const many = Array.from({ length: 500 }, (_, at) => request(`r${at}`, 'x', { messages: Array(500).fill({}) }));
   const created = await client.messages.batches.create({ requests: many as never });
   expect(created.request_counts.processing).toBe(500);

@@ -109,7 +109,7 @@ test('has what Codex requires, without changes for others', async () => {
     ...{ display_name: 'r/meta/llama-9', visibility: 'list', supported_in_api: true, shell_type: 'unified_exec' },
     ...{ context_window: 131_072, input_modalities: ['text', 'image'] },
   });
-  // Codex 0.171.0 takes no model of a list where one lacks any of these.
+  // Codex 0.171.0 rejects a whole list if one model lacks any of these.
   for (const model of body.models!) {
     expect(Object.keys(model)).toEqual(
       expect.arrayContaining([

@@ -41,7 +41,8 @@ beforeAll(async () => {
     price: { input: 2.5, cachedInput: 1.25, output: 10 },
     adminKey: 'admin-of-the-organization',
   });
-  // The same seed and model: what a provider that says something else had sent by the time it was hung up on, only its own bill knows.
+  // The same seed and model: if a provider sends something invalid, only its own bill knows how much it had sent when Sluice
+  // disconnected.
   second = await startSimulator({
     tokens: 8,
     faults: FAULTS,
@@ -76,7 +77,7 @@ afterAll(async () => {
   await Promise.all([first.close(), second.close()]);
 });
 
-/** Status and whether the answer looks whole to a client. */
+/** Status, and whether the answer looks complete to a client. */
 async function send(index: number): Promise<{ status: number; isWhole: boolean }> {
   const isStream = index % 2 === 0;
   const { statusCode, body } = await request(`${broker.url}/v1/chat/completions`, {

@@ -41,7 +41,7 @@ async function expectBooksRight(): Promise<void> {
   expectLedgerEqualsBatchBill(await ledgerRows(broker), vendors);
 }
 
-/** The providers' batches run at the same time; then the books are looked at once. */
+/** The providers' batches run at the same time; afterwards the ledger is checked once. */
 async function withEach(fault: string | null, run: (vendor: ProviderName) => Promise<void>): Promise<void> {
   for (const simulator of Object.values(vendors)) {
     simulator.clearStats();
@@ -69,7 +69,7 @@ describe('a batch at each provider', () => {
           body: { object: 'chat.completion', choices: [{ finish_reason: 'stop' }], usage: { completion_tokens: 6 } },
         });
       }
-      // Nothing went as an ordinary call, and a line costs half of what it would there.
+      // No line ran as an ordinary call, and a line costs half as much as one.
       expect(vendors[vendor].stats()).toMatchObject({ calls: 0, batchLines: LINES });
     });
     for (const vendor of PROVIDERS) {

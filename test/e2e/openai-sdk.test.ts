@@ -171,7 +171,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       'chat.completion',
     );
     const models = await alias.models.list();
-    // What is configured by name, then what the wildcard's provider lists of its own.
+    // Models configured by name, then the wildcard provider's own list.
     expect(models.data.map((model) => model.id)).toEqual(['gpt-4o', 'vendor/sim-large', 'vendor/sim-small']);
     expect(await client().models.retrieve('vendor/any/name')).toMatchObject({ id: 'vendor/any/name', owned_by: 'sim' });
   });

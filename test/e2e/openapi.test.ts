@@ -56,7 +56,7 @@ async function fetchDocument(): Promise<OpenApiDocument> {
 
 function operationOf(method: string, path: string): DescribedOperation {
   const matching = operations.filter((one) => one.method === method.toLowerCase() && one.pattern.test(path));
-  // A path that stands as it is goes before one with parameters.
+  // A fixed path takes precedence over one with parameters.
   const found = matching.sort(
     (a, b) => a.pattern.source.split('[^/]+').length - b.pattern.source.split('[^/]+').length,
   )[0];
@@ -71,7 +71,7 @@ interface Sent {
   status?: number;
 }
 
-/** Sends it, and holds what is sent and what comes back against the description. */
+/** Sends it, and checks request and response against the description. */
 async function ask<T = Record<string, unknown>>(method: string, url: string, sent: Sent = {}): Promise<T> {
   const path = url.split('?')[0]!;
   const operation = operationOf(method, path);

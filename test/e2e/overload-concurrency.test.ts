@@ -57,8 +57,8 @@ test('admitted requests are answered in time; forecasts are right', { timeout: 6
     `${offered.length} offered, ${admitted.length} admitted, ${late.length} late, ${errors.length} forecasts, ` +
       `${Math.round(within * 100)} % within 20 %, median error ${Math.round((errors[errors.length >> 1] ?? 0) * 100)} %`,
   );
-  // A machine that is busy with other things answers less in the same time, and from one second to the next not the same:
-  // forecasts are as good as the rate that they are made of is steady.
+  // A machine that is busy with other work answers less in the same time, and its speed varies from second to second:
+  // forecasts are only as good as the rate they are based on is steady.
   const busyMs = Math.max(...ended.map((end) => end.finishedAtMs)) - Math.min(...ended.map((end) => end.acceptedAtMs));
   const slowness = Math.max(1, (PER_SECOND * busyMs) / 1_000 / ended.length);
   expect(late.length / ended.length).toBeLessThan(0.01 + 0.2 * (slowness - 1));
@@ -116,7 +116,7 @@ test('a request is answered at once when the wait is over', async () => {
   const answer = await ask(broker.url, { model: 'm', prompt: 'And now?', headers: { 'x-sluice-deadline-ms': '3000' } });
   expect(answer.status).toBe(200);
   expect(answer.durationMs).toBeLessThan(2_500);
-  // Whoever has gone stands in nobody's way.
+  // A client that has disconnected must not delay others.
   expect(await broker.redis.client.zcard('{sluice}:waiting:interactive:deployment:sim/m')).toBe(0);
   expect(
     await broker.redis.client.hget('{sluice}:wait-queue-tokens', '{sluice}:waiting:interactive:deployment:sim/m'),

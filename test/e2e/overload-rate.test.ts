@@ -48,7 +48,7 @@ test('admitted requests are answered in time; forecasts are right', { timeout: 1
       `${Math.round(within * 100)} % within 20 %, median error ${((errors[errors.length >> 1] ?? 0) * 100).toFixed(1)} %`,
   );
   expect(late.length / ended.length).toBeLessThan(0.01);
-  // The window has place for one minute's requests at once and for as many a minute later; the deadline ends between.
+  // The window has room for one minute's requests at once and for as many a minute later; the deadline ends in between.
   expect(admitted.length).toBeGreaterThan(1.6 * RPM);
   expect(admitted.length).toBeLessThan(2.1 * RPM);
   expect(refused.length).toBeGreaterThan(0);

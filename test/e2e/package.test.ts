@@ -53,7 +53,7 @@ function packAndInstall(): void {
   try {
     execFileSync('npm', ['install', join(directory, tarball), ...quiet], options);
   } catch (error) {
-    // Nothing can be said of the package on a machine that reaches no registry.
+    // The package cannot be tested on a machine without a registry.
     if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT/.test(String((error as { stderr?: Buffer }).stderr)))
       throw error;
     hasRegistry = false;
@@ -140,7 +140,7 @@ test('sluice start answers a request in an empty folder, and stops', async () =>
   const answer = await fetch(url!, { method: 'POST', headers, body: body! });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ object: 'chat.completion' });
-  // Reports of SQLite run in a process, whose file must be found.
+  // SQLite reports run in a separate process, whose file must be found.
   const admin = { authorization: `Bearer ${readFileSync(join(directory, 'data/admin-key'), 'utf8').trim()}` };
   const port = /console +http:\/\/[^:]+:(\d+)/.exec(stripVTControlCharacters(output))![1];
   const report = await fetch(`http://127.0.0.1:${port}/admin/usage?group_by=model`, { headers: admin });

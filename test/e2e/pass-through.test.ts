@@ -32,7 +32,7 @@ async function post(url: string, body: object): Promise<string> {
   return answer.text();
 }
 
-/** Every call has an id and a time of its own. */
+/** Every call has its own id and time. */
 const anonymous = (text: string) =>
   text.replace(/chatcmpl-\w+/g, 'chatcmpl-X').replace(/"created":\d+/g, '"created":0');
 const withoutCost = (text: string) =>
@@ -53,7 +53,7 @@ describe.each(PROMPTS)('a stream with %s', (_name, content) => {
     const direct = await post(simulator.url, body);
     const relayed = await post(plain.url, body);
     expect(withoutCost(relayed)).not.toBe(relayed);
-    // A provider's comments are not passed on: openai 3.3.1 for Python raises at one behind an event with an id.
+    // A provider's comments are not passed on: openai 3.3.1 for Python raises at one that follows an event with an id.
     const expected = anonymous(direct).replace(/^:[^\n]*\r?\n\r?\n/gm, '');
     expect(anonymous(withoutCost(relayed)).trimEnd()).toBe(expected.trimEnd());
   });

@@ -59,14 +59,14 @@ afterEach(() => context?.close());
 const heading = (name: string) => page.getByRole('heading', { name, exact: true }).waitFor();
 const button = () => page.getByRole('link', { name: 'Sign in with Example ID' });
 
-/** By way of the console's page. */
+/** Through the console's page. */
 async function signInAs(login: string, path = '/console/'): Promise<void> {
   await page.goto(broker.url + path);
   await button().click();
   await signInAtIssuer(page, login);
 }
 
-/** As the page would ask, with the session's cookie and token. */
+/** A call as the page makes it, with the session's cookie and token. */
 async function ask(method: string, path: string, body?: object) {
   const script = `(async () => {
     const { csrf_token: token } = await (await fetch('/admin/session')).json();

@@ -36,7 +36,7 @@ beforeAll(async () => {
             deployment('secondary', 'priced', { tier: 2, price: { input: 1, output: 1 } }),
           ],
         },
-        // One translates and drops `seed`, the other gets the request as it is.
+        // One provider is translated for and does not get `seed`, the other gets the request unchanged.
         whole: { deployments: [deployment('claude', 'whole'), deployment('secondary', 'whole', { tier: 2 })] },
         lossy: { deployments: [deployment('claude', 'lossy')] },
         shared: {

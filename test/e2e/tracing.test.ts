@@ -80,7 +80,7 @@ async function freePort(): Promise<number> {
 const traceOf = (traceId: string) =>
   receiver.spans.filter((span) => span.traceId === traceId).sort((a, b) => a.startMs - b.startMs);
 
-/** Resolves when the span of the request itself, which ends last but for hand-overs, and so many calls are there. */
+/** Resolves when this many calls and the span of the request are there; only hand-overs may end later than that span. */
 function wholeTrace(traceId: string, calls: number, settled = calls): Promise<ReceivedSpan[]> {
   return waitFor(`the trace ${traceId}`, () => {
     const spans = traceOf(traceId);

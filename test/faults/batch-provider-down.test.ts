@@ -95,7 +95,7 @@ test('what was billed: everything that the provider served is in the ledger, to 
   expect(wrong).toEqual([]);
   const served = new Set(billed.map(([id]) => id));
   expect(settled.filter((row) => !served.has(`${row.requestId}.${row.attempt}`))).toEqual([]);
-  // Calls that nobody saw the end of: what was in the hands of the dead, with an estimate.
+  // Calls whose end is unknown, because their worker was killed: they have an estimate.
   const unsettled = rows.filter((row) => row.state !== 'settled');
   expect(unsettled.every((row) => row.costPicoUsd > 0n)).toBe(true);
   expect(unsettled.length).toBeLessThanOrEqual(WORKERS * 512);

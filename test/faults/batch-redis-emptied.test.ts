@@ -52,7 +52,7 @@ test('everything lost: every line has its result once', { timeout: LIMIT_MS * 1.
   });
   expectEveryLineOnce(lines);
   await booksClosed(broker, LIMIT_MS);
-  // What Redis had of the ledger is gone with it; what is in the ledger is right.
+  // Ledger messages in Redis are lost with it; the rows in the database are right.
   const billed = new Map(vendors.bill().map((entry) => [entry.clientRequestId, entry.costPicoUsd]));
   for (const row of await ledgerRows(broker)) {
     expect(billed.get(`${row.requestId}.${row.attempt}`)).toBe(row.costPicoUsd);
@@ -70,7 +70,7 @@ test('all jobs and some requests lost: the others get their jobs again', { timeo
   });
   expect(batch.request_counts).toEqual({ total: LINES, completed: LINES, failed: 0 });
   expectEveryLineOnce(lines);
-  // As many as there are slots were in the hands of a worker, which had no way of telling anybody.
+  // Up to as many requests as there are slots were in progress in a worker, which could not record them.
   expect(vendors.primary.stats().calls - callsBefore).toBeLessThanOrEqual(LINES + 2 * SLOTS);
 });
 

@@ -71,6 +71,6 @@ test('what happens to the next request: the last process runs it, and nothing is
   expect(await ended(client, (await submit(client, chatLines(3))).id)).toMatchObject({ status: 'completed' });
   await booksClosed(broker);
   const left = await broker.redis.client.keys('{sluice:r0}:req:*');
-  // A killed process may have stored results whose records it had no time to remove: they expire.
+  // A killed process may have stored results without removing their records: those expire.
   expect(left.length).toBeLessThanOrEqual(KILLS * 100);
 });

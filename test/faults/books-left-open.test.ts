@@ -23,7 +23,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-/** As if its worker had died before it had written the outcome: the row is gone, and the job is there again. */
+/** As if its worker had died before it wrote the outcome: the row is deleted, and the job is added again. */
 async function leaveOpen(requestId: string): Promise<void> {
   await requestRow(broker, requestId);
   await booksClosed(broker);

@@ -34,7 +34,7 @@ let broker: TestBroker;
 let refused: Answer;
 let others: Answer[];
 
-/** Rows of streams are refused, by the database itself. */
+/** The database refuses the rows of streams. */
 async function refuseStreams(): Promise<void> {
   const statements = broker.databaseUrl.startsWith('sqlite:')
     ? [

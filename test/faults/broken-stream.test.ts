@@ -13,10 +13,10 @@ import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#te
 
 const TOKENS = 60;
 const BREAK = 40;
-/** Longer than a busy machine stands still. */
+/** Longer than a busy machine stalls. */
 const IDLE_MS = 1_500;
 
-/** What the second provider does when it is asked to go on. */
+/** What the second provider does when it has to continue the answer. */
 const SECONDS = {
   same: 'says the same',
   prefilled: 'goes on with a text of its own',
@@ -35,7 +35,7 @@ const BREAKS = [
 interface Case {
   title: string;
   client: SpokenName;
-  /** What the first provider speaks: the client's own protocol passes through, another one is translated. */
+  /** The first provider's protocol: the client's own is passed through, another one is translated. */
   vendor: SpokenName;
   second: SecondName;
   fault: string;
@@ -177,7 +177,7 @@ describe('what the client receives, and what is billed', () => {
     expect(stream.text).toBe((await spokenBy(seconds.same, the)).slice(0, BREAK * 4));
     const rows = await closedRows(broker, headers['x-request-id']!);
     expect(rows.map(({ outcome }) => outcome)).toEqual(['upstream_stream_cut', 'upstream_answer_differs']);
-    // The provider has gone on until it heard that nobody listens.
+    // The provider continued until it noticed the disconnection.
     expect(rows.map(({ state }) => state)).toEqual([countedBy(the.vendor), 'estimated']);
     expect(rows.every(({ costPicoUsd }) => costPicoUsd > 0n)).toBe(true);
   });
@@ -204,7 +204,7 @@ test.each(SPOKEN)('%s: a tool call in flight is never continued', async (client)
   const answer = await ask(broker.url, { path: spoken.path(model, true), body });
   const { error, isDone } = readSpokenStream(client, answer.text);
   const rows = await closedRows(broker, answer.headers['x-request-id']!);
-  // Where calls come whole (Gemini), nothing of it had gone out: the second provider is asked unseen.
+  // If calls arrive complete (Gemini), nothing of it had been sent: the second provider is called unnoticed.
   if (rows.length > 1)
     expect({ error, isDone, last: rows.at(-1)!.outcome }).toEqual({ error: null, isDone: true, last: 'ok' });
   else expect({ hasError: error !== null, isDone }).toEqual({ hasError: true, isDone: false });

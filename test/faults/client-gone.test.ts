@@ -19,7 +19,7 @@ import {
 } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** The issue's own bound: from the client's going to the provider's hearing of it. */
+/** The required bound: from the client's disconnection until the provider notices it. */
 const CLOSED_WITHIN_MS = 1_000;
 
 let vendors: Providers;
@@ -39,7 +39,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-/** How long the provider goes on after `leave`. */
+/** How long the provider continues after `leave`. */
 async function hearsOfIt(leave: () => void): Promise<number> {
   const before = vendors.primary.stats().outcomes.aborted;
   const leftAtMs = performance.now();
@@ -64,7 +64,7 @@ test('at token 5 of a stream', async () => {
     inputTokens: billed!.usage.inputTokens,
   });
   expect(row!.outputTokens).toBeGreaterThanOrEqual(5);
-  // Tokens on their way when the connection closed are the provider's to bill and nobody's to see.
+  // The provider bills tokens that were on their way when the connection closed, but no one can see them.
   expect(row!.outputTokens).toBeLessThanOrEqual(billed!.usage.outputTokens);
   expect(more).toEqual([]);
 });
@@ -115,8 +115,8 @@ test('while the request waits in a queue that no worker takes from', async () =>
   expect(vendors.secondary.stats().calls).toBe(0);
 });
 
-// Symptom: a request that was parked after an attempt, and then left by its client, was written down with no attempts.
-// Cause: the API closed its books as if no worker had ever had it. Fix: `cancel` gives back how far the request had come.
+// Symptom: a request that was parked after an attempt, and whose client then disconnected, was recorded without attempts.
+// Cause: the API settled it as if no worker had ever had it. Fix: `cancel` returns the progress of the request.
 test('while the request waits in the queue for the provider’s retry-after', async () => {
   const { client } = broker.redis;
   const gone = openAnswer(broker.url, { model: 'blocked', prompt: '[[sim fault=429:30000]] I do not wait so long.' });
@@ -134,7 +134,7 @@ test('what happens to the next request: it is answered', async () => {
   expect(vendors.primary.stats()).toMatchObject({ inFlight: 0, openStreams: 0 });
 });
 
-/** How requests for a model ended, in the order of the alphabet; null while none has. */
+/** How requests for a model ended, in alphabetical order; null while none has ended. */
 async function outcomes(model: string): Promise<string[] | null> {
   const rows = await broker.database.selectFrom('requests').select('outcome').where('model', '=', model).execute();
   return rows.length === 0 ? null : rows.map(({ outcome }) => outcome).sort();

@@ -148,7 +148,7 @@ test('a rotated file is used at once: the refused call is repeated with the new 
   expect((await ask(broker.url, { model: 'rotated', prompt: 'x' })).status).toBe(200);
   accounts.of.delete(KEYS.filed);
   accounts.of.set(ROTATED, simulators.filed);
-  // As Kubernetes does it: one file takes the place of another.
+  // As Kubernetes does it: one file replaces another.
   writeFileSync(join(secrets, 'next'), ROTATED);
   renameSync(join(secrets, 'next'), join(secrets, 'filed'));
   expect(await ask(broker.url, { model: 'rotated', prompt: 'x' })).toMatchObject({ status: 200 });

@@ -75,7 +75,7 @@ test('what is kept: a request that no worker took before its deadline', async ()
 
 test('what was billed: the provider’s bill, to the picodollar', async () => {
   await booksClosed(broker);
-  // Of a call that a killed worker had in flight nobody knows what it cost: it stands there with an estimate.
+  // The cost of a call that a killed worker had in flight is unknown: it is recorded as an estimate.
   expectLedgerEqualsBill(
     (await ledgerRows(broker)).filter(({ state }) => state === 'settled'),
     vendors,

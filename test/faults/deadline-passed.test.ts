@@ -36,9 +36,9 @@ afterAll(async () => {
 const errorOf = ({ text }: Answer) => JSON.parse(text).error;
 const idOf = ({ headers }: Answer) => headers['x-request-id']!;
 
-// Symptom: a request that waited for a place until its deadline was told 503 and "a place is expected in 1 s".
-// Cause: the end of a held permit cannot be foreseen, but was answered like a limit whose reset is known.
-// Fix: such a wait ends with the deadline, and says so.
+// Symptom: a request that waited for a permit until its deadline got 503 and "a place is expected in 1 s". Cause: the end of
+// a held permit cannot be foreseen, but was reported like a limit whose reset is known. Fix: such a wait ends with the
+// deadline, and the error says so.
 test.each([true, false])('waiting for a limit of the provider (streamed: %s): 408', async (stream) => {
   const place = await holdPermit(broker, 'primary/full');
   const before = vendors.primary.stats().calls;
@@ -68,7 +68,7 @@ test.each([true, false])('during the call (streamed: %s): 504, and the providerâ
   expect(await requestRow(broker, idOf(answer))).toMatchObject({ outcome: 'deadline_passed', attempts: 1n });
   await booksClosed(broker);
   const rows = await ledgerRows(broker, idOf(answer));
-  // Its provider has worked on it: what it was sent is owed, and nothing that anybody has seen.
+  // Its provider has processed the prompt: this is owed, and no output that anyone received.
   expect(rows).toMatchObject([{ state: 'estimated', outcome: 'deadline_passed', outputTokens: 0 }]);
   expect(rows[0]!.inputTokens).toBeGreaterThan(0);
   expectLedgerEqualsBill(rows, vendors, idOf(answer));

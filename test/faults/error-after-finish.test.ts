@@ -24,7 +24,7 @@ interface Dialect {
   baseUrl: (origin: string) => string;
   /** Up to the finish, without the terminal event. */
   finished: string;
-  /** Null where the protocol has none. */
+  /** Null if the protocol has none. */
   terminal: string | null;
   error: object;
 }
@@ -59,14 +59,14 @@ const DIALECTS: Record<string, Dialect> = {
 };
 const DIALECT_NAMES = Object.keys(DIALECTS);
 
-/** How the error is told. */
+/** How the error is sent. */
 const ERRORS: Record<string, (error: object) => string> = {
   event: data,
   bare: (error) => json(error),
   printed: (error) => JSON.stringify(error, null, 2),
   unended: (error) => `data: ${json(error)}`,
 };
-/** What breaks nothing behind a finish. */
+/** Data after a finish that breaks nothing. */
 const REMAINS: Record<string, string> = {
   half: 'data: {"usage":{"prom',
   comment: ': bye',
@@ -97,7 +97,7 @@ const CLIENTS: Record<string, { path: (model: string) => string; body: (model: s
 };
 const CLIENT_NAMES = Object.keys(CLIENTS);
 
-/** Model `<dialect>-<what stands behind the finish>`. */
+/** Model `<dialect>-<what follows the finish>`. */
 function scriptOf(model: string): string {
   const [dialect, behind] = model.split('-') as [string, string];
   const { finished, terminal, error } = DIALECTS[dialect]!;
@@ -166,13 +166,13 @@ describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => 
     expect(await outcomeOf(answer)).toBe('upstream_server_error');
   });
 
-  // Gemini has no terminal event, and older models say STOP in every chunk: half an event may be half of the answer.
+  // Gemini has no final event, and older models send STOP in every chunk: half a stream may be half of the answer.
   const remains = Object.keys(REMAINS).filter((form) => form !== 'half' || dialect !== 'gemini');
 
   test.each(remains)('nothing else after it breaks the answer: %s', async (form) => {
     const isCut = dialect === 'messages' && form !== 'heartbeat';
     const answer = await play(client, `${dialect}-${form}`);
-    // A stream of Messages without its `message_stop` is not whole for a client of its own, which waits for it.
+    // A Messages stream without `message_stop` is incomplete for a Messages client, which waits for it.
     if (isCut && client === 'messages') return expect(answer.text).toContain('event: error');
     expect(answer.text).toMatch(whole);
     expect(answer.text).toContain('hello');

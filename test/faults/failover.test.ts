@@ -32,7 +32,7 @@ const TOKENS = 12;
 /** Between a healthy answer on a busy machine and a test's patience. */
 const SILENCE_MS = 1_000;
 const FIRST_TOKEN_MS = 600;
-/** For everything around one limit: calls, hand-overs, a machine that is busy with other things. */
+/** For everything around one limit: calls, hand-overs, a machine that is busy with other work. */
 const CALL_MS = 8_000;
 const COOLDOWN_MS = 300;
 
@@ -197,7 +197,7 @@ afterAll(async () => {
   await Promise.all([vendors, refusing, larger].map((started) => started?.close()));
 });
 
-/** Each scenario has a model, and with it deployments and circuits, of its own. */
+/** Each scenario has its own model, and so its own deployments and circuits. */
 const nameOf = (the: Scenario) => `scenario-${SCENARIOS.indexOf(the)}`;
 
 function configure() {
@@ -374,16 +374,16 @@ test('what was billed: every call once, and nothing for refused calls', async ()
   await booksClosed(broker);
   const bills = [...vendors.bill(), ...refusing.bill.entries(), ...larger.bill.entries()];
   const billed = new Set(bills.map((entry) => `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}`));
-  // A call that was broken off before its provider had read it: nobody here can know, and its prompt is estimated.
+  // A call that was ended before its provider had read it: Sluice cannot know that, so its prompt is estimated.
   const wasUnread = ({ requestId, attempt, state, outputTokens }: LedgerRow) =>
     state === 'estimated' && outputTokens === 0 && !billed.has(`${requestId}.${attempt}`);
   const rows = (await ledgerRows(broker)).filter((row) => !wasUnread(row));
   expectLedgerEqualsBill(rows, { ...vendors, bill: () => bills.map((entry) => asFarAsItCame(entry, rows)) });
 });
 
-// Symptom: one hand-over in sixty took two seconds. Cause: the worker took the request from the next provider's queue before it
-// had heard that it was queued there, thought that it was working on it, and put it off. Fix: the delivery that ends is waited
-// for. No clock is needed to see it: the number of the attempt that was put off is missing.
+// Symptom: one hand-over in sixty took two seconds. Cause: the worker took the request from the next provider's queue before
+// its own call that queued it there had returned, assumed that it was still processing it, and postponed it. Fix: it waits
+// for the ending delivery. The test needs no clock: the number of the postponed attempt is missing.
 test('a request that fails over to the next provider starts there at once', async () => {
   const indexes = Array.from({ length: 400 }, (_, index) => index);
   const answers = await mapConcurrently(indexes, 4, (index) =>

@@ -69,7 +69,7 @@ async function askThrough(begin: string[], end: string[]): Promise<{ answers: An
   const asked = Array.from({ length: REQUESTS }, () =>
     ask(broker.url, { prompt: `Call ${calls++}.`, stream: calls % 2 === 0 }),
   );
-  // A request that has been answered leaves no key: they are looked for from the beginning.
+  // An answered request leaves no key, so the keys are collected from the beginning.
   await waitFor('all to be accepted, and the first to be answered', async () => {
     for (const key of await requestKeys()) seen.add(key);
     return seen.size - known >= REQUESTS && vendors.primary.stats().calls - before > CONCURRENCY;
@@ -99,7 +99,7 @@ test.each([
 
 test('a worker that does not work on a request that it owns says so when asked', async () => {
   const { holds, producer, workerId } = fleet[0]!.context;
-  // While their provider is held they are parked: nobody works on them.
+  // While their provider is on hold they are parked: no worker processes them.
   await holds.hold('provider:primary', 'test');
   const waiting = Array.from({ length: 10 }, () => ask(broker.url, { prompt: `Owned ${calls++}.` }));
   const isParked = async () => (await producer.depth('primary', 'interactive')).delayed === waiting.length;

@@ -12,14 +12,14 @@ import { type Providers, providerConfiguration, startProviders } from '#test/sup
 import { waitFor } from '#test/support/wait.ts';
 
 const GHOST = 'worker_ghost';
-/** Lease, two looks, and a slow machine. */
+/** Lease, two checks, and a slow machine. */
 const TAKEOVER_MS = 20_000;
 const keys = createKeyspace('sluice');
 const FREE = keys.freeWorkers('primary-interactive', 'primary');
 
 let providers: Providers;
 let broker: TestBroker;
-/** A worker that listens and does nothing. */
+/** A worker that listens but does nothing. */
 let ghost: RedisClient;
 let heard = 0;
 
@@ -48,7 +48,7 @@ test('a request costs two scripts: one accepts it and hands it over, one ends it
   const startedAtMs = performance.now();
   for (let index = 0; index < 40; index++) await ask(broker.url, { prompt: `Number ${index}.` });
   const seconds = (performance.now() - startedAtMs) / 1_000;
-  // Both processes have some of their own each second, and the ledger is acknowledged in batches.
+  // Both processes write some messages each second, and the ledger is acknowledged in batches.
   expect((await scripts()) - before).toBeLessThan(40 * 2 + 40 + 10 * seconds);
 });
 
@@ -57,7 +57,7 @@ test('what the client received: its answer, from another worker', async () => {
   await broker.redis.client.zadd(FREE, 1_000, GHOST);
   const asked = ask(broker.url, { prompt: 'Who has me?' });
   await waitFor('the ghost to be given it', () => heard === 1);
-  // Given to it, and to nobody else.
+  // Handed to this worker only.
   await broker.redis.client.zrem(FREE, GHOST);
   const answer = await asked;
   expect(answer.status).toBe(200);

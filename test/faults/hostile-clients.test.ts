@@ -49,7 +49,7 @@ const messages = [{ role: 'user', content: 'Hello.' }];
 const chat = { model: 'solo', messages };
 const errorOf = ({ text }: Answer) => JSON.parse(text) as { error: { message: string; code: string | null } };
 
-/** Bytes as they are, over a connection of their own; everything that comes back until it is closed. */
+/** Sends raw bytes over a separate connection; returns everything received until it is closed. */
 function speak(bytes: string | Buffer, then?: (socket: Socket, said: () => string) => void): Promise<string> {
   const { hostname, port } = new URL(broker.url);
   return new Promise((resolve) => {
@@ -268,8 +268,9 @@ describe('before the key is checked', () => {
     expect(said).toMatch(/^HTTP\/1.1 426 [\s\S]*upgrade_unsupported/);
   });
 
-  // Symptom: bytes that are no HTTP, and headers of megabytes, were answered in a form that no SDK reads (`{"error":"Bad Request"}`),
-  // also in the middle of a stream. Cause: Fastify's own handler below its routes. Fix: `answerBroken` (guard/receive.ts).
+  // Symptom: invalid HTTP, and headers of megabytes, were answered in a format that no SDK can read (`{"error":"Bad
+  // Request"}`), even in the middle of a stream. Cause: Fastify's own handler below its routes. Fix: `answerBroken`
+  // (guard/receive.ts).
   test.each([
     ['garbage', '\u0000\u0001\u0002garbage\r\n\r\n', 400, 'invalid_request_error'],
     ['another protocol', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'invalid_request_error'],
@@ -339,7 +340,7 @@ describe('before the key is checked', () => {
 
 describe('fair use of Redis', () => {
   test('waiting bodies have a quota per key, which is freed when they end', async () => {
-    // Nobody works: what is accepted waits.
+    // There is no worker: accepted requests wait.
     await broker.workers[0]!.stop();
     const wanted = { prompt: 'x'.repeat(140_000), headers: { prefer: 'respond-async' } };
     expect([(await ask(broker.url, wanted)).status, (await ask(broker.url, wanted)).status]).toEqual([202, 202]);

@@ -246,7 +246,7 @@ describe('pages of other origins', () => {
   });
 });
 
-/** What a client reads that says these lines, until its connection is closed. */
+/** What a client that sends these lines receives until its connection is closed. */
 class RawClient {
   readonly socket: Socket;
   text = '';

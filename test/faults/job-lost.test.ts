@@ -25,7 +25,7 @@ beforeAll(async () => {
   requestId = await waitFor('the record', findRecord);
   await doomed!.kill();
   await first.ended;
-  // What it has sent is done then: its last command may have been that which queues the job, or not.
+  // Then its pending commands are done: the last one may or may not have been the one that queues the job.
   await waitFor('Redis to miss it', async () => (await producers()) === 1);
   await loseJob();
   await broker.startWorker();

@@ -39,7 +39,7 @@ test('what the clients received: an answer, except those whose calls opened the 
   const waiting = Array.from({ length: WAITING }, (_, index) => ask(broker.url, { prompt: `waits ${index}` }));
   await waitFor('the provider to have been down for a while', () => Date.now() - openedAtMs > DOWN_MS, DOWN_MS * 2);
   const calls = vendors.primary.stats().calls - before;
-  // One a second, of whom each finds out that it is still down.
+  // One probe per second, each of which finds that it is still down.
   expect(calls).toBeGreaterThan(0);
   expect(calls).toBeLessThanOrEqual(DOWN_MS / 1_000 + 2);
   vendors.primary.faults.clear();
@@ -47,7 +47,7 @@ test('what the clients received: an answer, except those whose calls opened the 
   expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(WAITING - calls);
   expect(answers.filter(({ status }) => status !== 200).length).toBeLessThanOrEqual(calls);
   probed = answers.filter(({ status }) => status === 200).map(({ headers }) => headers['x-request-id']!);
-  // Whoever closed it told its client first.
+  // The request that closed the circuit has notified its own client first.
   await waitFor('the circuit to close', async () => !(await isOpen()));
 }, 40_000);
 
@@ -65,8 +65,8 @@ test('what happens to the next request: it is answered', async () => {
   expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
 });
 
-// Symptom: a refused key was tried again and again while streams from before were ending. Cause: each of them, coming to a
-// good end, closed the circuit. Fix: a call says something about the provider as of when it began.
+// Symptom: a refused key was tried again and again while earlier streams were ending. Cause: each of them closed the circuit
+// when it ended well. Fix: a call counts for the time at which it started.
 test('a stream that ends well does not close the circuit of a provider that has refused the key since the stream began', async () => {
   const streams = Array.from({ length: 5 }, (_, index) =>
     openAnswer(broker.url, { model: 'pair', prompt: `[[sim tokens=${40 + index} pace=20]] Slowly.`, stream: true }),

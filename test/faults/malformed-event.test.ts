@@ -37,7 +37,7 @@ test('without another deployment: an error event after a second try', async () =
   const { tokens, isDone, error } = stream;
   expect({ tokens, isDone, code: error?.code }).toEqual({ tokens: 5, isDone: false, code: 'upstream_malformed' });
   expect(rows).toMatchObject([GIVEN_UP, GIVEN_UP]);
-  // The provider bills what it had said before it noticed that nobody listens.
+  // The provider bills what it had sent before it noticed the disconnection.
   for (const billed of vendors.bill(requestId)) {
     expect(billed).toMatchObject({ outcome: 'aborted', usage: { inputTokens: rows[0]!.inputTokens } });
     expect(billed.usage.outputTokens).toBeGreaterThanOrEqual(5);

@@ -91,7 +91,7 @@ async function begin(vendor: ProviderName) {
 const lineCounts = () => [sides.left.stats().batchLines, sides.right.stats().batchLines];
 const callCounts = () => [sides.left.stats().calls, sides.right.stats().calls];
 
-/** Every chunk of so many batches is known to its provider, and none has ended. */
+/** Each of this many batches is known at its provider, and none has ended. */
 async function untilOut(batches: number): Promise<void> {
   await waitFor('all chunks to be out', async () => {
     const rows = await broker.database.selectFrom('native_chunks').select('state').execute();

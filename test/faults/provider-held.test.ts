@@ -43,7 +43,7 @@ const hold = async (what: object) => {
 test('what the clients received: running streams completely, answers of other providers, and their own after the release', async () => {
   const running = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=60 pace=50]] running' });
   await waitFor('some tokens', () => readChatStream(running.text).tokens > 3);
-  // Traffic that goes on while the hold is made: some of it is in a worker's slot at that moment.
+  // Traffic continues while the hold is placed: some of it is in a worker's slot at that moment.
   const during = Array.from({ length: 20 }, (_, index) => ask(broker.url, { prompt: `during ${index}` }));
   await hold({ provider: 'primary' });
   const before = calls();
@@ -78,7 +78,7 @@ test('what the clients received: running streams completely, answers of other pr
   expect((await admin(broker, 'DELETE', '/holds/primary')).json).toEqual({ name: 'provider:primary', released: true });
   const answers = await Promise.all([...during, ...waiting]);
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-  // They have not waited for the half minute after which a worker looks by itself.
+  // They have not waited for the half minute after which a worker checks by itself.
   expect(Date.now() - releasedAtMs).toBeLessThan(10_000);
   const { timeline } = await requestRow(broker, accepted.id);
   expect(
@@ -91,7 +91,7 @@ test('a deployment can be held alone', async () => {
   await hold({ deployment: 'primary/first' });
   const held = ask(broker.url, { model: 'first', prompt: 'held', headers: { 'x-sluice-deadline-ms': '2500' } });
   expect((await ask(broker.url, { model: 'other', prompt: 'not held' })).status).toBe(200);
-  // Nobody knows for how long: it is waited for as long as the client waits.
+  // The duration of the hold is unknown: the request waits as long as its client does.
   const answer = await held;
   expect(answer.status).toBe(408);
   expect(answer.durationMs).toBeGreaterThan(2_000);

@@ -252,7 +252,7 @@ describe('a provider that keeps the connection open after its last event', () =>
 
   test.each(PAIRS)('%s from %s: nothing after the end makes it fail', async (client, vendor) => {
     const { path, last, body } = CLIENTS[client];
-    if (vendor === 'gemini-generate-content') return; // It has no terminator: an error after a first "STOP" is told.
+    if (vendor === 'gemini-generate-content') return; // Gemini has no terminator: an error after a first "STOP" reaches the client.
     const { text, headers } = await ask(broker.url, { path, body: body(`${vendor}/after`) });
     expect(text).toContain(last);
     expect(text).not.toContain('too late');

@@ -37,7 +37,7 @@ interface Expectation {
   calls: number;
   /** The same where there is a second provider, if that makes a difference. */
   pairedCalls?: number;
-  /** It strikes when words have gone to the client: the headers are those of the first attempt. */
+  /** The fault happens after text was sent to the client: the headers are those of the first attempt. */
   isBegun?: true;
 }
 
@@ -47,21 +47,21 @@ const answer = (from: 'the provider' | 'the second provider', tokens = WHOLE): S
   tokens,
 });
 
-/** The fault is none to the client. */
+/** The client does not notice the fault. */
 const harmless = (tokens = WHOLE): Expectation => ({
   alone: answer('the provider', tokens),
   paired: answer('the provider', tokens),
   calls: 1,
 });
-/** Asked again, then left for the second provider, or said. */
+/** Retried, then replaced by the second provider, or returned as an error. */
 const retried = (status: number, code: string): Expectation => ({
   alone: { kind: 'failure', status, code },
   paired: answer('the second provider'),
   calls: 2,
 });
-/** Waiting does not cure it: left at once for the second provider, or said. */
+/** Waiting does not help: replaced at once by the second provider, or returned as an error. */
 const left = (status: number, code: string): Expectation => ({ ...retried(status, code), calls: 1 });
-/** A wait was long enough: left at once for the second provider; asked again only where there is none. */
+/** One long wait was enough: replaced at once by the second provider; retried only if there is none. */
 const timedOut = (code: string): Expectation => ({ ...retried(504, code), pairedCalls: 1 });
 /** The request is at fault: no other provider is tried. */
 const refused = (status: number, code: string): Expectation => {
@@ -79,13 +79,13 @@ const broken = (code: string): Expectation => ({
 interface Row {
   symptom: string;
   fault: string;
-  /** The faults that it stands for, where the text does not begin with the name. */
+  /** The faults that it represents, if the text does not start with the name. */
   name: FaultName;
   streamed: Expectation;
   whole: Expectation;
   /** The provider's timeouts are short. */
   isHasty?: true;
-  /** Afterwards the provider is out of rotation, and asked only for requests that have nowhere else to go. */
+  /** Afterwards the provider is out of rotation, and is called only for requests without an alternative. */
   rests?: true;
 }
 
@@ -279,8 +279,8 @@ function seen({ status, headers, text }: Answer, isStream: boolean): Sees {
 }
 
 test('every fault of the simulator is tested here, except three', () => {
-  // An event that is malformed while the answer goes on is in malformed-event.test.ts: what is billed depends on how
-  // fast the provider hears that the broker has gone. What no provider should say is in mixed-faults.test.ts.
+  // A malformed event in the middle of an answer is in malformed-event.test.ts: what is billed depends on how fast the
+  // provider notices the disconnection. Absurd figures of providers are in mixed-faults.test.ts.
   const covered = new Set(ROWS.map(({ name }) => name));
   expect(FAULT_NAMES.filter((name) => !covered.has(name))).toEqual(['malformed_once', 'absurd_usage', 'giant_event']);
 });

@@ -29,7 +29,7 @@ test.each([true, false])('what the client received without a second provider (st
   const answer = await ask(broker.url, { stream, prompt: 'Is anybody there?' });
   expect(answer.status).toBe(502);
   expect(JSON.parse(answer.text).error).toMatchObject({ code: 'upstream_unreachable', type: 'server_error' });
-  // Where the broker's providers are is nobody's business.
+  // The addresses of the broker's providers are not disclosed.
   expect(answer.text).not.toContain(String(vendors.primary.port));
 });
 
@@ -55,9 +55,9 @@ test('what was billed: nothing for the unreachable provider', async () => {
   expectLedgerEqualsBill(rows, vendors);
 });
 
-// Symptom: after an outage of the first provider every request went to the second one for good.
-// Cause: plans put an open circuit last, also when its cooldown was over, so that no request ever was its probe.
-// Fix: once the cooldown is over the plan has its own order again, and the circuit lets one call through.
+// Symptom: after an outage of the first provider all requests permanently used the second one. Cause: plans put an open
+// circuit last even when its cooldown was over, so that no request ever became its probe. Fix: once the cooldown is over the
+// plan has its own order again, and the circuit lets one call through.
 test('what happens to the next requests: the recovered provider gets them again', async () => {
   back = await startSimulator({ tokens: 12, name: 'primary', port: vendors.primary.port });
   expect(await ask(broker.url, { prompt: 'And then?' })).toMatchObject({ status: 200 });

@@ -61,7 +61,7 @@ test('what the clients received: an answer, if they wait; no worker calls before
     .filter(({ providerRequestId }) => !before.has(providerRequestId))
     .map(({ atMs }) => atMs);
   expect(later.length).toBe(REQUESTS + 1);
-  // Clocks and timers of three processes: a millisecond or two either way.
+  // Clocks and timers of three processes differ by a millisecond or two.
   expect(Math.min(...later) - first!).toBeGreaterThan(WAIT_MS - 20);
 });
 

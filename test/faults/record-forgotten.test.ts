@@ -60,7 +60,7 @@ test.each([
     expect(BigInt(request.cost_pico_usd)).toBe(row!.costPicoUsd);
     const after = await budget();
     expect(after).toEqual({ spent: before.spent + row!.costPicoUsd, held: 0n });
-    // Without a record nobody knows whether another worker has answered it.
+    // Without a record it is unknown whether another worker has answered the request.
     expect(await broker.database.selectFrom('dead_letters').select('code').execute()).toEqual([]);
   },
 );

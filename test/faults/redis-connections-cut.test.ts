@@ -105,7 +105,7 @@ test('what was billed: each call once', async () => {
 });
 
 test('what happens to the next request: it is answered', async () => {
-  // Its own look at Redis comes once a second.
+  // It checks Redis once a second.
   await waitFor('readiness', async () => (await fetch(`${broker.url}/readyz`)).status === 200, 5_000);
   expect((await ask(broker.url, { prompt: '[[sim pace=0]] And then?' })).status).toBe(200);
 });

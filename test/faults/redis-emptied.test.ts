@@ -56,7 +56,7 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
     await vendors?.close();
   });
 
-  /** A token may be on its way when the stream is given up; what the client has had is in the books in any case. */
+  /** A token may be on its way when the stream is abandoned; what the client received is in the ledger in any case. */
   const expectBilled = (rows: LedgerRow[]) => {
     const broken = rows.filter(({ requestId }) => requestId === streamed.headers['x-request-id']);
     const written = broken.reduce((sum, { outputTokens }) => sum + outputTokens, 0);
@@ -77,8 +77,8 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
     }
   });
 
-  // Symptom: after Redis had lost its data, nothing was written to the ledger until the worker was started again.
-  // Cause: the writer's consumer group was gone with the stream. Fix: a reader that misses its group creates it again.
+  // Symptom: after Redis had lost its data, nothing was written to the ledger until the worker was restarted. Cause: the
+  // writer's consumer group was lost with the stream. Fix: a reader creates a missing group again.
   test('what was billed: what the provider served', async () => {
     await booksClosed(broker);
     expectBilled(await ledgerRows(broker));

@@ -13,9 +13,9 @@ import { waitFor } from '#test/support/wait.ts';
 /** `FROZEN_MS=90000` runs it as long as operators have seen; it was last well on 2026-11-28. */
 const FROZEN_MS = Number(process.env.FROZEN_MS ?? 10_000);
 const STREAMS = 10;
-/** Twelve seconds at a token every 20 ms: they are in their middle when Redis freezes, and when it goes on. */
+/** Twelve seconds at a token every 20 ms: the streams are running when Redis freezes and when it continues. */
 const TOKENS = 600;
-/** A client that cannot be served is told so in under two seconds. */
+/** A client that cannot be served gets an error in under two seconds. */
 const REFUSED_WITHIN_MS = 2_000;
 
 let vendors: Providers;

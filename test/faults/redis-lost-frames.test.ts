@@ -21,7 +21,7 @@ beforeAll(async () => {
   const log = `{sluice:r0}:log:${answer.headers['x-request-id']}`;
   const length = () => client.xlen(log);
 
-  // While the API process stands still its subscription is cut, so that the log is its only source.
+  // While the API process is stopped its subscription is cut, so that the log is its only source.
   const [api] = broker.apis;
   api!.child.kill('SIGSTOP');
   await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
@@ -37,8 +37,8 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-// Symptom: the client got a stream that ended well, with a part missing in its middle.
-// Cause: the log did not say which frame comes before which. Fix: it does, and a frame that does not fit ends the answer.
+// Symptom: the client got a stream that ended normally, with a part missing in the middle. Cause: the log did not record
+// which frame precedes which. Fix: it does, and a frame that does not follow ends the answer.
 test('what the client received: an explicit error where frames are missing', () => {
   const { error, isDone, ids } = readChatStream(holed.text);
   expect({ code: error?.code, isDone, ending: holed.ending }).toEqual({

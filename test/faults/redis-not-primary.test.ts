@@ -80,7 +80,7 @@ describe.each(REFUSALS)('Redis answers $refusal', ({ refusal, begin, end }) => {
     await command(begin);
     trouble = await waitFor('the trouble to be known', async () => {
       const ready = await readiness();
-      // The check of a probe that is on its way may have passed before the trouble was noticed.
+      // A readiness check that is running may have passed before the failure was noticed.
       return ready.trouble?.redis === undefined || ready.status === 200 ? null : ready;
     });
     refused = await ask(broker.url, { prompt: `While ${refusal}.` });
@@ -89,7 +89,8 @@ describe.each(REFUSALS)('Redis answers $refusal', ({ refusal, begin, end }) => {
 
   test('what /readyz returns: not ready, with the reason', () => {
     expect(trouble).toMatchObject({ status: 503, checks: { redis: false, database: true } });
-    // Which of the two a cut-off replica says depends on the command; a connection to one does not even become ready.
+    // Which of the two errors a disconnected replica returns depends on the command; a connection to one does not even become
+    // ready.
     const words = refusal === 'MASTERDOWN' ? /READONLY|MASTERDOWN|does not respond/ : new RegExp(refusal);
     expect(trouble.trouble?.redis).toMatch(words);
   });
@@ -122,7 +123,7 @@ describe('a failover behind one address', () => {
     );
     await waitFor('some tokens of each', () => open.every(({ text }) => readChatStream(text).tokens > 10));
     address.redirect(second);
-    // Nothing is lost: writes stand still until the replica has everything.
+    // Nothing is lost: writes wait until the replica has everything.
     await first.client.call('FAILOVER', 'TO', '127.0.0.1', String(second.port));
     await waitFor('the failover', async () => (await second.client.info('replication')).includes('role:master'));
     streams = await Promise.all(open.map(({ ended }) => ended));

@@ -29,7 +29,7 @@ interface Row {
   status: number;
   code: string | null;
   param?: string;
-  /** The message tells at least this. */
+  /** The message contains at least this. */
   says: RegExp;
 }
 

@@ -13,7 +13,7 @@ const SECRET = '5f4dcc3b5aa765d61d8327deb882cf99';
 const ESCAPED = [...SECRET].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 const PROTOCOLS = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate-content'] as const;
 
-/** Quotes the key in the way that the model's name says. */
+/** Quotes the key in the form that the model's name selects. */
 function quote(request: IncomingMessage, response: ServerResponse): void {
   let body = '';
   request.on('data', (piece: Buffer) => {

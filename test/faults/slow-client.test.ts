@@ -63,12 +63,12 @@ test('what the clients received: everything, in order', { timeout: 60_000 }, asy
   await expectWholeStreams(answers, vendors, promptOf);
 });
 
-// Symptom: a client that read slowly had the rest of its answer in the API's memory, and Redis sent it again and again.
-// Cause: the log was read by 64 frames at a time, of half a megabyte each. Fix: a page is bounded by its bytes.
+// Symptom: the rest of a slow client's answer was in the memory of the API process, and Redis sent it repeatedly. Cause: the
+// log was read in pages of 64 frames, each of half a megabyte. Fix: a page is bounded in bytes.
 test('what it cost the API process: garbage, but it did not keep the answers in memory', () => {
   const received = answers.reduce((sum, { text }) => sum + text.length, 0);
   expect(received).toBeGreaterThan(CLIENTS * 25 * MEGABYTE);
-  // Measured: 60 to 95 MB of what pub/sub had brought and nobody had collected yet; 210 MB without backpressure.
+  // Measured: 60 to 95 MB received by pub/sub and not yet read; 210 MB without backpressure.
   expect(memory.stalled - memory.before).toBeLessThan(received * 0.65);
   expect(memory.sipping - memory.before).toBeLessThan(received * 0.65);
 });

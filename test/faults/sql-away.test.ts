@@ -89,8 +89,9 @@ test.skipIf(postgres === null)('what the clients received: the same as otherwise
   }
 });
 
-// Symptom: every API process was unready at once though it answered, and responses in Redis could not be read. Cause: a probe of
-// SQL counted as readiness, and SQL was asked first. Fix: SQL that is away is named; what stands in Redis is read there.
+// Symptom: all API processes were unready although they answered, and responses in Redis could not be read. Cause: a check of
+// SQL counted as readiness, and SQL was asked first. Fix: an unavailable SQL is named only; responses in Redis are read from
+// there.
 test.skipIf(postgres === null)('requests are accepted, and what is missing is named', () => {
   expect(readiness).toMatchObject({
     status: 200,
@@ -126,7 +127,7 @@ test.skipIf(postgres === null)(
     expect(waitingEntries).toBeGreaterThanOrEqual(REQUESTS);
     await booksClosed(broker, 30_000);
     const rows = await ledgerRows(broker);
-    // One attempt each, but for the twelve that were cut and asked for again, the one from before, and three responses.
+    // One attempt each, except for the twelve that were cut off and repeated, the earlier one, and three responses.
     expect(rows.length).toBe(REQUESTS + 12 + 1 + 3);
     expectLedgerEqualsBill(rows, vendors);
     const requests = await broker.database.selectFrom('requests').select('request_id').execute();

@@ -11,7 +11,7 @@ import { deployment, type Providers, providerConfiguration, startProviders } fro
 import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#test/support/spoken-protocols.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** From a worker's death to the answer of the one that takes over: src/queue/consumer.ts measured 6.0 to 8.1 s. */
+/** From a worker's death to the answer of its replacement: 6.0 to 8.1 s were measured (src/queue/consumer.ts). */
 const TAKEOVER_MS = 10_000;
 /** The lease of a dead worker's attempt, and the sweep after it. */
 const REAP_LIMIT_MS = 40_000;
@@ -72,7 +72,7 @@ function openStream(protocol: SpokenName) {
 
 const promptOf = (reader: string) => `[[sim tokens=${STREAM.tokens}]] I stream to a ${reader}.`;
 
-/** Both providers say the same, and nobody disturbs the second. */
+/** Both providers give the same answer, and the second has no faults. */
 async function spokenTo(prompt: string): Promise<string> {
   const { text } = await ask(vendors.secondary.url, { stream: true, prompt });
   return readChatStream(text).content;
@@ -108,7 +108,7 @@ test('what the clients received: one complete answer each', async () => {
   expect(throughSdk).toEqual({ text: await spokenTo(promptOf('SDK')), error: null });
 });
 
-// Symptom: it took ten to fifteen seconds. Cause: a lock of 10 s, looked at every 5 s. Fix: 6 s and 2 s.
+// Symptom: it took ten to fifteen seconds. Cause: a lock of 10 s, checked every 5 s. Fix: 6 s and 2 s.
 test('how long the clients waited for another worker', () => {
   expect(takeoverMs).toBeLessThan(TAKEOVER_MS);
 });

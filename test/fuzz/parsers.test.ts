@@ -1,5 +1,5 @@
-// Bytes of clients and providers, bent at random, through everything that reads them: nothing throws past its bound, whatever
-// comes. What it takes for a valid request or answer is of no interest here; test/conformance says that.
+// Random changes to the bytes of clients and providers, passed through everything that reads them: nothing throws beyond its
+// bound, for any input. What counts as a valid request or answer is tested in test/conformance.
 import { PassThrough } from 'node:stream';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -22,14 +22,14 @@ const CLIENTS = [
   'openai-embeddings',
   'gemini-generate-content-array',
 ] as const;
-/** Whose fixtures are bent for a client without its own. */
+/** Whose fixtures are changed for a client without its own. */
 const FORMAT: Partial<Record<(typeof CLIENTS)[number], ProviderName>> = {
   'openai-completions': 'openai-chat',
   'openai-embeddings': 'openai-chat',
   'gemini-generate-content-array': 'gemini-generate-content',
 };
 
-/** One change of bytes: a stretch is cut out, said twice, or replaced by what readers stumble over. */
+/** One change of bytes: a range is cut out, repeated, or replaced by bytes that are hard for parsers. */
 const change = fc.record({
   at: fc.double({ min: 0, max: 1, noNaN: true }),
   length: fc.nat({ max: 24 }),

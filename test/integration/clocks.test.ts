@@ -1,6 +1,6 @@
-// Symptom: on a machine whose clock was off by some minutes /readyz said that there were no workers, cooldowns seemed over
-// or never to end, and forecasts were wrong by the difference. Cause: times that Redis had written were compared with the
-// process's own clock. Fix: Redis tells how long ago, or how long yet; a process adds that to its own time.
+// Symptom: on a machine whose clock was off by some minutes /readyz reported that there were no workers, cooldowns seemed
+// over or endless, and forecasts were wrong by the difference. Cause: times written by Redis were compared with the process's
+// own clock. Fix: Redis returns elapsed or remaining times, which a process adds to its own time.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import type { Scope } from '#src/contracts/scope.ts';

@@ -1,4 +1,5 @@
-// `sluice doctor` looks at real servers: what it sees, that it changes nothing, and that servers which refuse it are no end of it.
+// `sluice doctor` with real servers: what it finds, that it changes nothing, and that it works with servers that refuse its
+// queries.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +49,7 @@ function runtimeOf(url: string, more: ConfigurationInput = {}, databaseUrl = `sq
   return () => loadRuntime(path, environment);
 }
 const beat = () => createWorkerLiveness(good.client, keyspace).heartbeat('w1', [0]);
-/** How fast this machine is just now is nobody's fault. */
+/** The current speed of this machine is not a finding. */
 const look = async (load: Parameters<typeof examine>[0]) =>
   (await examine(load)).filter(({ finding }) => !finding.includes('a command takes'));
 const errors = (found: readonly Finding[]) =>

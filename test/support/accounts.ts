@@ -1,4 +1,4 @@
-// One address of a provider behind which each key is an account of its own: with its own simulator, so with its own limits,
+// One address of a provider behind which each key is a separate account: with its own simulator, and so its own limits,
 // faults and bill.
 import { request as ask, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -34,7 +34,7 @@ export async function adminCreate(
   return json;
 }
 
-/** What the first API process says to Prometheus. */
+/** The first API process's metrics for Prometheus. */
 export async function readMetrics(broker: { url: string }): Promise<string> {
   return (await fetch(`${broker.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })).text();
 }

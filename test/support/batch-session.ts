@@ -1,4 +1,4 @@
-// `sluice batch` in a directory of its own, against a server of its own that has only what OpenAI's Batch API has.
+// `sluice batch` in a separate directory, against a separate server that has only OpenAI's Batch API.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Batches as a test makes them: by the official SDK, from lines of its own, waited for by their state.
+// Batches for tests: created with the official SDK from the test's lines, awaited by their state.
 import OpenAI, { toFile } from 'openai';
 import type { Batch } from 'openai/resources/batches';
 import { TEST_KEY, type TestBroker } from './broker.ts';
@@ -61,7 +61,7 @@ export function ended(client: OpenAI, id: string, limitMs = 60_000): Promise<Bat
   );
 }
 
-/** Of the output or the error file; none where there is no file. */
+/** Of the output or the error file; empty if there is no file. */
 export async function results(client: OpenAI, fileId: string | null | undefined): Promise<ResultLine[]> {
   if (!fileId) return [];
   const text = await (await client.files.content(fileId)).text();
@@ -71,7 +71,7 @@ export async function results(client: OpenAI, fileId: string | null | undefined)
     .map((line) => JSON.parse(line) as ResultLine);
 }
 
-/** Lets the leases of a batch process that has been killed run out now: another takes its batches over at once. */
+/** Expires the leases of a killed batch process now: another one takes over its batches at once. */
 export async function endLeases({ database }: Pick<TestBroker, 'database'>): Promise<void> {
   await database.updateTable('batch_runs').set({ lease_until: 0 }).execute();
 }

@@ -1,4 +1,4 @@
-// A broker as it is deployed: real API and worker processes over a real Redis, with a configuration file of their own.
+// A broker as it is deployed: real API and worker processes over a real Redis, with a separate configuration file.
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ export interface TestProcess {
   /** Its main module: `src/main.ts`, `workers/inference.ts`, … */
   entry: string;
   child: ChildProcess;
-  /** What it said when it was ready. */
+  /** Its ready message. */
   details: Record<string, unknown>;
   /** SIGTERM, and wait. */
   stop(): Promise<void>;
@@ -37,13 +37,13 @@ export interface TestBroker {
   directory: string;
   apis: TestProcess[];
   workers: TestProcess[];
-  /** Processes of the batch engine: none unless asked for. */
+  /** Number of processes of the batch engine; default: none. */
   batches: TestProcess[];
   /** Of the first API process. */
   url: string;
   /** An API and a worker in one process; it counts among the API processes. */
   startCombined(): Promise<TestProcess>;
-  /** @param variables of its environment, beside those that all have. */
+  /** @param variables additional environment variables. */
   startApi(variables?: Record<string, string>): Promise<TestProcess>;
   startWorker(args?: string[]): Promise<TestProcess>;
   startBatches(): Promise<TestProcess>;
@@ -54,10 +54,10 @@ export interface TestBroker {
 export interface TestBrokerOptions {
   configuration: ConfigurationInput;
   redis?: TestRedisOptions;
-  /** An existing server in place of one of its own; it is not stopped. */
+  /** An existing server instead of a new one; it is not stopped. */
   sharedRedis?: TestRedis;
   databaseUrl?: string;
-  /** Processes that are both tiers; then none of the others unless they are asked for. */
+  /** Number of processes that are both tiers; then no others are started by default. */
   combined?: number;
   apis?: number;
   workers?: number;
@@ -67,7 +67,7 @@ export interface TestBrokerOptions {
   environment?: Record<string, string>;
 }
 
-/** Only a process that will never be ready takes so long, whatever else the machine does. */
+/** Only a process that will never be ready takes this long, however busy the machine is. */
 const READY_LIMIT_MS = 90_000;
 
 export async function startBroker(options: TestBrokerOptions): Promise<TestBroker> {
@@ -77,7 +77,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
   const configPath = join(directory, 'sluice.yaml');
   const configuration = {
     ...options.configuration,
-    // A test that brings a cluster or sentinels has no use for the server of its own.
+    // A test that provides a cluster or sentinels does not need a separate server.
     redis: {
       ...(isElsewhere(options.configuration.redis) ? {} : { url: redis.url }),
       ...options.configuration.redis,

@@ -1,7 +1,7 @@
-// The processes under test, bundled once for all runs of vitest that find the same sources: one starts in less than half the CPU
-// time that its 400 modules take when Node reads each for itself, and `npm test` starts several hundred. As CommonJS, because an
-// ES module that imports `node:http` makes Node load its own copy of undici, which costs a tenth of a start. The package as it is
-// published is tested by test/e2e/package.test.ts. SLUICE_TEST_SOURCES=1 runs the sources as they stand.
+// The processes under test, bundled once for all runs of vitest with the same sources: a bundle starts in less than half the
+// CPU time that Node needs to read 400 modules, and `npm test` starts several hundred processes. As CommonJS, because an ES
+// module that imports `node:http` makes Node load its own copy of undici, which costs a tenth of a start. The published
+// package is tested by test/e2e/package.test.ts. SLUICE_TEST_SOURCES=1 runs the sources instead.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -22,7 +22,7 @@ import { bundleName, COMPILE_CACHE, ROOT } from './processes.ts';
 
 const BUILDS = join(ROOT, 'node_modules/.cache/processes');
 const ENTRIES = ['src/main.ts', 'src/cli.ts', 'workers/inference.ts', 'workers/combined.ts', 'workers/batches.ts'];
-/** Optional: looked for when they are needed. */
+/** Optional packages, loaded when they are needed. */
 const NOT_BUNDLED = ['@aws-sdk/client-s3', 'pg-native', 'msgpackr-extract', /^@opentelemetry\/(?!api$)/];
 const DAY_MS = 24 * 3_600_000;
 
@@ -34,7 +34,10 @@ export default async function buildProcesses(): Promise<void> {
   process.env.SLUICE_TEST_BUILD = build;
 }
 
-/** Of everything that goes into a bundle: it has the addresses of its checkout, and node_modules may be copied to another. */
+/**
+ * Hash of everything that goes into a bundle: bundles contain paths of their checkout, and node_modules may be copied to
+ * another one.
+ */
 function fingerprint(): string {
   const hash = createHash('sha256').update(ROOT);
   const sources = globSync('{src,workers,simulator/src}/**/*.{ts,json}', { cwd: ROOT }).sort();
@@ -67,13 +70,13 @@ async function bundle(directory: string): Promise<void> {
   removeOld(directory);
 }
 
-/** Modules read scripts and data from beside them. */
+/** Modules read scripts and data next to them. */
 function keepAddress(code: string, id: string): { code: string; map: null } | null {
   if (!code.includes('import.meta.url') || id.includes('node_modules')) return null;
   return { code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)), map: null };
 }
 
-/** Tests kill their processes, and only one that ends by itself leaves its compiled code behind. */
+/** Tests kill their processes, and only a process that exits by itself writes its compile cache. */
 function warmUp(directory: string): void {
   const env = {
     PATH: process.env.PATH,

@@ -1,8 +1,8 @@
-// A streamed chat answer as its client reads it. A parser of the test's own, and a simple one: it must not share a fault
-// with the broker's.
+// A streamed chat answer as its client reads it. A separate, simple parser, so that it does not share a fault with the
+// broker's.
 
 export interface ChatStream {
-  /** Text of the first choice, as far as it came. */
+  /** Text of the first choice so far. */
   content: string;
   /** Of the simulator's tokens, which have four bytes each. */
   tokens: number;
@@ -17,7 +17,7 @@ export interface ChatStream {
 
 const BYTES_PER_TOKEN = 4;
 
-/** Of the events that are complete so far. */
+/** Of the complete events so far. */
 export function readChatStream(text: string): ChatStream {
   const stream: ChatStream = {
     content: '',

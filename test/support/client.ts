@@ -1,4 +1,4 @@
-// A client that takes whatever comes: it reports how an answer ended, and lets a test look at it while it is under way.
+// A client that accepts any answer: it reports how the answer ended, and lets a test inspect it while it is running.
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { TEST_KEY } from './broker.ts';
@@ -10,19 +10,19 @@ export interface Answer {
   text: string;
   /** `whole` is the proper end of the HTTP message. */
   ending: 'whole' | 'broken';
-  /** From the request to the end. */
+  /** From the request to the end, milliseconds. */
   durationMs: number;
 }
 
 export interface OpenAnswer {
-  /** As far as it came. */
+  /** The text so far. */
   readonly status: number | null;
   readonly headers: Record<string, string>;
   readonly text: string;
   readonly bytes: number;
   /** Resolves however the answer ends; never rejects. */
   ended: Promise<Answer>;
-  /** Goes away. */
+  /** Disconnects. */
   abort(): void;
   /** Reads nothing until `resume`; the kernel's buffers fill up, and then the broker feels it. */
   pause(): void;
@@ -35,7 +35,7 @@ export interface Wanted {
   stream?: boolean;
   /** Default: chat completions. */
   path?: string;
-  /** In place of a chat request with `prompt`. */
+  /** Instead of a chat request with `prompt`. */
   body?: string | Buffer | object;
   /** More members of the chat request. */
   more?: object;

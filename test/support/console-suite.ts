@@ -1,5 +1,5 @@
-// What tests of the console share: one broker over two simulated providers, one browser, and a page of its own for each test,
-// signed in. After each test nothing may have run that was text, and the page must not have complained.
+// Shared by tests of the console: one broker with two simulated providers, one browser, and for each test a separate page,
+// signed in. After each test no text may have been executed, and the page must not have logged errors.
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { startBroker, type TestBroker } from './broker.ts';
@@ -60,7 +60,7 @@ export function useConsole(): ConsoleSuite {
 
 async function startOver(providers: Providers): Promise<TestBroker> {
   const base = providerConfiguration(providers, { limits: { rpm: 10_000 } });
-  // A circuit of its own: what fails here must not be waited for elsewhere.
+  // A separate circuit: failures here must not cause waits elsewhere.
   const hedged = {
     deployments: [deployment('primary', 'hedged'), deployment('secondary', 'hedged', { tier: 2 })],
     hedge: { after_ms: 100, max_share_percent: 100, max_extra_cost_percent: 100 },

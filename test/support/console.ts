@@ -1,4 +1,4 @@
-// A browser at the console of a broker under test. Debian's own Chromium: nothing is downloaded.
+// A browser with the console of a broker under test. Debian's own Chromium: nothing is downloaded.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { ADMIN_KEY } from './broker.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 
-/** Where there is none, nothing can be seen. */
+/** Without Chromium these tests are skipped. */
 export const hasBrowser = existsSync(CHROMIUM);
 
 export async function startBrowser(): Promise<Browser> {
@@ -67,7 +67,7 @@ interface TraceEvent {
   args?: { name?: string };
 }
 
-/** Runs it under the browser's own trace. */
+/** Runs it while the browser records a trace. */
 export async function traceTasks(browser: Browser, run: () => Promise<unknown>): Promise<Tasks> {
   await browser.startTracing(undefined, { categories: ['toplevel', 'devtools.timeline'] });
   await run();

@@ -4,7 +4,7 @@ import { readChatStream } from './chat-stream.ts';
 import { type Answer, ask } from './client.ts';
 import type { Providers } from './providers.ts';
 
-/** Each is the provider's own words for its prompt, and its event ids count by one. */
+/** Each has the provider's text for its prompt, and its event ids increase by one. */
 export async function expectWholeStreams(
   answers: readonly Answer[],
   vendors: Providers,
@@ -19,7 +19,7 @@ export async function expectWholeStreams(
   }
 }
 
-/** Both simulators say the same to the same prompt, so the one that nobody disturbs is asked directly. */
+/** Both simulators give the same answer to the same prompt, so the one without faults is asked directly. */
 async function spokenTo(prompt: string, model: string, { secondary }: Providers): Promise<string> {
   const { text } = await ask(secondary.url, { prompt, model, stream: true });
   return readChatStream(text).content;

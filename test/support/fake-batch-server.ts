@@ -1,6 +1,6 @@
-// OpenAI's Files and Batch API as far as a client of batches sees it, with explicit nulls where the live API has them
-// (docs/reference/openai-batch.md). Nothing of Sluice is in its answers. A test decides how far a batch has come,
-// what each line comes to, and what goes wrong on the way.
+// OpenAI's Files and Batch API as a batch client sees it, with explicit nulls where the live API has them
+// (docs/reference/openai-batch.md). Its answers contain nothing of Sluice. A test controls the progress of a batch, the
+// result of each line, and the errors in between.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseMultipart } from './multipart.ts';
@@ -39,7 +39,7 @@ export interface FakeBatchServer {
   /** Lines of a batch's input. */
   linesOf(batch: FakeBatch): FakeLine[];
   settings: {
-    /** Lines that run between two looks at a batch; 0: it stands still. */
+    /** Lines that run between two polls of a batch; 0: no progress. */
     linesPerLook: number;
     outcomeOf: (line: FakeLine) => LineOutcome;
     /** How it ends once no line is left. */
@@ -47,7 +47,7 @@ export interface FakeBatchServer {
     supportsRanges: boolean;
     /** Content answers break off after so many bytes; the list is used up. */
     breakContentAfter: number[];
-    /** Statuses that calls are refused with, null for one that goes through; the list is used up. */
+    /** Statuses with which calls are refused, null for one that succeeds; each is used once. */
     refuseWith: (number | null)[];
     /** Members that a richer server adds. */
     extras: (batch: FakeBatch) => Record<string, unknown>;
@@ -185,7 +185,7 @@ class FakeServer implements FakeBatchServer {
     return { status: 200, body: batch };
   }
 
-  /** One step per look: validating, in_progress (some lines), finalizing, the end. */
+  /** One step per poll: validating, in_progress (some lines), finalizing, the end. */
   #advance(batch: FakeBatch): void {
     if (batch.status === 'validating') {
       batch.status = 'in_progress';
@@ -205,7 +205,7 @@ class FakeServer implements FakeBatchServer {
     if (ran === lines.length) batch.status = 'finalizing';
   }
 
-  /** Results in the reverse order of the input: nobody may rely on it. */
+  /** Results in the reverse order of the input: clients must not rely on the order. */
   #finish(batch: FakeBatch, status: string): void {
     batch.status = status;
     const lines = this.linesOf(batch)

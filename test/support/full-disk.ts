@@ -1,5 +1,5 @@
-// A disk that takes no further byte of one process: a limit on the size of its files, which the process meets as an error of
-// its write. Linux only.
+// A disk that accepts no further byte from one process: a limit on its file sizes, which the process gets as a write error.
+// Linux only.
 import { spawnSync } from 'node:child_process';
 
 export const canFillDisks = spawnSync('prlimit', ['--version']).status === 0;

@@ -5,7 +5,7 @@ import type { TestBroker } from './broker.ts';
 import { waitFor } from './wait.ts';
 
 export interface HeldPermit {
-  /** Resolves when so many requests stand in line for it. */
+  /** Resolves when this many requests wait for it. */
   untilWaiting(requests: number): Promise<void>;
   release(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // An entry of the ledger, for tests that write some without a broker.
 import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 
-/** A settled attempt; `change` has what the test is about. */
+/** A settled attempt; `change` has the fields that the test is about. */
 export function ledgerEntry(change: Partial<LedgerEntry> & Pick<LedgerEntry, 'requestId'>): LedgerEntry {
   return {
     attempt: 1,

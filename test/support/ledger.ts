@@ -1,4 +1,4 @@
-// The books of a broker, read when they are closed, and held against the providers' bill.
+// The ledger of a broker, read when all requests are settled, and compared with the providers' bill.
 import { expect } from 'vitest';
 import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -27,7 +27,7 @@ export async function booksClosed({ redis: { client } }: TestBroker, limitMs = L
   await waitFor('the books to be closed', isClosed, limitMs);
 }
 
-/** Messages on their way to SQL. */
+/** Messages not yet written to SQL. */
 export function openEntries({ redis: { client } }: TestBroker): Promise<number> {
   return client.xlen(keys.ledgerStream);
 }
@@ -63,7 +63,7 @@ export async function closedRows(broker: TestBroker, requestId: string): Promise
   });
 }
 
-/** To the picodollar, attempt by attempt: what a provider wants for it stands in the ledger, and nothing else does. */
+/** Compares attempt by attempt, to the picodollar: the ledger has exactly what the providers bill. */
 export function expectLedgerEqualsBill(rows: readonly LedgerRow[], vendors: Providers, requestId?: string): void {
   const written = rows
     .filter(({ costPicoUsd }) => costPicoUsd > 0n)
@@ -75,8 +75,8 @@ export function expectLedgerEqualsBill(rows: readonly LedgerRow[], vendors: Prov
 }
 
 /**
- * A stream that was broken off: its provider may have said more than had arrived by then, as much as it says in a second (50 ms a
- * token) where the machine is busy.
+ * A stream that broke off: its provider may have sent more than had arrived by then, up to a second's worth on a busy machine
+ * (50 ms per token).
  */
 export function asFarAsItCame(entry: BillEntry, rows: readonly LedgerRow[]): BillEntry {
   const id = `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}`;

@@ -1,6 +1,6 @@
-// An account that a provider limits exactly: requests, tokens, input and output tokens in any sixty seconds, and calls at once. It
-// judges its caller: what was used of each limit, how many calls had to be refused, and how many came before the wait that a
-// refusal had asked for was over. What time it is, is told to it.
+// An account with exact limits: requests, tokens, input and output tokens in any sixty seconds, and concurrent calls. It
+// measures its caller: how much of each limit was used, how many calls had to be refused, and how many came before an
+// announced wait was over. The time is passed in.
 
 export interface AccountLimits {
   requests: number;
@@ -20,7 +20,7 @@ export interface Verdict {
   calls: number;
   refused: number;
   refusedBy: Record<string, number>;
-  /** Calls that came although an earlier refusal had asked to wait longer. */
+  /** Calls that came although an earlier refusal had announced a longer wait. */
   early: number;
   /** Of each limit, from 0 to 1. */
   used: Record<keyof AccountLimits, number>;
@@ -116,13 +116,13 @@ export class LimitedAccount {
     return this.#starts.reduce((sum, { amounts }) => sum + amounts[rate], 0);
   }
 
-  /** Until nothing of its minute is used any more. */
+  /** Time until nothing of its minute is used any more. */
   resetMs(nowMs: number): number {
     const last = this.#starts.at(-1);
     return last === undefined ? 0 : last.atMs + MINUTE_MS - nowMs;
   }
 
-  /** Of the time since it was last asked. */
+  /** Since the last query. */
   takeBook(): Book {
     const book = this.#book;
     this.#book = emptyBook();

@@ -1,4 +1,4 @@
-/** Like `Promise.all(items.map(map))`, with at most so many under way. Results in the order of the items. */
+/** Like `Promise.all(items.map(map))`, with at most this many running at a time. Results in the order of the items. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   atOnce: number,

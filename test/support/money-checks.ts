@@ -24,7 +24,7 @@ export interface MoneyParts {
   alerts(): Promise<Record<string, unknown>[]>;
 }
 
-/** @param begin takes the parts, before the hooks of the suite. */
+/** @param begin receives the parts, before the hooks of the suite. */
 export function useMoneyChecks(url: string, begin: (parts: MoneyParts) => void): void {
   let redis: TestRedis;
   let database: Database;

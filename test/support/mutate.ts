@@ -1,7 +1,7 @@
-// JSON with members that are gone or hold something else.
+// JSON with missing or changed members.
 import * as fc from 'fast-check';
 
-/** A value at some place of a JSON tree is replaced, or its member removed. */
+/** Replaces a value at some place of a JSON tree, or removes its member. */
 export const mutation = fc.record({
   place: fc.nat({ max: 200 }),
   value: fc.option(fc.jsonValue({ maxDepth: 1 })),

@@ -1,4 +1,4 @@
-// Providers whose own batches are used, one for each protocol, and the broker's configuration in front of them.
+// Providers with their own batch APIs, one for each protocol, and the configuration of a broker that uses them.
 import { expect } from 'vitest';
 import type { SimulatorOptions } from '#simulator/options.ts';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
@@ -32,7 +32,7 @@ export async function closeProviders(vendors: NativeProviders | undefined): Prom
   await Promise.all(Object.values(vendors ?? {}).map((simulator) => simulator.close()));
 }
 
-/** A model by each provider's name, through its own batches. */
+/** A model named after each provider, through its batch API. */
 export function nativeConfiguration(vendors: NativeProviders, native: Native = QUICK): ConfigurationInput {
   const provider = (name: ProviderName) => ({
     protocols: [PROTOCOLS[name]],

@@ -1,5 +1,5 @@
-// The CPU time that each test file takes, with what it started, for the end of a run (run-reporter.ts). Only where Linux counts
-// it. For vitest (setupFiles).
+// Records the CPU time of each test file, including processes that it started, for the end of a run (run-reporter.ts). Linux
+// only. For vitest (setupFiles).
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll } from 'vitest';
 

@@ -9,10 +9,10 @@ import { afterAll } from 'vitest';
 import { ROOT } from './processes.ts';
 
 const PRODUCT = ['src/', 'workers/', 'simulator/src/'].map((folder) => pathToFileURL(join(ROOT, folder)).href);
-/** Of a coverage report: whole functions, none of their blocks. */
+/** From a coverage report: whole functions, without their blocks. */
 const PARTS = { callCount: false, detailed: false };
 
-/** By file, then by place: whether it has run. */
+/** By file, then by position: whether it has run. */
 type Noted = Record<string, Record<string, 0 | 1>>;
 
 /** One for all files of a worker, which share its modules but run this one for each. */

@@ -1,4 +1,4 @@
-// A provider of OpenID Connect as people have one: with pages to sign in at, groups, and a way to sign out. Any password will do.
+// A real OpenID Connect provider: with sign-in pages, groups, and sign-out. Any password is accepted.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';

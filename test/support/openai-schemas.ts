@@ -1,5 +1,5 @@
-// OpenAI's published schemas, where the machine has the specification (it is not part of this repository): what the
-// broker answers is held against them. SLUICE_OPENAI_SPEC names the file; otherwise it is looked for beside the checkout.
+// OpenAI's published schemas, if the machine has the specification (it is not part of this repository): the broker's answers
+// are checked against them. SLUICE_OPENAI_SPEC names the file; otherwise it is searched next to the checkout.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { parse } from 'yaml';
 type Schema = Record<string, unknown>;
 
 export interface OpenaiSchemas {
-  /** What is wrong with a value, in words; empty when nothing is. */
+  /** Errors of a value, as text; empty if there are none. */
   faultsOf(schema: string, value: unknown): string[];
 }
 
@@ -21,7 +21,7 @@ const PATH = process.env.SLUICE_OPENAI_SPEC ?? DEFAULT_PATH;
 
 export const hasOpenaiSchemas = existsSync(PATH);
 
-/** The live API says null where it has nothing to say; the specification only leaves such members out. */
+/** The live API sends null for absent members; the specification only makes them optional. */
 const NULLS_ALLOWED = ['Batch', 'OpenAIFile'];
 const PREFIX = '#/components/schemas/';
 
@@ -68,7 +68,7 @@ export function loadOpenaiDocument(): OpenaiDocument {
   return document as OpenaiDocument;
 }
 
-/** `nullable` is OpenAPI 3.0's; a validator of 3.1 must be told by a union. */
+/** `nullable` belongs to OpenAPI 3.0; a validator of 3.1 needs a union instead. */
 function foldNullable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(foldNullable);
   if (typeof value !== 'object' || value === null) return value;

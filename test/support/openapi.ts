@@ -1,4 +1,4 @@
-// What the broker says of its API: the document of an app that listens nowhere, and values held against its schemas.
+// The broker's own API description: the document of an app that does not listen, and a check of values against its schemas.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { createAdminApp, createApp } from '#src/api/app.ts';
@@ -20,7 +20,7 @@ export interface DescribedOperation {
   responses: Record<string, { description: string; headers?: object; content?: Record<string, { schema: object }> }>;
 }
 
-/** Routes are registered, and no request is made; or none that gets further than `more` takes it. */
+/** Routes are registered, and no request is made, or none that needs more than `more` provides. */
 export function contextOfNothing(hasAdminListener: boolean, more: object = {}): ApiContext {
   const known = {
     configuration: configurationSchema.parse({}),
@@ -33,7 +33,7 @@ export function contextOfNothing(hasAdminListener: boolean, more: object = {}): 
   return new Proxy(known, { get: (target, name) => (name in target ? target[name] : {}) }) as unknown as ApiContext;
 }
 
-/** `METHOD /path` of the clients' listener, with what operators have of it, and of a listener of their own. */
+/** `METHOD /path` of the clients' listener, with its admin routes, and of a separate admin listener. */
 export async function offeredRoutes() {
   const clients = await createApp(contextOfNothing(false), {} as Relay);
   const operators = createAdminApp(contextOfNothing(true), {} as Relay);
@@ -70,7 +70,7 @@ export function schemaChecker(document: OpenApiDocument) {
     known.set(text, validate);
     return validate;
   };
-  /** What is wrong with a value, in words; empty when nothing is. */
+  /** Errors of a value, as text; empty if there are none. */
   return (schema: object, value: unknown): string[] => {
     const validate = compile(schema);
     validate(value);

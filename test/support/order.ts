@@ -1,11 +1,11 @@
-// The order of test files: those with processes first, and of them what takes longest, so that nothing long is left over for one
-// worker alone at the end, and short files fill what is left. Files of one project stand together: a worker of vitest 5.1 goes on
-// only with files of its own project. Vitest remembers how long files took, but a fresh clone has no such memory.
+// The order of test files: first those with processes, the longest first, so that no long file is left for one worker at the
+// end; short files fill the rest. Files of one project are together: a worker of vitest 5.1 only continues with files of its
+// own project. Vitest remembers how long files took, but a fresh clone has no such memory.
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * By the time that they take, on a machine with much else to do. The first wait for most of it: for a minute's window, a lease
- * that runs out, a provider that is down. Between them stand those that compute most, so that they do not all do so at once.
+ * By duration on a busy machine. The first files mostly wait: for a minute's window, an expiring lease, a provider that is
+ * down. Files that compute most are in between, so that they do not all run at once.
  */
 export const LONGEST = [
   'test/e2e/overload-rate.test.ts',

@@ -1,5 +1,6 @@
-// Receives what OpenTelemetry's exporters send (OTLP over HTTP, protobuf), or what a collector passes on (JSON). Protobuf is read by
-// the numbers of opentelemetry-proto 1.x, without the exporters' own code: what is sent must be what others read.
+// Receives what OpenTelemetry's exporters send (OTLP over HTTP, protobuf), or what a collector passes on (JSON). Protobuf is
+// read by the field numbers of opentelemetry-proto 1.x, without the exporters' own code, so that the output is checked
+// independently.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
@@ -29,7 +30,7 @@ export interface OtlpReceiver {
   metrics: Set<string>;
   /** Of resources, by service. */
   resources: Map<string, Record<string, Value>>;
-  /** All that came, as it came. */
+  /** Everything received, unchanged. */
   bytes(): Buffer;
   close(): Promise<void>;
 }

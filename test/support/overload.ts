@@ -8,7 +8,7 @@ export interface OverloadOptions {
   durationMs: number;
   deadlineMs: number;
   body: object;
-  /** Every so many-th request is asked about while it waits. */
+  /** Every n-th request is queried while it waits. */
   sampleEvery: number;
 }
 
@@ -16,7 +16,7 @@ export interface Offered {
   id: string | null;
   status: number;
   retryAfterMs: number | null;
-  /** What it was told, when it was looked into while it waited. Unix ms. */
+  /** The forecast that it got when it was queried while it waited. Unix ms. */
   forecast: { askedAtMs: number; startAtMs: number } | null;
 }
 
@@ -26,7 +26,7 @@ export interface Overload {
   refused: Offered[];
 }
 
-/** Asynchronous requests: nobody holds a connection, and each can be looked into. */
+/** Asynchronous requests: they need no open connection, and each can be queried. */
 export async function overload(broker: TestBroker, options: OverloadOptions): Promise<Overload> {
   const agent = new Agent({ connections: 64 });
   const offered: Promise<Offered>[] = [];
@@ -66,7 +66,7 @@ async function offer(broker: TestBroker, agent: Agent, options: OverloadOptions,
   return { id, status: statusCode, retryAfterMs: retryAfter === undefined ? null : Number(retryAfter), forecast };
 }
 
-/** Null for a request that did not wait, or whose worker has it at the moment. */
+/** Null for a request that did not wait, or that is in a worker at the moment. */
 async function askForecast(url: string, agent: Agent, id: string): Promise<Offered['forecast']> {
   const { body } = await request(`${url}/v1/requests/${id}`, {
     dispatcher: agent,
@@ -83,11 +83,11 @@ export interface EndedRequest {
   outcome: string;
   acceptedAtMs: number;
   finishedAtMs: number;
-  /** Of the first call; null when there was none. */
+  /** Of the first call; null if there was none. */
   startedAtMs: number | null;
 }
 
-/** Resolves when all of them have their outcome in the books. */
+/** Resolves when all of them have their outcome in the ledger. */
 export async function endsOf(
   broker: TestBroker,
   admitted: readonly Offered[],

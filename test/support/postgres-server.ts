@@ -1,5 +1,5 @@
-// A real PostgreSQL: the machine's own binaries with a data directory of the test's, else a container where a Docker engine
-// answers. Null where there is neither; tests that need one say so.
+// A real PostgreSQL: the machine's own binaries with a separate data directory, or a container if there is a Docker engine.
+// Null if there is neither; tests that require one report that.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chownSync,
@@ -103,7 +103,7 @@ async function startLocal(binaries: string, settings: readonly string[]): Promis
   };
 }
 
-/** A copied data directory takes an eighth of the CPU time of initdb. */
+/** Copying a data directory takes an eighth of the CPU time of initdb. */
 function copy(from: string, to: string): void {
   const { status, stderr } = spawnSync('cp', ['-a', `${from}/.`, to], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${from} cannot be copied: ${stderr}`);
@@ -121,7 +121,7 @@ function keepTemplate(data: string, template: string): void {
   }
 }
 
-/** Linux counts in hundredths of a second: its own, and its children's, those that have ended included. */
+/** Linux counts in hundredths of a second: its own time and that of its children, including ended ones. */
 function cpuMsOf(pid: number): number {
   const read = (id: string | number) => {
     const text = readFileSync(`/proc/${id}/stat`, 'utf8');
@@ -141,7 +141,7 @@ function cpuMsOf(pid: number): number {
   );
 }
 
-/** PostgreSQL refuses to run as root: it runs as the system's own user for it. */
+/** PostgreSQL refuses to run as root: it runs as the system's PostgreSQL user. */
 function ownerOfServer(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout.trim());
@@ -164,7 +164,7 @@ async function startContainer(): Promise<TestPostgres> {
   };
 }
 
-/** PgBouncer, pooling by transactions, before a server. Null where there is none. */
+/** PgBouncer in front of a server, with transaction pooling. Null if it is not installed. */
 export async function startPgBouncer(server: TestPostgres): Promise<{ url: string; stop(): Promise<void> } | null> {
   if (spawnSync('pgbouncer', ['--version']).status !== 0) return null;
   const directory = mkdtempSync(join(tmpdir(), 'sluice-pgbouncer-'));

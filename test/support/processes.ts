@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Processes start in half the CPU time when Node remembers what it has made of their code. */
+/** Processes start in half the CPU time if Node caches their compiled code. */
 export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile');
 
 /** What a process under test gets of the surroundings. */
@@ -13,7 +13,7 @@ export function processEnvironment(): Record<string, string | undefined> {
   return { PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...(NODE_V8_COVERAGE === undefined ? {} : { NODE_V8_COVERAGE }) };
 }
 
-/** What ends a process at the end of a test: only one that ends by itself says which of its code has run. */
+/** Signal that ends a process at the end of a test: only a process that exits by itself writes its coverage. */
 export function lastSignal(): NodeJS.Signals {
   return process.env.NODE_V8_COVERAGE === undefined ? 'SIGKILL' : 'SIGTERM';
 }

@@ -1,5 +1,5 @@
-// Two providers of the test's own, `primary` and `secondary`, and the configuration of a broker in front of them. Commands
-// in a prompt reach one of them by name: `[[sim on=primary fault=503]]`.
+// Two simulated providers, `primary` and `secondary`, and the configuration of a broker in front of them. Commands in a
+// prompt address one of them by name: `[[sim on=primary fault=503]]`.
 
 import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import type { SimulatorOptions } from '#simulator/options.ts';
@@ -13,7 +13,7 @@ type DeploymentInput = ModelInput['deployments'][number];
 export interface Providers {
   primary: Simulator;
   secondary: Simulator;
-  /** What both want for one request, by attempt number; without an id, for all of them. */
+  /** What both bill for one request, by attempt number; without an id, for all of them. */
   bill(requestId?: string): BillEntry[];
   close(): Promise<void>;
 }
@@ -60,7 +60,7 @@ export function provider(simulator: Simulator, more: Partial<ProviderInput> = {}
 
 export const PROVIDER_KEY = 'sk-provider-0123456789abcdef';
 
-/** `name` makes it a deployment, with a circuit and limits, of its own. */
+/** `name` makes it a separate deployment, with its own circuit and limits. */
 export function deployment(providerName: string, name: string, more: Partial<DeploymentInput> = {}): DeploymentInput {
   return { provider: providerName, model: name, price: PRICE, ...more };
 }

@@ -1,5 +1,5 @@
-// What tests of a queue work on: a Redis for the file; for each test a producer, and a provider that no other test has, because
-// consumers whose jobs never end go on fetching.
+// Set-up of queue tests: a Redis for the file; for each test a producer, and a provider that no other test uses, because
+// consumers whose jobs never end continue to fetch.
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type ConsumerOptions, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
@@ -17,8 +17,8 @@ export interface QueueParts {
 export const keyspace = createKeyspace('test');
 
 /**
- * At the top of a test file, before hooks of its own: theirs begin after these and end before them.
- * @param begin takes the parts of the next test.
+ * Call it at the top of a test file, before its own hooks, which then begin after these and end before them. @param begin
+ * receives the parts of the next test.
  */
 export function useQueue(begin: (parts: QueueParts) => void): void {
   let server: TestRedis;
@@ -41,7 +41,7 @@ export function useQueue(begin: (parts: QueueParts) => void): void {
   afterEach(() => producer.close());
 }
 
-/** A consumer of the interactive queue, with ten slots unless `more` says otherwise. */
+/** A consumer of the interactive queue, with ten slots unless `more` sets another number. */
 export function consumeInteractive(
   { redis, provider }: Pick<QueueParts, 'redis' | 'provider'>,
   process: ConsumerOptions['process'],

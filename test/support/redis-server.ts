@@ -1,5 +1,5 @@
-// A real Redis per test file: the machine's own redis-server or valkey-server, else a container where a Docker engine
-// answers. It can be frozen, killed and started again on the same port, which is what the fault tests live on.
+// A real Redis per test file: the machine's own redis-server or valkey-server, or a container if there is a Docker engine. It
+// can be frozen, killed and restarted on the same port, as fault tests require.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -78,7 +78,7 @@ async function launchLocal(
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...settings(options)];
   // A server that may write no further byte (full-disk.ts) gets an error, as from a full disk, and not the signal that ends it.
   const child = spawn('sh', ['-c', `trap '' XFSZ; exec "$0" "$@"`, command, ...args], { stdio: 'ignore' });
-  // A test run that is broken off must not leave servers behind.
+  // A test run that is interrupted must not leave servers behind.
   const killChild = () => void child.kill('SIGKILL');
   process.once('exit', killChild);
   child.once('exit', () => process.off('exit', killChild));
@@ -133,7 +133,7 @@ async function untilAnswering(port: number): Promise<void> {
   client.disconnect();
 }
 
-/** Looked for once in a process. */
+/** Searched once per process. */
 let foundServer: string | null | undefined;
 
 /** Null where a container must do. */

@@ -1,5 +1,5 @@
-// One provider that speaks every protocol, and a broker's configuration with a model for each of them: the same questions
-// can be asked of all.
+// One provider that speaks every protocol, and the configuration of a broker with a model for each, so that all are tested
+// alike.
 
 import type { Simulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';

@@ -57,7 +57,7 @@ const message = (text: string, status: string) => ({
   content: [{ type: 'output_text', text, annotations: [] }],
 });
 
-/** A whole answer that says "Hello there". */
+/** A complete answer with the text "Hello there". */
 export function helloEvents(id = 'resp_provider') {
   const at = { item_id: 'msg_1', output_index: 0, content_index: 0 };
   const response = { id, object: 'response', status: 'in_progress', output: [], model: 'provider-model' };

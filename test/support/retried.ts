@@ -1,6 +1,6 @@
-// Tests that may pass at a second try, each with its reason: they compare times that were forecast or shared out with times that
-// went by, and a machine that stalls for seconds bends those. All others have one try. What was retried is named at the end of a
-// run (run-reporter.ts). For vitest (setupFiles).
+// Tests that may pass at a second try, each with its reason: they compare forecast or shared times with real ones, which a
+// machine that stalls for seconds distorts. All others have one try. The end of a run names retried tests (run-reporter.ts).
+// For vitest (setupFiles).
 import { beforeAll, type RunnerTestCase, type RunnerTestSuite } from 'vitest';
 
 export interface RetriedTest {

@@ -1,11 +1,11 @@
-// What the end of a run says beside counts, for vitest (reporters). A test that passed only at its second try is named, and
-// fails the run where there are more than a few: what fails now and then is a fault of the test or of the product. A test that
-// was skipped is named, too: tests are skipped only for what a machine has not. And where the CPU time went.
+// Adds to the end of a run, for vitest (reporters): tests that passed only at their second try, of which more than a few fail
+// the run, because a test that sometimes fails shows a fault of the test or of the product; skipped tests, which are skipped
+// only if the machine lacks something; and where the CPU time went.
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 /** A machine that stalls for seconds may cost so many tests their first try. */
 const MOST_RETRIED = 2;
-/** Of the files that took most CPU time. */
+/** Number of listed files that used most CPU time. */
 const NAMED_FILES = 8;
 
 export default class RunReporter implements Reporter {
@@ -17,7 +17,7 @@ export default class RunReporter implements Reporter {
   }
 }
 
-/** A machine with two cores has 120 s of it in a minute: a run takes at least half as long as the sum. */
+/** A machine with two cores has 120 s of it per minute: a run takes at least half the sum. */
 function describeCpuTime(modules: readonly TestModule[]): string[] {
   const used = modules.map((module) => ({ name: module.relativeModuleId, ms: module.meta().cpuMs ?? 0 }));
   const sumMs = used.reduce((sum, { ms }) => sum + ms, 0);

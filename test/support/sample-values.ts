@@ -27,7 +27,7 @@ export function membersOf(
   const isAll = own.allOf !== undefined;
   return {
     properties: Object.assign({}, ...inner.map(({ properties }) => properties), own.properties),
-    // Of alternatives, none is required.
+    // No alternative is required.
     required: [
       ...((own.required as string[] | undefined) ?? []),
       ...(isAll ? inner.flatMap((part) => part.required) : []),

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 const COUNT = expect.any(Number) as number;
 const TEXT = expect.any(String) as string;
 
-/** Beside these, every count may have details. */
+/** In addition to these, every count may have details. */
 const USAGE = { prompt_tokens: COUNT, completion_tokens: COUNT, total_tokens: COUNT };
 
 export function expectCompletion(answer: unknown, model: string): void {
@@ -67,7 +67,7 @@ export function readEvents(text: string): { type?: string }[] {
   return events.map((line) => JSON.parse(line.slice('data: '.length)) as { type?: string });
 }
 
-/** What the chunks say together. */
+/** The combined text of the chunks. */
 export function expectChunks(events: readonly unknown[]): string {
   const chunks = events as Chunk[];
   for (const chunk of chunks) {
@@ -80,7 +80,7 @@ export function expectChunks(events: readonly unknown[]): string {
   return chunks.map(({ choices }) => choices[0]!.delta.content ?? '').join('');
 }
 
-/** ImageRouter: the final chunk carries token usage and the true cost, without being asked. */
+/** ImageRouter: the final chunk carries token usage and the true cost, without a request for it. */
 export function expectCostInLastChunk(events: readonly unknown[]): void {
   const chunks = events as Chunk[];
   const last = chunks.at(-1)!;

@@ -1,11 +1,11 @@
-// The providers behind the examples of other brokers' documentation: every model name that those print, answered by a provider
-// of any protocol. Their examples run as they are printed, but for the address and the key.
+// The providers behind the examples of other brokers' documentation: every model name in them, answered by a provider of any
+// protocol. The examples run as printed, except for the address and the key.
 import { afterAll, beforeAll } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from './broker.ts';
 import { deployment } from './providers.ts';
 
-/** In the order in which they are asked; the names that the documents pin. */
+/** In the order in which they are called; the names that the documents pin. */
 export const SEED_PROVIDERS = ['openai', 'azure', 'anthropic', 'google'] as const;
 export type SeedProvider = (typeof SEED_PROVIDERS)[number];
 
@@ -29,7 +29,7 @@ export interface SeedProviders {
   simulators: Record<SeedProvider, Simulator>;
   /** From now on the printed models are answered by this one: all before it are away. */
   answerBy(name: SeedProvider): void;
-  /** The example with this broker's address in place of the documented one, and a key in place of a placeholder. */
+  /** The example with this broker's address instead of the documented one, and a key instead of a placeholder. */
   localise(example: string): string;
 }
 

@@ -1,4 +1,4 @@
-// The command `sluice` as its user runs it: a process of its own, in a directory of its own, without a terminal.
+// The command `sluice` as its user runs it: a separate process, in a separate directory, without a terminal.
 import { spawn } from 'node:child_process';
 import { processEnvironment, processPath } from './processes.ts';
 
@@ -10,7 +10,7 @@ export interface CommandEnd {
 
 export interface RunningCommand {
   ended: Promise<CommandEnd>;
-  /** Everything so far. */
+  /** The output so far. */
   stderr(): string;
   stdout(): string;
   interrupt(): void;

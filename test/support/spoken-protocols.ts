@@ -1,21 +1,21 @@
-// The client protocols as a plain client of each speaks and reads them. Readers of the tests' own, and simple ones: they
-// must not share a fault with the broker's.
+// The client protocols as a plain client of each uses them. Separate, simple readers, so that they do not share a fault with
+// the broker's.
 
 export const SPOKEN = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate-content'] as const;
 export type SpokenName = (typeof SPOKEN)[number];
 
-/** A streamed answer as far as it came. */
+/** The text of a streamed answer so far. */
 export interface HeardStream {
   text: string;
-  /** The answer says that it is whole. */
+  /** The answer is marked as complete. */
   isDone: boolean;
   /** The explicit error event. */
   error: unknown;
   /** Of the events, in their order. */
   ids: string[];
-  /** What the broker says of the answer, beside the answer: `x_sluice`. */
+  /** The broker's additional information: `x_sluice`. */
   mark: { rescued?: boolean; attempts?: number } | null;
-  /** USD to the providers and charge, as the event that carries them says. */
+  /** Cost of the providers and charge in USD, from the event that has them. */
   cost: number | null;
   charge: number | null;
 }
@@ -116,7 +116,7 @@ function geminiText(answer: Loose): string {
   return parts.map((part) => (part.thought === true ? '' : (part.text ?? ''))).join('');
 }
 
-/** Of the events that are complete so far. */
+/** Of the complete events so far. */
 export function readSpokenStream(name: SpokenName, text: string): HeardStream {
   const stream: HeardStream = { text: '', isDone: false, error: null, ids: [], mark: null, cost: null, charge: null };
   for (const event of text.split(/\r?\n\r?\n/).slice(0, -1))
@@ -147,7 +147,7 @@ function hearEvent(spoken: Spoken, stream: HeardStream, lines: string[]): void {
   stream.charge ??= event.cost ?? answer.cost ?? null;
 }
 
-/** Comment lines are each connection's own. */
+/** Comment lines differ between connections. */
 export function withoutComments(text: string): string {
   return text
     .replaceAll(/^:[^\n]*\n\n?/gm, '')
@@ -156,7 +156,7 @@ export function withoutComments(text: string): string {
     .replace(/^\n+/, '');
 }
 
-/** Behind the event with this id, in a text without comments. */
+/** After the event with this id, in a text without comments. */
 export function endOfEvent(text: string, id: string): number {
   return text.indexOf('\n\n', text.indexOf(`id: ${id}\n`)) + 2;
 }

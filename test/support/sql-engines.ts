@@ -10,7 +10,7 @@ import { startTestPostgres } from './postgres-server.ts';
 
 export interface SqlEngine {
   name: 'SQLite' | 'PostgreSQL' | 'PostgreSQL behind PgBouncer';
-  /** Null where there is no such server. */
+  /** Null if there is no such server. */
   url: string | null;
 }
 
@@ -28,7 +28,7 @@ export async function startSqlEngines(): Promise<readonly SqlEngine[]> {
   ];
 }
 
-/** A suite by each engine's name; one that is not there is skipped, and says what it needs. */
+/** A suite with each engine's name; if an engine is missing it is skipped, with a message about what it requires. */
 export function describeOnEach(
   engines: readonly SqlEngine[],
   suite: (engine: { name: SqlEngine['name']; url: string }) => void,

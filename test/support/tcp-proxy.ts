@@ -9,7 +9,7 @@ export interface TcpProxy {
   /** Resets every connection and refuses new ones. */
   sever(): void;
   restore(): void;
-  /** Connections that are there stay open and carry nothing any more, as behind a firewall that has forgotten them; new ones work. */
+  /** Existing connections stay open but carry nothing any more, as behind a firewall that has dropped them; new ones work. */
   silence(): void;
   /** New connections lead there; those that are stay where they are. */
   redirect(target: TestRedis): void;

@@ -1,5 +1,5 @@
-// A clock that scripts in Redis and `Date` go by, and what happens at which time: minutes pass in a second, the same way each time.
-// A test that uses it has `vi.useFakeTimers({ toFake: ['Date'] })`.
+// A clock for scripts in Redis and for `Date`: minutes pass in a second, and every run is the same. A test that uses it has
+// `vi.useFakeTimers({ toFake: ['Date'] })`.
 import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { vi } from 'vitest';

@@ -1,4 +1,4 @@
-// A client of the Responses API over a WebSocket that remembers what it was told.
+// A client of the Responses API over a WebSocket that remembers the messages that it received.
 import { WebSocket } from 'ws';
 import { waitFor } from './wait.ts';
 

@@ -1,4 +1,4 @@
-// A real receiver of webhooks that does as it is told: refuses, hangs, redirects, accepts.
+// A real webhook receiver that behaves as configured: refuses, hangs, redirects, accepts.
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

@@ -44,7 +44,7 @@ export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = 
   return result;
 }
 
-/** The query for alerts that last, which the menu and their page share. */
+/** The query for open alerts, which the menu and the alerts page share. */
 export const CURRENT_ALERTS = ['/alerts', { state: 'current', limit: 100 }, { everyMs: 15_000 }] as const;
 
 /** Refreshes all visible queries under these paths. */

@@ -1,4 +1,4 @@
-// Alerts: those that last, with where to act on them, and those that are over.
+// Alerts: open ones, with links to where to act on them, and those that are over.
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { CURRENT_ALERTS, useQuery } from '../api/query.ts';
@@ -132,7 +132,7 @@ interface Kind {
   label: string;
   tone: Tone;
   about(data: Record<string, unknown>): ComponentChildren;
-  /** Where something can be done about it. */
+  /** Where the operator can act on it. */
   place(data: Record<string, unknown>): string;
   placeOf(data: Record<string, unknown>): string;
 }

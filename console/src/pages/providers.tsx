@@ -59,7 +59,7 @@ function isLike({ name, deployments }: Provider, sought: string): boolean {
   return names.some((one) => one.toLowerCase().includes(text));
 }
 
-/** Of a provider that is found by its deployments, those that were sought. */
+/** Of a provider that is found by its deployments, only the matching ones. */
 function narrowed(provider: Provider, sought: string): Provider {
   const text = sought.trim().toLowerCase();
   const isSought = (name: string) => name.toLowerCase().includes(text);

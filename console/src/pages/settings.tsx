@@ -127,7 +127,7 @@ function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChi
   );
 }
 
-/** Its inside exists once it has been opened: of many providers and models most never are. */
+/** Its content is rendered once it has been opened: most of many providers and models never are. */
 function Branch({ name, value, depth }: { name: string; value: object; depth: number }) {
   const [isOpen, setOpen] = useState(depth < OPEN_DEPTH);
   return (

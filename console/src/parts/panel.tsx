@@ -13,7 +13,7 @@ export function Page({
 }: {
   title: string;
   more?: ComponentChildren;
-  /** People without this role see a note on why controls are disabled. */
+  /** Users without this role see a note on why controls are disabled. */
   changesNeed?: Role;
   children: ComponentChildren;
 }) {
@@ -36,7 +36,7 @@ export function Page({
 interface PanelProps {
   title?: ComponentChildren;
   more?: ComponentChildren;
-  /** The content brings its own padding: a table, rows. */
+  /** The content has its own padding: a table, rows. */
   isFlush?: boolean;
   children: ComponentChildren;
 }

@@ -115,7 +115,7 @@ describe('a client that disconnects', () => {
 });
 
 describe('a stream that is cut', () => {
-  /** What the broker writes into its ledger when the provider has not said how many tokens there were. */
+  /** What the broker writes into its ledger if the provider reports no token counts. */
   function estimate(pieces: readonly Buffer[], inputTokens: number): Usage {
     const relay = new ChatStreamRelay({
       usageDelivery: 'own-event',

@@ -1,4 +1,4 @@
-// Reads a streamed chat answer, as far as it goes.
+// Reads a streamed chat answer, also an incomplete one.
 import { SseSplitter } from '../../../src/protocols/wire/sse-splitter.ts';
 
 export interface Chunk {

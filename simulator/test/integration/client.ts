@@ -1,4 +1,4 @@
-// A client that takes whatever comes: it reports how an answer ended, and lets a test look at it while it is under way.
+// A client that accepts any answer: it reports how the answer ended, and lets a test inspect it while it is running.
 import { type ClientRequest, type IncomingHttpHeaders, request } from 'node:http';
 import type { Simulator } from '../../src/simulator.ts';
 
@@ -16,7 +16,7 @@ export interface Heard {
 export interface OpenRequest {
   /** Resolves however the request ends; never rejects. */
   heard: Promise<Heard>;
-  /** Resolves when what was received so far is so; also looked at when the status comes. */
+  /** Resolves when the condition holds for what was received so far; also checked when the status arrives. */
   received(isMet: (textSoFar: string) => boolean): Promise<void>;
   abort(): void;
 }

@@ -16,7 +16,7 @@ export function content(text: string, more: object = {}) {
   return { contents: [{ role: 'user', parts: [{ text }] }], ...more };
 }
 
-/** A model that thinks only when asked to, and signs nothing. */
+/** A model that thinks only on request, and signs nothing. */
 export const PLAIN_MODEL = 'gemini-2.0-flash';
 
 export function contentsRequest(body: unknown, delivery: Delivery = 'unary', model = PLAIN_MODEL): Wanted {

@@ -57,7 +57,7 @@ const isWhole = { streamed: { ...served, check: isWholeStream }, whole: { ...ser
 
 const OVERLOADED = { type: 'overloaded_error', message: 'Overloaded', details: null };
 
-/** In place of an answer or at its end. */
+/** Instead of an answer or at its end. */
 const failing: Omit<Row, 'text'> = {
   streamed: {
     status: 200,

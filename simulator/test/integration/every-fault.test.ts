@@ -101,7 +101,7 @@ const ROWS: Record<FaultName, Row> = {
       check: ({ text }) => expect(JSON.parse(text).error.type).toBe('server_error'),
     },
   },
-  // A chat answer cannot say that it failed: it has an error in its place.
+  // A chat answer cannot report its own failure: it has an error instead.
   failed: {
     text: 'failed@3',
     streamed: {
@@ -155,7 +155,7 @@ const ROWS: Record<FaultName, Row> = {
   },
   absurd_usage: {
     text: 'absurd_usage',
-    // A stream tells usage to those only who ask for it.
+    // A stream has usage only for clients that request it.
     streamed: { ...served, check: isWholeStream },
     whole: { ...served, check: ({ text }) => expect(text).toContain('e+308') },
   },

@@ -12,7 +12,7 @@ export interface Expected {
   /** Output tokens on the bill; null: nothing was billed. */
   billed: number | null;
   check?: (heard: Heard) => void;
-  /** The simulator never ends the call: the client goes away once it has seen so many tokens. */
+  /** The simulator never ends the call: the client disconnects after this many tokens. */
   isHeld?: true;
 }
 
@@ -42,7 +42,10 @@ function isParam(value: unknown): boolean {
   return value === null || typeof value === 'string';
 }
 
-/** Broken in the same way in both forms, with nothing served: its prompt is billed, unless the status says that it failed. */
+/**
+ * Broken in the same way streamed and unstreamed, with nothing served: its prompt is billed, unless the status reports a
+ * failure.
+ */
 export function unserved(text: string, expected: Omit<Expected, 'billed'>): Row {
   const billed = expected.status === null || expected.status < 300 ? 0 : null;
   return { text, streamed: { ...expected, billed }, whole: { ...expected, billed } };
@@ -56,7 +59,7 @@ export function inPiecesOf(bytes: number, isWell: (heard: Heard) => void): (hear
   };
 }
 
-/** No CR and no LF stands by itself, and else as `isWell` has it. */
+/** CR and LF never occur alone; otherwise the same as `isWell`. */
 export function withCrlfOnly(isWell: (heard: Heard) => void): (heard: Heard) => void {
   return (heard) => {
     expect(heard.text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
@@ -66,7 +69,7 @@ export function withCrlfOnly(isWell: (heard: Heard) => void): (heard: Heard) => 
 
 export const isPartOfJson = (heard: Heard) => expect(() => JSON.parse(heard.text)).toThrow(SyntaxError);
 
-/** Faults that look the same whatever protocol is spoken: none of them says a word of it. */
+/** Faults that are the same in every protocol, because they are not part of its messages. */
 export const WORDLESS_FAULTS = {
   rate_limited: refused('rate_limited:1500', 429, 'rate_limit_exceeded', ({ headers }) => {
     expect(headers).toMatchObject({ 'retry-after': '2', 'retry-after-ms': '1500' });
@@ -137,7 +140,7 @@ export async function rehearse({ simulator, wanted, expected, next }: Rehearsal)
   expect(await ask(simulator, next)).toMatchObject({ status: 200, ending: 'whole' });
 }
 
-/** What the client heard; it leaves a call that is held as soon as it has heard everything there is. */
+/** What the client received; it disconnects from a call that is held open as soon as it has received everything. */
 async function hear(simulator: Simulator, wanted: Wanted, { isHeld, status }: Expected): Promise<Heard> {
   const open = openRequest(simulator, wanted);
   if (isHeld) {

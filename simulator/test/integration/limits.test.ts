@@ -46,7 +46,7 @@ describe('requests per minute', () => {
   });
 
   test('in a bucket are replenished one by one', async () => {
-    // A thousandth of a minute each, less what has gone by since.
+    // A thousandth of a minute each, minus the elapsed time.
     simulator = await startSimulator({ rpm: 1_000, limitStyle: 'bucket' });
     const { headers } = await ask(simulator, hello);
     expect(headers['x-ratelimit-reset-requests']).toMatch(/^([1-5]?\d|60)ms$/);
@@ -59,7 +59,7 @@ describe('tokens per minute', () => {
     const large = { body: chat('Hello.', { max_tokens: 80 }) };
     await ask(simulator, large);
     const { headers } = await ask(simulator, hello);
-    // 10 for the prompt and 5 for the answer of the first, 10 and 10 so far of the second.
+    // 10 for the prompt and 5 for the answer of the first call, 10 and 10 so far of the second.
     expect(headers['x-ratelimit-remaining-tokens']).toBe('65');
     const refused = await ask(simulator, large);
     expect(JSON.parse(refused.text).error).toMatchObject({

@@ -28,7 +28,7 @@ export interface MessageEvent {
   error?: { type: string; message: string };
 }
 
-/** Every event that is JSON; each must be named as its type says. */
+/** Every event that is JSON; the name of each must equal its type. */
 export function messageEventsOf(pieces: readonly Buffer[]): MessageEvent[] {
   const splitter = new SseSplitter();
   return pieces

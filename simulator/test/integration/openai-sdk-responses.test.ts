@@ -25,7 +25,7 @@ const weather = {
 };
 const query = { type: 'custom' as const, name: 'run_query' };
 
-/** What the client's own tool says to a call; nothing to anything else. */
+/** Result of the client's own tool for a call; nothing for anything else. */
 function resultOf(item: OpenAI7.Responses.ResponseOutputItem): OpenAI7.Responses.ResponseInputItem[] {
   switch (item.type) {
     case 'function_call':
@@ -37,7 +37,7 @@ function resultOf(item: OpenAI7.Responses.ResponseOutputItem): OpenAI7.Responses
   }
 }
 
-/** Both versions have the same shape as far as this test goes. */
+/** Both versions have the same shape in what this test uses. */
 const versions = { '7': OpenAI7, '6': OpenAI6 as unknown as typeof OpenAI7 };
 
 describe.each(['7', '6'] as const)('openai %s', (version) => {

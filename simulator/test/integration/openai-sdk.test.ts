@@ -20,7 +20,7 @@ const weather = {
 };
 const ask = (content: string) => ({ model: 'gpt-4o', messages: [{ role: 'user' as const, content }] });
 
-/** Both versions have the same shape as far as this test goes. */
+/** Both versions have the same shape in what this test uses. */
 const versions = { '7': OpenAI7, '6': OpenAI6 as unknown as typeof OpenAI7 };
 
 describe.each(['7', '6'] as const)('openai %s', (version) => {

@@ -1,4 +1,4 @@
-// Reads a streamed Responses answer, as far as it goes.
+// Reads a streamed Responses answer, also an incomplete one.
 import { expect } from 'vitest';
 import { SseSplitter } from '../../../src/protocols/wire/sse-splitter.ts';
 
@@ -12,7 +12,7 @@ export interface ResponsesEvent {
   item?: OutputItem;
   response?: ResponseObject;
   message?: string;
-  // What a test looks at by itself.
+  // The parts that tests check separately.
   [member: string]: unknown;
 }
 

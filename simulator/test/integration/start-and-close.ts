@@ -1,4 +1,4 @@
-// A process of its own: it starts a simulator, leaves calls of every kind open, closes, and must then end by itself.
+// A separate process: it starts a simulator, leaves calls of every kind open, closes it, and must then end by itself.
 import { startSimulator } from '../../src/simulator.ts';
 import { chat, openRequest } from './client.ts';
 

@@ -9,7 +9,7 @@ function bookOf(...rules: string[]): FaultBook {
   return new FaultBook(7, rules.map(readRule));
 }
 
-/** Which of so many equal calls are struck. */
+/** Which of this many equal calls get the fault. */
 function struck(book: FaultBook, count: number, promptKey = ANY_PROMPT): number[] {
   return Array.from({ length: count }, (_, index) => index + 1).filter(
     () => book.strike(callForTest(), promptKey, []).names.length > 0,

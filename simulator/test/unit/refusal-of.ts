@@ -12,7 +12,7 @@ export function refusalOf(read: () => unknown): Refusal | null {
   return null;
 }
 
-/** The words of a refusal for a wrong request. */
+/** The message of the refusal of an invalid request. */
 export function complaintOf(read: () => unknown): string | null {
   const refusal = refusalOf(read);
   return refusal?.kind === 'invalid' ? refusal.message : null;

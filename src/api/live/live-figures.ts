@@ -1,6 +1,6 @@
-// What happens now, for those who look: the last hour in slices of ten seconds, and every two seconds what has come since.
-// While nobody looks there is nothing: no connection, no timer, no figures. The first who looks has the hour read from SQL
-// and the ledger's stream followed from then on; all others look at the same.
+// Live figures for the console: the last hour in slices of ten seconds, and every two seconds an update. Without viewers
+// there is no connection, no timer and no data. The first viewer causes the hour to be read from SQL and the ledger's stream
+// to be followed from then on; all viewers share the result.
 import { EventEmitter } from 'node:events';
 import { formatUsd } from '../../contracts/money.ts';
 import { addAttempt, addOutcome, type Figures, noFigures, quantile } from '../../ledger/figures.ts';
@@ -11,15 +11,15 @@ import type { Database } from '../../storage/database.ts';
 export interface LiveOptions {
   database: Database;
   readQueues(): Promise<LiveQueue[]>;
-  /** Calls under way, in all workers. */
+  /** Calls in flight, in all workers. */
   countCalls(): Promise<number>;
-  /** Follows the ledger's stream, on a connection of its own. */
+  /** Follows the ledger's stream, on a separate connection. */
   openTail(): Promise<LedgerTail>;
   onError: (error: Error) => void;
 }
 
 export interface LiveFigures {
-  /** Null where too many look already. */
+  /** Null if there are too many viewers already. */
   watch(listener: (event: LiveEvent) => void): Promise<(() => void) | null>;
   close(): void;
 }
@@ -127,7 +127,7 @@ async function start(options: LiveOptions, tell: (event: LiveEvent) => void): Pr
     const now = Date.now();
     for (const at of slices.keys()) if (at < now - SLICES * SLICE_MS) slices.delete(at);
     const [calls, queues] = await Promise.all([options.countCalls(), options.readQueues()]);
-    // The slice before may have got its last figures since it was told.
+    // The previous slice may have got its last figures after it was sent.
     const latest = [now - SLICE_MS, now].map((ms) => describe(ms - (ms % SLICE_MS), sliceAt(ms)));
     tell({ kind: 'now', at: now, slices: latest, calls, queues });
   };

@@ -24,7 +24,7 @@ export interface Reading {
   note(what: string, place: string): void;
   notes(): string[];
   credential(name: unknown): Fields;
-  /** What holds for deployments that do not say otherwise. */
+  /** Defaults of deployments. */
   defaults: Fields;
 }
 

@@ -79,7 +79,7 @@ export function faultyPrices(fields: Fields): string[] {
   return inTiers ? [...names, 'tiered_pricing'] : names;
 }
 
-/** Each tier has the prices of the tier below where it has none of its own. */
+/** A tier inherits missing prices from the tier below. */
 function cumulated(base: Rates, tiers: readonly Tier[]) {
   let below = base;
   return [...tiers]

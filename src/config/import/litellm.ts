@@ -187,7 +187,7 @@ function uniqueId(
 
 type Weighed = Models[string]['deployments'][number];
 
-/** What simple-shuffle takes for weights: the first that some deployment of an `order` has. */
+/** What simple-shuffle uses as weights: the first measure that some deployment of an `order` has. */
 const MEASURES: readonly (readonly [name: string, of: (deployment: Weighed) => number])[] = [
   ['weight', ({ weight }) => weight ?? 0],
   ['rpm', ({ limits }) => limits?.rpm ?? 0],

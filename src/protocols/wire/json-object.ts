@@ -130,7 +130,7 @@ export function memberEntries(json: Buffer): Map<string, Buffer> {
   );
 }
 
-/** True for valid JSON that is an object; looks at the first byte only. */
+/** True for valid JSON that is an object; only checks the first byte. */
 export function isObjectBytes(json: Buffer | null): json is Buffer {
   return json !== null && json[0] === BRACE_OPEN;
 }

@@ -37,7 +37,7 @@ function counts(usage: Usage): Usage {
   return { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens, isEstimated };
 }
 
-/** Claude Code compares it with the model that it asks for. */
+/** Claude Code compares it with the requested model. */
 const modelSeenBy = (client: string) => (client === 'anthropic-messages' ? MODEL : ANSWERING_MODEL);
 
 const casesOf = (answers: object) => Object.entries(answers) as [AnswerCase, AnswerFixture][];
@@ -77,7 +77,7 @@ describe.each(PROVIDER_NAMES)('answers of %s', (vendor) => {
   });
 });
 
-/** As the comparison has it: ids of thoughts are the client protocol's own. */
+/** For the comparison: ids of thoughts belong to the client's protocol. */
 function readable(client: (typeof CLIENT_NAMES)[number], canonical: CanonicalAnswer): CanonicalAnswer {
   const seen = seenBy(client, canonical);
   return { ...seen, choices: unwrapped(client, seen.choices) };

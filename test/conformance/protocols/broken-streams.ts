@@ -1,4 +1,4 @@
-// Streams that broke off and what goes on with them, for rescue.test.ts.
+// Streams that broke off and their continuations, for rescue.test.ts.
 import { expect } from 'vitest';
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
@@ -17,7 +17,7 @@ import {
   relayContext,
 } from './protocols.ts';
 
-/** What the client has when its stream breaks: the bytes so far, for every event of it. */
+/** What the client has when its stream breaks off: the bytes so far, at every event. */
 export function beginnings(client: ClientName, vendor: ProviderName, stream: string): string[] {
   const encoder = clientCodec(client).openEncoder(encodeContext());
   const pieces = decodeStream(vendor, stream).flatMap((event) => {
@@ -52,7 +52,7 @@ export function goOn(
 
 const NO_EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, isSteering: false };
 
-/** A provider that was given what the client has, and goes on behind it. */
+/** A provider that gets the client's text so far and continues after it. */
 export function prefilled(text: string, resumed: ResumedStream, finish: AnswerEvent): [AnswerDecoder, SseEvent[]] {
   const at = { choice: 0, part: 0 };
   const events: AnswerEvent[] = [
@@ -76,7 +76,7 @@ export function expectSame(
   const [choice, expected] = [read.choices[0]!, whole.choices[0]!];
   const others = ({ parts, logProbabilities: _tokens, ...rest }: typeof choice) => rest;
   expect(others(choice)).toEqual(others(expected));
-  // The tier was said by the one that began it.
+  // The tier was sent by the provider that started the answer.
   const { serviceTier: _, ...usage } = whole.usage!;
   expect([read.id, read.model]).toEqual([whole.id, whole.model]);
   expect(read.usage).toMatchObject(usage);

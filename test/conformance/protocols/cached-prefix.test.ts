@@ -1,4 +1,4 @@
-// Providers cache the beginning of a prompt, byte for byte. When a conversation grows by a turn, its new bytes begin with the
+// Providers cache the beginning of a prompt, byte for byte. When a conversation grows by a turn, its new bytes start with the
 // old ones, for every client and provider: tools and system message unchanged, earlier turns in the same place.
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -14,7 +14,7 @@ const PARAMETERS = {
 const ARGUMENTS = '{"zone":"CET","city":"Rome"}';
 const ephemeral = { cache_control: { type: 'ephemeral' } };
 
-/** What a conversation is made of, in the words of one protocol. */
+/** The parts of a conversation, in one protocol. */
 interface Dialect {
   /** A question, a call, its result, an answer; another question and so on. */
   rounds: ((round: number) => JsonObject[])[];
@@ -107,7 +107,7 @@ function conversation({ rounds: [ask, call, answer], body }: Dialect): JsonObjec
   return requests;
 }
 
-/** Marks say where a cache ends; they are no part of what is cached. */
+/** Marks show the end of a cached prefix; they are not part of it. */
 function unmarked(value: unknown): string {
   return JSON.stringify(value, (key, inner) => (key === 'cache_control' ? undefined : inner));
 }

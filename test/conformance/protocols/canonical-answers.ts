@@ -1,4 +1,4 @@
-// What the answers of the fixtures say, in canonical form.
+// The answers of the fixtures, in canonical form.
 import type { AnswerChoice, FinishReason, TokenLogProbability } from '#src/contracts/answer.ts';
 import type { Citation, ImagePart, Part, ReasoningPart, ToolCallPart } from '#src/contracts/inference-request.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -44,7 +44,7 @@ export interface CanonicalAnswer {
   serviceTier?: string;
 }
 
-/** What one provider says of a case. */
+/** A case as one provider answers it. */
 export function canonicalAnswer(vendor: ProviderName, name: AnswerCase): CanonicalAnswer {
   const serviceTier = name === 'service-tier' ? SERVED_TIER : USUAL_TIERS[vendor];
   return {
@@ -54,7 +54,7 @@ export function canonicalAnswer(vendor: ProviderName, name: AnswerCase): Canonic
   };
 }
 
-/** Providers that always say which tier served. */
+/** Providers that always report the tier that served the call. */
 const USUAL_TIERS: Partial<Record<ProviderName, string>> = {
   'openai-responses': 'default',
   'anthropic-messages': 'default',
@@ -92,7 +92,7 @@ function finishOf(vendor: ProviderName, name: AnswerCase): FinishReason {
     case 'blocked-prompt':
       return 'content-filter';
     case 'refusal':
-      // OpenAI's models refuse in words, which are an answer like any other.
+      // OpenAI's models refuse with ordinary text.
       return vendor === 'openai-chat' || vendor === 'openai-responses' ? 'stop' : 'content-filter';
     case 'pause':
       return 'pause';

@@ -1,5 +1,5 @@
-// What a model behind Chat Completions thought before a call goes back with that call, in the member that it came in, to
-// the provider and the model that it came from: by way of every client, streamed or whole. Nobody else is sent it.
+// The thoughts of a model behind Chat Completions before a call are sent back with that call, in the member in which they
+// came, to the same provider and model: through every client, streamed or unstreamed. No other provider gets them.
 import { describe, expect, test } from 'vitest';
 import { type PreparedCall, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -21,7 +21,7 @@ const CLIENTS = Object.keys(ASK) as ProviderName[];
 
 const DETAIL = { type: 'reasoning.text', format: 'anthropic-claude-v1', index: 0, text: THOUGHT, signature: 'sig' };
 
-/** Members of the message; the deltas that say the same; what goes back. */
+/** Members of the message; the deltas with the same content; what is sent back. */
 const FORMS: [string, JsonObject, JsonObject[], JsonObject][] = [
   ['reasoning_content', { reasoning_content: THOUGHT }, pieces('reasoning_content'), { reasoning_content: THOUGHT }],
   ['reasoning', { reasoning: THOUGHT }, pieces('reasoning'), { reasoning: THOUGHT }],

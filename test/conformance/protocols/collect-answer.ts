@@ -1,4 +1,4 @@
-// Folds the events of a stream into the answer that they say, and holds them to the rules of src/contracts/answer.ts.
+// Folds the events of a stream into the answer, and checks them against the rules of src/contracts/answer.ts.
 import { expect } from 'vitest';
 import type { Answer, AnswerChoice, AnswerEvent, PartStart } from '#src/contracts/answer.ts';
 import type { Failure } from '#src/contracts/failure.ts';
@@ -6,7 +6,7 @@ import type { Citation, Part } from '#src/contracts/inference-request.ts';
 
 export interface CollectedAnswer extends Answer {
   failure: Failure | null;
-  /** The provider said that this was all. */
+  /** The provider marked this as the end. */
   isEnded: boolean;
 }
 

@@ -1,5 +1,5 @@
-// Request bodies of a provider, without what not every client's protocol can say: how long the answer may be, names of files
-// and schemas, strictness, seeds. What is left of the same case must be the same, whoever asked.
+// Request bodies for a provider, without members that not every client's protocol has: the output limit, names of files and
+// schemas, strictness, seeds. The rest of the same case must be the same for every client.
 import type { JsonObject } from '#src/protocols/codec.ts';
 import type { ProviderName } from './protocols.ts';
 
@@ -40,7 +40,7 @@ const COMPARABLE: Record<ProviderName, (body: JsonObject) => JsonObject> = {
   'gemini-generate-content': (body) => ({ ...body, ...withoutMode(body) }),
 };
 
-/** What is left to the model anyway: some clients have to say it with something else. */
+/** Members without effect on the model, which some clients must set to other values. */
 function withoutAuto({ tool_choice: choice, ...body }: JsonObject): JsonObject {
   return choice === undefined || choice === 'auto' ? body : { ...body, tool_choice: choice };
 }

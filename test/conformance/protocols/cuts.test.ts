@@ -1,4 +1,4 @@
-// Streams as networks deliver them: cut at any byte they say the same; broken off they never look whole.
+// Streams as networks deliver them: split at any byte they have the same content; broken off they never look complete.
 import { describe, expect, test } from 'vitest';
 import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
@@ -68,7 +68,7 @@ function choicesIn(stream: string, vendor: ProviderName): number {
   return collectAnswer(decodeStream(vendor, stream)).choices.length;
 }
 
-/** Whether the provider had said that this was all. */
+/** Whether the provider had sent its end. */
 function hasFinished(vendor: ProviderName, events: ReturnType<SseSplitter['push']>): boolean {
   const decoder = providerCodec(vendor).openDecoder(DECODE_CONTEXT);
   return events.flatMap((event) => decoder.decode(event)).some((event) => event.kind === 'end');

@@ -27,7 +27,7 @@ const STREAM =
   'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n' +
   'data: [DONE]\n\n';
 
-/** Members that hold the counts, in the client's own words, with the text that ends the usage. */
+/** Members with the counts, in the client's protocol, with the text that ends the usage. */
 const COUNTED: Record<ProviderName, RegExp> = {
   'openai-chat': /"prompt_tokens":8,"completion_tokens":[1-9][^}]*\}[^}]*\}[^}]*"estimated":true\}/,
   'openai-responses': /"input_tokens":8,[^}]*\},"output_tokens":[1-9][^}]*\}[^}]*"estimated":true\}/,

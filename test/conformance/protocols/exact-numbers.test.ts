@@ -17,7 +17,7 @@ const BOUND = '"maximum":9223372036854775807';
 const SCHEMA = `{"type":"object","properties":{"n":{"type":"integer",${BOUND}}}}`;
 const MARKED = wrapSignature({ origin: 'anthropic-messages', value: 'x' });
 
-/** A second turn: a tool, its call, its result. `mark` stands where a client keeps another provider's signature. */
+/** A second turn: a tool, its call, its result. `mark` is where a client keeps another provider's signature. */
 const REQUESTS: Record<ProviderName, (mark: string) => string> = {
   'openai-chat': (mark) =>
     `{"model":"m","temperature":1.0,"tools":[{"type":"function","function":{"name":"f","parameters":${SCHEMA}}}],"messages":[{"role":"user","content":"hi"},` +

@@ -1,5 +1,5 @@
-// Nothing throws for what a client or a provider can send: fixtures with members that are gone or hold something else. Runs
-// are bounded; a failure prints the seed that repeats it.
+// No input of a client or a provider causes an exception: fixtures with missing or changed members. Runs are bounded; a
+// failure prints the seed that repeats it.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AnswerEvent } from '#src/contracts/answer.ts';

@@ -1,5 +1,5 @@
-// What clients of OpenAI's protocols are sent, whoever answers, held against OpenAI's own specification. Skipped where the
-// machine has none.
+// What clients of OpenAI's protocols receive, from any provider, checked against OpenAI's own specification. Skipped if the
+// machine does not have it.
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
@@ -65,7 +65,7 @@ describe.skipIf(!hasOpenaiSchemas)('conforms to the specification', () => {
       for (const [name, body] of Object.entries(FIXTURES[client].requests) as [CaseName, JsonObject][]) {
         const request = clientCodec(client).decodeRequest(body);
         if ('code' in request) throw new Error(request.message);
-        // Cases that OpenAI's own models take; pictures in answers are OpenRouter's.
+        // Cases that OpenAI's own models accept; images in answers are OpenRouter's.
         if (vendor === 'openai-chat' && name === 'image-output') continue;
         // The specification has audio among contents, and not among those of messages.
         if (vendor === 'openai-responses' && name === 'audio') continue;

@@ -40,7 +40,7 @@ function decodeAs(client: ProviderName, body: JsonObject): InferenceRequest {
   return request;
 }
 
-/** What must survive any way through any protocols: who said what, the calls, their results, the pictures, in order. */
+/** What must be kept through any protocols: the roles of texts, the calls, their results, the images, in order. */
 function essence({ turns, tools }: InferenceRequest) {
   const system = turns.filter(({ role }) => role === 'system' || role === 'developer');
   const said = turns
@@ -118,8 +118,8 @@ function callsIn(parts: readonly Part[]): string[][] {
 }
 
 /**
- * Refusals are texts to some clients, and stand behind the texts with others. Pictures are links to some; and for what
- * was withheld without a word there is one.
+ * Some clients get refusals as texts, others get them after the texts. Some get links instead of images, and withheld content
+ * without a text becomes one.
  */
 function shownText(parts: readonly Part[]): string {
   const said = parts.map((part) => (part.kind === 'text' || part.kind === 'refusal' ? part.text : '')).join('');

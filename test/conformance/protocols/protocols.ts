@@ -1,4 +1,4 @@
-// Every face of every protocol that is translated, with the fixtures of its format and a way to read what it wrote.
+// Both sides of every translated protocol, with the fixtures of its format and a way to read its output.
 import { expect } from 'vitest';
 import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
 import { isFailure } from '#src/contracts/failure.ts';
@@ -53,7 +53,7 @@ export function clientCodec(name: ClientName): ClientCodec {
   return codec;
 }
 
-/** By way of a client of another protocol, which needs it. */
+/** Through a client of another protocol, which requires it. */
 export function providerCodec(name: ProviderName): ProviderCodec {
   const pair = findProtocolRoute('openai-completions', [name])?.pair;
   if (!pair) throw new Error(`nothing is translated for ${name}`);
@@ -93,7 +93,7 @@ export function readStream(client: ClientName, text: string): CollectedAnswer {
   }
 }
 
-/** `text` of a choice stands where Chat has a message and a delta. */
+/** `text` of a choice replaces the message and delta of Chat. */
 function chatOfCompletion(completion: JsonObject): JsonObject {
   const choices = (completion.choices as JsonObject[]).map(({ text, logprobs: _older, ...choice }) => ({
     ...choice,

@@ -177,7 +177,7 @@ describe('an unknown finish reason', () => {
     expect(relayStream(prepare(client, 'gemini-generate-content', ASK[client], true), `data: ${armor}\n\n`)).toContain(
       'Withheld by X.',
     );
-    // Chat Completions has no place for it.
+    // Chat Completions has no member for it.
     if (client === 'openai-chat') return;
     expect(relayWhole(prepare(client, 'gemini-generate-content', ASK[client]), unknown)).toContain('Withheld by X.');
     expect(

@@ -1,5 +1,5 @@
-// The next request of a conversation, as a client's SDK makes it: what it was answered goes back as it came, with results
-// for the calls in it.
+// The next request of a conversation, as a client's SDK builds it: the answer is sent back unchanged, with results for its
+// calls.
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { FOLLOW_UP } from '#test/fixtures/protocols/fixtures.ts';

@@ -1,4 +1,4 @@
-// What becomes of a case on its way to a provider, where it is not what the provider's own fixture says.
+// How a case reaches a provider, if that differs from the provider's own fixture.
 import type { JsonObject, RequestField } from '#src/protocols/codec.ts';
 import {
   type CaseName,
@@ -46,7 +46,7 @@ export const REFUSED: Record<ProviderName, Partial<Record<CaseName, RequestField
 
 const PENALTIES: RequestField[] = ['presencePenalty', 'frequencyPenalty'];
 
-/** What a provider is not told: all of it that the client's protocol has. */
+/** What a provider does not get: all of it that the client's protocol has. */
 export const DROPPED: Record<ProviderName, Partial<Record<CaseName, RequestField[]>>> = {
   'openai-chat': { sampling: ['topK'], metadata: ['metadata'] },
   'openai-responses': { sampling: ['topK', 'seed', ...PENALTIES], 'image-output': ['image'] },
@@ -65,7 +65,7 @@ export const DROPPED: Record<ProviderName, Partial<Record<CaseName, RequestField
   },
 };
 
-/** Another case whose fixture it is, or the body itself. */
+/** Another case whose fixture applies, or the body itself. */
 type Stated = CaseName | JsonObject;
 
 /** Absent: the provider's fixture of the same case. */
@@ -167,9 +167,9 @@ export const STATED: Record<ProviderName, Partial<Record<CaseName, Stated>>> = {
 
 /** What the provider should be sent for a case of this client. */
 export function expectedRequest(client: ProviderName, vendor: ProviderName, name: CaseName): JsonObject {
-  // Nobody's proof of a thought reaches anybody else.
+  // A signature of a thought is sent to its own provider only.
   if (name === 'signed-round' && client !== vendor) return request(vendor, 'tool-round');
-  // Gemini's protocol has no other way to force one tool.
+  // Gemini's protocol has no other way to force a single tool.
   if (name === 'allowed-tools' && client === 'gemini-generate-content') return forcedAmongTwo(vendor);
   // Anthropic's has no developer: LATE_SYSTEM comes from the system.
   if (name === 'developer' && client === 'anthropic-messages' && vendor === 'openai-responses') {
@@ -207,7 +207,7 @@ function withResult(more: JsonObject): JsonObject {
   return { ...body, messages: [...messages.slice(0, -1), { ...messages.at(-1), ...more }] };
 }
 
-/** A tool's message takes text only. */
+/** A tool message accepts text only. */
 function imageBehindResult(): JsonObject {
   const body = request('openai-chat', 'tool-round');
   const url = `data:${IMAGE_MEDIA_TYPE};base64,${IMAGE_BASE64}`;

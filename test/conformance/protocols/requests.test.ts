@@ -1,5 +1,5 @@
-// Every client's requests, as every provider gets them: what the provider's own fixture says for the same case, or what
-// request-expectations.ts says becomes of it.
+// Every client's requests, as every provider gets them: the provider's own fixture of the same case, or the exception in
+// request-expectations.ts.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
@@ -37,7 +37,7 @@ describe.each(PROVIDER_NAMES)('requests of a client of %s', (client) => {
   });
 });
 
-/** Of what the provider is not told, that which this client's request says. */
+/** Of what the provider does not get, the part that this client's request contains. */
 function droppedOf(client: ProviderName, vendor: ProviderName, name: CaseName): RequestField[] {
   const { sampling, ...request } = decode(client, name);
   const said = { ...request, ...(request.allowsParallelToolCalls === undefined ? {} : { parallelToolCalls: false }) };

@@ -123,7 +123,7 @@ describe.each(PROVIDER_NAMES)('a stream that broke off at %s', (vendor) => {
         .join('');
       if (relay.isComplete() || delivered === '') continue;
       const resumed = resume(client, delivered);
-      // Anthropic ends a text before it says that the answer is over.
+      // Anthropic ends a text block before it reports the end of the answer.
       if (resumed === null && saidAll(client, delivered, textOf(whole.choices[0]!.parts))) continue;
       const joined = delivered + goOn(resumed!, providerCodec(vendor).openDecoder(DECODE_CONTEXT), 'repeat', events);
       expectSame(client, readStream(client, joined), whole);

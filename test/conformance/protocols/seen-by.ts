@@ -1,5 +1,5 @@
-// What a client can see of an answer: each protocol has its own gaps, and this is the list of them. Signatures that a
-// protocol carries in places of its own are held to in signatures.test.ts.
+// What a client can see of an answer: each protocol lacks something, and this file lists what. Signatures that a protocol
+// carries in its own members are checked in signatures.test.ts.
 import type { AnswerChoice, FinishReason } from '#src/contracts/answer.ts';
 import type { Part, TextPart } from '#src/contracts/inference-request.ts';
 import { describeMedia } from '#src/protocols/anthropic-messages/answer/encode-answer.ts';
@@ -7,7 +7,7 @@ import { unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import type { CanonicalAnswer } from './canonical-answers.ts';
 import type { ClientName } from './protocols.ts';
 
-/** What an answer looks like to a client of the protocol that reads what it is sent. */
+/** An answer as a client of this protocol sees it. */
 export function seenBy(client: ClientName, answer: CanonicalAnswer): CanonicalAnswer {
   return SEEN_BY[client](answer);
 }
@@ -64,7 +64,7 @@ function seenByAnthropic(answer: CanonicalAnswer): CanonicalAnswer {
   return { ...answer, choices };
 }
 
-/** A refusal is a text, and a quotation is of the answer. Nobody pays for writing a cache. */
+/** A refusal is a text, and a citation belongs to the whole answer. Writes to a cache are not billed. */
 function seenByGemini(answer: CanonicalAnswer): CanonicalAnswer {
   const choices = answer.choices.map((choice) => ({
     ...withoutStopSequence(choice),
@@ -159,7 +159,7 @@ function isCarrier(client: ClientName, part: Part): boolean {
 
 type Token = NonNullable<AnswerChoice['logProbabilities']>[number];
 
-/** Some providers leave them out, and they say nothing that the token does not. */
+/** Some providers leave them out; they contain nothing that the token does not. */
 export function withoutBytes({ bytes: _bytes, alternatives, ...token }: Token): Token {
   return { ...token, alternatives: alternatives.map(({ bytes: _others, ...alternative }) => alternative) };
 }

@@ -1,5 +1,5 @@
-// A provider's proof of what its model made, on its way through a client of any protocol and back: with the next turn it is
-// where the provider put it. Nobody else is ever sent it, or the form in which the client kept it.
+// A provider's signature of its model's output, sent through a client of any protocol and back: in the next turn it is where
+// the provider put it. No other provider ever gets it, nor the form in which the client kept it.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { Part, Signature } from '#src/contracts/inference-request.ts';
@@ -62,7 +62,7 @@ function signedParts(vendor: ProviderName, body: JsonObject): Signed[] {
   return parts.filter((part): part is Signed => 'signature' in part && part.signature !== undefined);
 }
 
-/** What a signature is on: Responses gives items of thoughts ids of its own. */
+/** What a signature belongs to: Responses gives its own ids to items of thoughts. */
 function bearer({ kind, signature, ...part }: Signed) {
   const text = 'text' in part && kind === 'reasoning' ? part.text : '';
   return { kind, signature, text };
@@ -87,8 +87,9 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
   describe.each(PROVIDER_NAMES)('and a client of %s sends back', (client) => {
     test.each(['whole', 'streamed'] as const)('is returned to it, %s', (form) => {
       const body = sendTo(vendor, client, nextOf(client)[form]);
-      // Answers of Anthropic's protocol hold no pictures: what was drawn is a link, and no proof of it is needed. Nor have
-      // they a place for a text's proof: a thought behind the last words hides them from Claude Code.
+      // Answers in Anthropic's protocol cannot contain images: a generated image becomes a link, which needs no signature.
+      // They have no member for the signature of a text either: Claude Code would hide the last text if a thought followed
+      // it.
       const lost = client === 'anthropic-messages' && (name === 'image' || name === 'signed-text');
       expect(signedParts(vendor, body).map(bearer)).toEqual(lost ? [] : made.map(bearer));
     });

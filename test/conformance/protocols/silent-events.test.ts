@@ -1,6 +1,6 @@
-// What keeps a provider's stream open and says nothing: comments, empty data, names alone, line by line and wherever they
-// stand. No stream is ended by them, and no client is passed them: google-genai for Python raises at comments, openai for
-// Python at the empty lines behind them.
+// Parts of a provider's stream that keep it open but have no content: comments, empty data, event names alone, line by line
+// and at any place. None of them ends a stream, and none is passed to a client: google-genai for Python raises at comments,
+// openai for Python at the empty lines after them.
 import { describe, expect, test } from 'vitest';
 import type { RelayContext, StreamRelay } from '#src/protocols/protocol.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';

@@ -24,7 +24,7 @@ test('sampling and a budget that the next model refuses are left out and named',
     .messages.create({ ...asked, thinking })
     .withResponse();
   expect(data.content.at(-1)).toMatchObject({ type: 'text', text: 'fine' });
-  // Claude Code keeps thoughts only of the model that it asked for; who answered is in a header.
+  // Claude Code keeps thoughts only of the model that it requested; a header names the model that answered.
   expect([data.model, response.headers.get('x-sluice-model')]).toEqual(['claude', 'claude-opus-5']);
   // Away, refused, answered.
   expect(response.headers.get('x-sluice-attempts')).toBe('3');

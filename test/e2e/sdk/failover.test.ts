@@ -6,7 +6,7 @@ import { CASCADE, MODES, type ProviderName, useProviders } from '#test/support/s
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
 
 const vendors = useProviders();
-/** Turns are told apart by what they say, so that a fault strikes only those that it is meant for. */
+/** Turns are distinguished by their text, so that a fault applies only to the intended ones. */
 const away = (...names: ProviderName[]) => {
   for (const name of names) vendors.simulators[name].faults.replace(['503']);
 };

@@ -12,11 +12,11 @@ import type { Reply } from '#test/support/sdk/sdk-client.ts';
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
 
 const vendors = useProviders({ server: { deadline_ms: 60_000, keep_alive_ms: 200 } });
-/** The relay looks at its streams once a second: both waits are longer than that. */
+/** The relay checks its streams once a second: both waits are longer than that. */
 const PROMPT = '[[sim first=1500 pace=1500 reasoning=0]] Reply with exactly: one two';
 const TEXT = 'one two';
 
-/** One provider of each protocol, so that every SDK has one of its own protocol and three of others. */
+/** One provider of each protocol, so that every SDK is tested with its own protocol and with three others. */
 const MODELS = PROVIDER_MODELS.filter(
   ({ vendor }, index) => PROVIDER_MODELS.findIndex((other) => other.vendor === vendor) === index,
 );

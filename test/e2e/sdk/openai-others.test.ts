@@ -1,5 +1,5 @@
-// The rest of `openai`: embeddings, which only providers of the same protocol support, and legacy completions, which all
-// support.
+// The rest of the SDK `openai`: embeddings, which only providers of the same protocol support, and legacy completions, which
+// all support.
 import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// Requests as they are printed in the documentation of CostRouter, ImageRouter, OmniRouters and YouRouter. Where a page lost
-// its line breaks on the way here, they are back; nothing else is changed.
+// Requests as printed in the documentation of CostRouter, ImageRouter, OmniRouters and YouRouter. Line breaks that were lost
+// are restored; nothing else is changed.
 
 const HAIKU = '"messages": [{ "role": "user", "content": "Write a haiku about the ocean." }]';
 const YOUROUTER = `curl https://api.yourouter.ai/v1/chat/completions \\
@@ -53,7 +53,7 @@ const PDF = `${YOUROUTER}  -d '{
 interface ChatExample {
   name: string;
   command: string;
-  /** What the example's own words make the provider say. */
+  /** The provider's answer to the example's prompt. */
   says?: string;
 }
 
@@ -159,7 +159,7 @@ export const CURL_EXAMPLES = {
 --json '{ "model": "openai/gpt-4o-mini", "input": "Write a haiku about the ocean.", "stream": true}'`,
 };
 
-/** Each prints what the model said. */
+/** Each prints the model's answer. */
 export const PYTHON_EXAMPLES = [
   {
     name: 'ImageRouter: a completion',

@@ -30,7 +30,7 @@ const WEATHER = {
   function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
 };
 
-/** Fields that a provider has no word for, and whose absence changes nothing about what the answer means. */
+/** Fields that a provider does not have, and whose absence does not change the meaning of the answer. */
 const DROPPED: Record<SeedProvider, readonly string[]> = {
   openai: [],
   azure: ['frequency_penalty', 'logit_bias', 'presence_penalty', 'seed'],
@@ -172,7 +172,7 @@ describe('OmniRouters: extra_body.google.image_config', () => {
   const RATIOS = ['1:1', '3:4', '4:3', '9:16', '16:9'];
   const cases = RATIOS.flatMap((ratio) => Object.entries(SIZES).map(([size, times]) => [ratio, size, times] as const));
 
-  /** Width and height stand in the first chunk of a PNG. */
+  /** Width and height are in the first chunk of a PNG. */
   function sidesOf(url: string): [number, number] {
     const png = Buffer.from(url.slice(url.indexOf(',') + 1), 'base64');
     return [png.readUInt32BE(16), png.readUInt32BE(20)];
@@ -190,7 +190,7 @@ describe('OmniRouters: extra_body.google.image_config', () => {
     const [width, height] = await draw({ extra_body: { google } });
     const [across, down] = ratio.split(':').map(Number) as [number, number];
     expect(width * down).toBe(height * across);
-    // What Python’s SDK makes of `extra_body`: its members stand in the body itself.
+    // How Python’s SDK sends `extra_body`: its members are in the body itself.
     expect(await draw({ google })).toEqual([width, height]);
     // In the body of a stream, too.
     const { text } = await post({ model: 'gemini-2.5-flash-image', extra_body: { google }, stream: true });

@@ -29,8 +29,8 @@ if (python === null) {
     const vendors = useSeedProviders();
     afterEach(() => vendors.answerBy('openai'));
 
-    // Each example starts an interpreter, which takes longer than everything else here: the first two providers of the plan
-    // are OpenAI's own, so one that is passed through and one that is translated say enough.
+    // Each example starts an interpreter, which takes longer than everything else here. The first two providers of the plan
+    // are OpenAI's, so one pass-through and one translated example are enough.
     describe.each(SEED_PROVIDERS.filter((name) => name !== 'azure' && name !== 'google'))(
       'answered by %s',
       (provider) => {

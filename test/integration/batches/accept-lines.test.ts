@@ -1,6 +1,6 @@
 // Symptom: after the owner of a batch had been killed, a line was called and billed twice under one attempt. Cause: lines are
-// accepted a few at a time; one that the earlier owner had accepted got its result from the log, was stored and forgotten
-// before its turn came, and was then accepted as if nobody had run it. Fix: each step asks which lines still need it.
+// accepted a few at a time. A line that the earlier owner had accepted got its result from the log, was stored and removed
+// before its turn came, and was then accepted as if it had never run. Fix: each step checks which lines still need it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRequestId } from '#src/contracts/ids.ts';
 import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
@@ -42,7 +42,7 @@ test('lines are stored and enqueued once, except those that already have a resul
   const slow: QueueProducer = {
     ...producer,
     enqueueCall(...args) {
-      // Its answer comes while the first step is on its way.
+      // Its answer arrives while the first step is running.
       isAnswered = true;
       return producer.enqueueCall(...args);
     },

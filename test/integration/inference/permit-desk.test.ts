@@ -1,6 +1,6 @@
 // Symptom: after a refused burst, later requests waited up to three seconds for a permit that was free. Cause: every request
-// that had asked the limiter was in its wait queue, and only the first one left it. Fix: a request that has asked leaves when
-// it goes.
+// that had asked the limiter was in its wait queue, and only the first one left it. Fix: a request that has asked leaves the
+// wait queue when it ends.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Scope } from '#src/contracts/scope.ts';
@@ -78,7 +78,7 @@ test('requests that are stopped while they wait leave the room as well', async (
 });
 
 describe('stopped during the call to the limiter', () => {
-  /** Stops the request when its answer is on the way. */
+  /** Stops the request while its reply is on the way. */
   function stoppingDesk(cancellation: Cancellation, atCall: number): PermitDesk {
     let calls = 0;
     return createPermitDesk(
@@ -160,7 +160,7 @@ describe('turns of keys', () => {
     const asks = countAsks();
     expect(await ask(ofKey('limited', [wide, limit]))).toMatchObject({ kind: 'granted' });
     const waiting = ask(ofKey('limited', [wide, limit]), 120_000, cancellation);
-    // As it came, and again in the queue.
+    // Once when it arrives, and again in the queue.
     await waitFor('the second one to wait', () => asks() === 3);
     const others = await Promise.all(['b', 'c', 'd'].map((key) => ask(ofKey(key, [wide]))));
     expect(others.map(({ kind }) => kind)).toEqual(['granted', 'granted', 'granted']);
@@ -168,8 +168,9 @@ describe('turns of keys', () => {
     expect(await waiting).toEqual({ kind: 'stopped' });
   });
 
-  // Symptom: beside a burst of 10,000, single requests waited up to three seconds for their turn. Cause: the request of the burst
-  // that had asked before stayed in the room, ahead of the one that asked now, and no longer asked. Fix: it leaves the room.
+  // Symptom: during a burst of 10,000, single requests waited up to three seconds for their turn. Cause: the request of the
+  // burst that had asked previously stayed in the room, ahead of the current one, and no longer asked. Fix: it leaves the
+  // room.
   test('the request that asked previously does not delay the current one', async () => {
     const settle = async (permit: Permit) => {
       await limiter.settle(permit, { usedTokens: 0, entry: null });
@@ -178,7 +179,7 @@ describe('turns of keys', () => {
     const held = await takeOnly();
     const asks = countAsks();
     const first = ask(ofKey('burst', [scope]));
-    // As it came, and again in the queue, which the second one only joins.
+    // Once when it arrives, and again in the queue, which the second one only joins.
     await waitFor('the first to wait', () => asks() === 2);
     const second = ask(ofKey('burst', [scope]));
     await settle(held);
@@ -239,7 +240,7 @@ describe('turns of keys', () => {
     await redis.client.hset(hash, 'paced', Date.now() + 60_000);
     const cancellation = new Cancellation();
     let asks = 0;
-    // The other process asks as its request comes and again in the queue; then it is slow.
+    // The other process asks when its request arrives and again in the queue; afterwards it is slow.
     const slow: Limiter = {
       ...limiter,
       acquire: (asked) => (++asks > 2 ? new Promise(() => undefined) : limiter.acquire(asked)),

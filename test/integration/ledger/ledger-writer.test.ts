@@ -65,8 +65,8 @@ async function start(isRefused: (requestId: string) => boolean): Promise<void> {
   });
 }
 
-// Symptom: one response that could not be written made all the messages beside it, up to 256, come again up to 20 times,
-// and held up everything behind them. Cause: the batch was acknowledged as a whole. Fix: only what is not done stays.
+// Symptom: one response that could not be written made up to 256 messages of the same batch return up to 20 times, and
+// delayed everything after them. Cause: the batch was acknowledged as a whole. Fix: only unfinished messages stay.
 describe('an outcome whose follow-up fails', () => {
   test('is retried alone and does not delay others', async () => {
     let isReady = false;
@@ -93,8 +93,8 @@ describe('an outcome whose follow-up fails', () => {
   });
 });
 
-// Symptom: XINFO listed every worker process there had ever been. Cause: a reader has a new name with each start, and
-// nobody deleted the old ones. Fix: it leaves when it stops; those that could not are forgotten by the others.
+// Symptom: XINFO listed every worker process that had ever run. Cause: a reader has a new name at each start, and old ones
+// were never deleted. Fix: a reader deletes itself when it stops; the others delete those that could not.
 describe('a reader that has ended', () => {
   test('is removed when it stops', async () => {
     await add('a');
@@ -120,8 +120,8 @@ describe('a reader that has ended', () => {
   });
 });
 
-// Symptom: after XDEL of a message that a writer had not stored yet, nothing more was written, over restarts. Cause: Redis
-// gives such a message back without its fields, at every look. Fix: it is acknowledged.
+// Symptom: after XDEL of a message that a writer had not stored yet, nothing more was written, even after restarts. Cause:
+// Redis returns such a message without its fields, at every read. Fix: it is acknowledged.
 describe('a message that an operator deleted', () => {
   test.each([1, 3])('while its reader had it does not stop the others (%i deleted of 3)', async (count) => {
     for (const id of ['a', 'b', 'c']) await add(id);

@@ -168,7 +168,7 @@ describe.each(engines)('on %s', (engine, url) => {
     expect(await rejects.list(10)).toMatchObject([
       { requestId: 'refused', reason: expect.stringContaining('not here') },
     ]);
-    // Replayed by its text, once the database takes it.
+    // Replayed by its text, once the database accepts it.
     await append((await rejects.find((await rejects.list(10))[0]!.id))!.message);
     await whenWritten();
     expect(await booked()).toEqual(['a', 'b', 'refused']);

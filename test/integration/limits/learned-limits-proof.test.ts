@@ -94,7 +94,7 @@ interface Scenario {
   binding: keyof AccountLimits;
   accounts: AccountLimits[];
   shape: Shape;
-  /** How the provider tells its limits. */
+  /** How the provider announces its limits. */
   tells: 'openai' | 'anthropic' | 'refusals';
   /** After the minutes of learning. */
   factor?: number;
@@ -143,7 +143,7 @@ class World {
     this.#waiting.push(this.#lastRequest);
   }
 
-  /** All that can, start; then it is asked again when the limiter has said. */
+  /** All requests that can start do; the others ask again after the time that the limiter returned. */
   async #askAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const waitMs = await this.#ask(this.#waiting[0]!);
@@ -208,7 +208,7 @@ class World {
   #begin(request: number, index: number, account: LimitedAccount, permit: Permit): void {
     const { shape } = this.#scenario;
     permits.get(request % WORKERS)!.add(permit);
-    // Its way to the provider.
+    // The time until the call reaches the provider.
     schedule.at(schedule.nowMs + 2, async () => {
       const refusal = account.begin(shape, schedule.nowMs);
       const hint = this.#hintOf(account);
@@ -240,7 +240,7 @@ class World {
     });
     permits.get(request % WORKERS)!.delete(permit);
     await limiter.settle(permit, { ...usedTokens(failure, usage, shape.inputTokens), entry: null });
-    // What was learned reaches everybody within some calls, what was refused before the next one.
+    // What was learned reaches every process within some calls; a refusal does before the next one.
     if (refusal !== null || request % 5 === 0)
       await Promise.all(subscriptions.map((subscription) => subscription.ping()));
     if (refusal !== null) {

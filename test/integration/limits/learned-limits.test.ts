@@ -194,7 +194,7 @@ async function callsAtOnce(learned: LearnedLimits, bearable: number, rounds: num
   return { refusals, most };
 }
 
-/** The first refusal begins to count; what is said is as if that had been a while ago. */
+/** The first refusal starts counting; the limit is then announced as if that had been some time ago. */
 const countedFor = (limit: number, refused: number, changedMs: number) =>
   redis.client.hset(
     keyspace.learnedLimits,

@@ -34,7 +34,7 @@ interface Start {
   /** As counted in limits that are configured, and in those that are learned. */
   amounts: Amounts;
   expected: Amounts;
-  /** By kind, since each kind has slices of its own. */
+  /** By kind, since each kind has its own slices. */
   slices: Map<string, number>;
 }
 
@@ -120,7 +120,7 @@ async function run(seed: number): Promise<void> {
       isBatch: false,
       unsettledEntry: '{}',
     });
-    // A slice may have ended while it was asked: then either answer is right.
+    // A slice may have ended during the call: then either answer is right.
     const expected = [beforeMs, Date.now()].map((atMs) =>
       asked.every((scope) => mayStart(scope, amounts, usual, atMs)),
     );

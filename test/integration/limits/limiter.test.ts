@@ -287,7 +287,7 @@ describe('turns of keys', () => {
     return { ...plain, turn: { owner: ownerOf(key, weight), cost: 1 / weight, order: turnOrder(plain.acceptedAtMs) } };
   };
 
-  /** All of them ask, again and again, until each has had the place; gives the order in which they had it. */
+  /** All of them ask repeatedly until each has had the place; returns the order in which they had it. */
   async function serve(waiting: PermitRequest[], atMost = Number.POSITIVE_INFINITY): Promise<PermitRequest[]> {
     const served: PermitRequest[] = [];
     const left = new Set(waiting);
@@ -320,7 +320,7 @@ describe('turns of keys', () => {
     const single = of('b');
     expect(await limiter.acquire(single)).toMatchObject({ kind: 'denied', ahead: 0 });
     await again();
-    // Nobody else passes it.
+    // No other request overtakes it.
     for (const waiting of burst.slice(4)) expect((await limiter.acquire(waiting)).kind).toBe('denied');
     expect((await limiter.acquire(single)).kind).toBe('granted');
   });
@@ -397,8 +397,9 @@ describe('a provider’s retry-after stops all requests', () => {
   });
 });
 
-// Symptom: a minute after a provider had claimed to need an hour, everybody who had waited called it at once, and was refused.
-// Cause: what it is believed and what it claims were one time. Fix: between the two it is tried, one call at a time.
+// Symptom: a minute after a provider had announced a wait of an hour, all waiting requests called it at once, and were
+// refused. Cause: the announced wait and the accepted part of it were one time. Fix: between the two, one call at a time
+// tries it.
 describe('a provider that announces an implausible wait', () => {
   const scope: Scope = { name: 'model:a/m', limits: {} };
   const window = keyspace.scope(scope.name).window;

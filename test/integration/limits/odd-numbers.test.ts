@@ -39,7 +39,7 @@ async function heldFor(requestId: string, cost: bigint, untilMs = inAnHour()) {
   return reservation.kind === 'reserved' ? reservation.reservation : null;
 }
 
-/** Amounts as they could stand in a record, in Redis or in an argument. */
+/** Amounts as they could be in a record, in Redis or in an argument. */
 const ODD_AMOUNTS = ['-0', '0.5', '-1', '1e+21', 'NaN', 'Infinity', '', '9'.repeat(40)];
 
 describe('a budget', () => {

@@ -1,5 +1,5 @@
-// A window of requests or tokens per minute that several keys use: a burst of one key leaves room for the others, and the limit is
-// used up all the same. Minutes pass in steps of one slice, by moving the window's state back in time.
+// A window of requests or tokens per minute that several keys use: a burst of one key leaves room for the others, and the
+// limit is still fully used. Minutes pass in steps of one slice, by moving the window's state back in time.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Scope } from '#src/contracts/scope.ts';
 import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
@@ -70,7 +70,7 @@ interface Served {
   waits: number[];
 }
 
-/** Plays so many slices: senders that wait ask again in each of them, at most `MOST` of each key start in one. */
+/** Simulates this many slices: waiting senders ask again in each of them, at most `MOST` of each key start in one. */
 const MOST = 12;
 async function play(scope: Scope, senders: readonly Sender[], slices: number): Promise<Map<string, Served>> {
   const served = new Map<string, Served>(senders.map(({ key }) => [key, { started: [], waits: [] }]));

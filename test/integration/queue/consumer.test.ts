@@ -50,7 +50,7 @@ const idle = () =>
     return waiting + active + delayed === 0;
   });
 
-/** Holds every job until it is let go. */
+/** Holds every job until it is released. */
 function gate() {
   const held: string[] = [];
   let open: () => void = () => undefined;
@@ -141,7 +141,7 @@ test('a running job cannot be removed', async () => {
   await idle();
 });
 
-// Symptom: a cancelled asynchronous request stood at `cancelling` for a week. Cause: its job was taken out of the queue and
+// Symptom: a cancelled asynchronous request stayed at `cancelling` for a week. Cause: its job was removed from the queue and
 // added again at its head, and the API process died in between. Fix: the job stays in the queue and moves within it.
 describe('a job that is advanced', () => {
   const request = { requestId: 'urgent', step: 0 };
@@ -290,7 +290,7 @@ describe('workers that die', () => {
 
   test('a job that has survived too many of them is abandoned and reported', { timeout: 60_000 }, async () => {
     const abandoned: RequestJob[] = [];
-    // Another worker may be at it still: then it is looked at again, and given up when that has ended.
+    // Another worker may still be processing it: then it is checked again, and abandoned when that has ended.
     const onAbandoned = async (job: RequestJob): Promise<Disposition> => {
       abandoned.push(job);
       return abandoned.length === 1 ? { kind: 'delay', delayMs: 100 } : COMPLETE;
@@ -327,7 +327,7 @@ test('fewer slots take effect as soon as jobs end, more as well', async () => {
   await addMany(40);
   await waitFor('all slots to be taken', () => running === 8);
   slots = 2;
-  // Six of them end and bring nothing along.
+  // Six of them end without starting another.
   for (const open of held.splice(0, 6)) open();
   await waitFor('two to be left', () => running === 2);
   for (let ended = 0; ended < 4; ended++) {

@@ -22,7 +22,7 @@ let consumer: QueueConsumer;
 let desk: HandOffDesk;
 let provider = '';
 let handed: string[] = [];
-/** Jobs that run; called to end them. */
+/** Running jobs; call one to end it. */
 let running: Map<string, () => void>;
 
 useQueue((parts) => {
@@ -88,7 +88,7 @@ const offer = (requestId: string, more: Partial<OfferTerms> = {}) => {
     }),
   ) as Promise<string | null>;
 };
-/** As src/api/admit/hand-over.lua does with what was offered. */
+/** As src/api/admit/hand-over.lua handles an offer. */
 async function give(requestId: string): Promise<string | null> {
   const worker = await offer(requestId);
   if (worker !== null) {
@@ -171,7 +171,7 @@ describe('no request is handed over', () => {
   test('to a worker that is stalled: its heartbeat has expired', async () => {
     await redis.unlink(keyspace.handOff.sign + WORKER);
     expect(await offer('req_a')).toBeNull();
-    // It says so again within a second.
+    // It repeats that within a second.
     await waitFor('the worker', async () => (await room()) === SLOTS);
     expect(await offer('req_b')).toBe(WORKER);
   });

@@ -39,7 +39,7 @@ const jobOf = (requestId: string): RequestJob => ({ requestId, step: 0 });
 const depth = () => producer.depth(provider, 'interactive');
 const lock = (token: string) => ({ token, durationMs: 60_000, workerId: WORKER });
 
-/** As src/api/admit/hand-over.lua does, for the worker in the same process. */
+/** As src/api/admit/hand-over.lua does for the worker in the same process. */
 async function give(requestId: string): Promise<unknown> {
   await redis.zadd(keyspace.freeWorkers(name(), provider), 100, WORKER);
   const terms = { sentAtMs: Date.now(), nearWorkerId: WORKER };
@@ -56,7 +56,7 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
-/** Another worker that says it is well. */
+/** Another worker with a heartbeat. */
 async function openDesk(): Promise<{ desk: HandOffDesk; lost: number[] }> {
   const channel = await connectRedis({ kind: 'standalone', url: server.url }, 'subscriber', () => undefined);
   const lost: number[] = [];
@@ -73,7 +73,7 @@ async function openDesk(): Promise<{ desk: HandOffDesk; lost: number[] }> {
   return { desk, lost };
 }
 
-/** Each opening looks once. */
+/** Each worker checks once when it opens. */
 const lookNow = async () => {
   const { desk, lost } = await openDesk();
   await desk.open([{ provider, room: 0 }]);
@@ -127,7 +127,7 @@ describe('a lease that is not renewed', () => {
       return { kind: 'complete' };
     });
     await waitFor('another worker to have it', () => claims.length === 1);
-    // It may run in this very process: it is looked for before it is claimed.
+    // It may be running in this very process: that is checked before the claim.
     expect(claims).toEqual([[jobOf('req_a'), null]]);
     await waitFor('its end', async () => (await redis.exists(queueKey('req_a-0'), leases())) === 0);
   });
@@ -242,7 +242,7 @@ test.each([1, 2, 3, 4])(
       async (id) => {
         if (known.has(id)) return producer.enqueue(provider, 'interactive', jobOf(id));
         known.add(id);
-        // Others wait: it is queued, as hand-over.lua does.
+        // Others wait, so it is queued, as hand-over.lua does.
         if ((await give(id)) === WORKER) leased.add(id);
         else await producer.enqueue(provider, 'interactive', jobOf(id));
       },

@@ -59,7 +59,7 @@ async function argumentsOfScripts(work: () => Promise<unknown>): Promise<number>
   const log = (await server.client.slowlog('GET', 100)) as [number, number, number, string[]][];
   const scripts = log.filter(([, , , [name]]) => /^eval/i.test(name!));
   expect(scripts.length).toBeGreaterThan(0);
-  // Redis cuts an argument in its log and says how much is left.
+  // Redis truncates an argument in its log and prints how much is missing.
   return Math.max(
     ...scripts.flatMap(([, , , words]) => words.map((word) => Number(/\((\d+) more bytes\)$/.exec(word)?.[1] ?? 0))),
   );

@@ -33,7 +33,7 @@ let responses: ResponseStore;
 let lock: ConversationLock;
 let log: string[];
 
-/** What was given up: request, part, reason. */
+/** What was abandoned: request, part, reason. */
 let setAside: string[][];
 
 beforeAll(async () => {

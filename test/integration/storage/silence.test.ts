@@ -28,7 +28,7 @@ afterEach(() => {
   redis.disconnect();
 });
 
-/** Nothing of this process runs meanwhile, as where others have the processor. */
+/** This process does not run meanwhile, as when other processes use the CPU. */
 const standStill = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 test('a silent server is waited for until the limit, and its later responses are read', async () => {

@@ -45,14 +45,14 @@ const failureOf = (work: Promise<unknown>) =>
 describe.skipIf(postgres === null)('a connection that PostgreSQL ends', () => {
   const TERMINATED = 'terminating connection due to administrator command';
 
-  /** All but the one that asks, which is of another pool. */
+  /** All except the one that asks, which belongs to another pool. */
   async function terminateAll(): Promise<void> {
     const other = await openDatabase(postgres!.url, () => undefined);
     await sql`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = 'sluice' and pid <> pg_backend_pid()`.execute(other);
     await other.destroy();
   }
-  /** The pool may hand the old connection out once more, until its end is seen. */
+  /** The pool may return the old connection once more, until its end is noticed. */
   const works = () =>
     waitFor('a statement that works', () =>
       sql`select 1`.execute(database).then(

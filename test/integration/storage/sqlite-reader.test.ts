@@ -1,6 +1,6 @@
-// Symptom: a report over ten million entries of an SQLite ledger held all requests of the API process up for up to 1.8 s. Cause:
-// node:sqlite runs in the thread that calls it. Fix: reports run elsewhere. In a thread, neither
-// their time limit nor the end of the process was real (closing took 6.5 s, `process.exit` 22 s), hence a process of their own.
+// Symptom: a report over ten million entries of an SQLite ledger delayed all requests of the API process by up to 1.8 s.
+// Cause: node:sqlite runs in the thread that calls it. Fix: reports run in a process of their own. In a thread, neither their
+// time limit nor the end of the process worked (closing took 6.5 s, `process.exit` 22 s).
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -172,7 +172,7 @@ test('a report is rejected when its process is lost, and the next one runs in an
   expect((await counting(5).execute(reports)).rows).toEqual([{ n: 5n }]);
 });
 
-/** A process that has one report behind it and then does `more`. */
+/** A process that has run one report and then does `more`. */
 const OWNER = (more: string) => `
   import { sql } from 'kysely';
   import { openReports } from '#src/storage/report-database.ts';

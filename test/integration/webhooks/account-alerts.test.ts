@@ -118,7 +118,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await expires(2 * DAY_MS);
     await look();
     const kinds = async () => (await told()).map(({ type }) => type);
-    // Two processes tell of both at once.
+    // Two processes report both at the same time.
     expect((await kinds()).sort(), 'another end: the former one was put off').toEqual([
       'account.expiring',
       'account.expiring',

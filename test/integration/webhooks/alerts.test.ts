@@ -98,7 +98,7 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await told()).toMatchObject([{ percent: 80 }]);
   });
 
-  // With alerts off, open alerts stayed current for ever, because nothing checked them.
+  // With alerts off, open alerts stayed open for ever, because nothing checked them.
   test('if alerts are off, open ones end without a notice when a process starts', async () => {
     const store = createAlertStore(database);
     const types = [
@@ -133,7 +133,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await look();
     expect(await states('current')).toEqual([[80, null]]);
     expect(await states('over')).toEqual([[50, 'ended']]);
-    // A correction of what was spent: the threshold was reached nevertheless, and is not told again.
+    // A correction of the spending: the threshold was reached nevertheless, and is not reported again.
     await spend(`${key.id}:${month()}`, '7');
     await look();
     await spend(`${key.id}:${month()}`, '8');
@@ -145,8 +145,8 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await told()).toHaveLength(2);
   });
 
-  // Redis that was restarted empty, or that dropped the sum of an idle budget, closed the alert quietly, so that it was told
-  // again when the sum was read back from the ledger. Only the end of the period or a change of the budget ends it.
+  // If Redis was restarted empty, or had dropped the sum of an idle budget, the alert was closed silently and reported again
+  // when the sum was read back from the ledger. Only the end of the period or a change of the budget ends it.
   test('a sum lost by Redis neither ends a budget’s alert nor repeats it', async () => {
     const budgets = { total: parseUsd('10').toString() };
     const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });

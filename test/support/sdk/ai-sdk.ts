@@ -26,7 +26,7 @@ import {
   TOOLS,
 } from './sdk-client.ts';
 
-/** What it could not pass on to a provider that it does not know is what these tests look at themselves. */
+/** These tests check separately what it does not pass on to an unknown provider. */
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 type ModelOf = (name: string) => LanguageModel;
@@ -39,7 +39,7 @@ export const AI_SDKS: readonly Sdk[] = [
   aiSdk('ai with @ai-sdk/openai (Responses)', (url, apiKey) => createOpenAI({ baseURL: `${url}/v1`, apiKey })),
   {
     ...aiSdk('ai with @ai-sdk/openai (Chat)', (url, apiKey) => createOpenAI({ baseURL: `${url}/v1`, apiKey }).chat),
-    // OpenAI itself shows none in Chat, and its provider looks for none.
+    // OpenAI itself shows none in Chat Completions, and its provider package does not read any.
     hides: ['cost', 'reasoning', 'signatures'],
   },
   aiSdk('ai with @ai-sdk/anthropic', (url, apiKey) => createAnthropic({ baseURL: `${url}/v1`, apiKey })),
@@ -141,7 +141,7 @@ function settingsOf(modelOf: ModelOf, question: Question, messages: ModelMessage
 }
 
 const SHOWN = {
-  // It takes no other provider's model for one that reasons, unless it is told.
+  // It does not treat another provider's model as a reasoning model unless told to.
   openai: { reasoningSummary: 'auto', forceReasoning: true },
   google: { thinkingConfig: { includeThoughts: true } },
 };

@@ -1,4 +1,4 @@
-// What an SDK can say to a model of any provider, and read of its answer.
+// What an SDK can send to a model of any provider, and read from its answer.
 import { describe, expect, test } from 'vitest';
 import { IMAGE_BASE64, IMAGE_URL, PDF_BASE64 } from '#test/fixtures/protocols/fixtures.ts';
 import { MODES, PROVIDER_MODELS, type Providers, thinking } from './providers.ts';

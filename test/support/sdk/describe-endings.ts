@@ -1,4 +1,4 @@
-// How failures look to an SDK, and what happens to an answer that is no longer waited for.
+// How an SDK reports failures, and what happens to an answer whose client disconnects.
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '#test/support/wait.ts';
 import { MODES, type Mode, PROVIDER_MODELS, type Providers } from './providers.ts';

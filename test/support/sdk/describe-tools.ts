@@ -1,5 +1,5 @@
-// Tools by way of an SDK: calls, their results, and what providers sign and want back in the next turn. The simulator checks
-// every signature that it is sent.
+// Tools through an SDK: calls, their results, and what providers sign and require back in the next turn. The simulator checks
+// every signature that it receives.
 import { describe, expect, test } from 'vitest';
 import { MODES, PROVIDER_MODELS, type Providers, thinking } from './providers.ts';
 import { RESULTS, type Reply, type Sdk } from './sdk-client.ts';

@@ -106,7 +106,7 @@ function configOf({ system, hasTools, isJson, isThinking, signal }: Question): G
   };
 }
 
-/** Parts go back as they came, each where it was: Google's own advice for signatures. */
+/** Parts are sent back unchanged, each in its place, as Google advises for signatures. */
 function readChunks(chunks: readonly GenerateContentResponse[], contents: Content[]): Reply {
   const parts = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? []);
   const last = chunks.findLast((chunk) => chunk.usageMetadata !== undefined);

@@ -32,7 +32,7 @@ export function openaiChatSdk(name: string, Client: typeof OpenAI): Sdk {
             const delta = chunk.choices[0]?.delta as { content?: string; reasoning_content?: string } | undefined;
             if (delta?.content) pieces++;
             reasoning += delta?.reasoning_content ?? '';
-            // The helper puts together what it knows; the charge stands beside the usage of the last chunk.
+            // The helper assembles the members that it knows; the charge is next to the usage of the last chunk.
             if (chunk.usage) more = { usage: chunk.usage, cost: (chunk as { cost?: unknown }).cost };
           });
           const completion = await runner.finalChatCompletion();
@@ -87,7 +87,7 @@ function bodyOf({ model, hasTools, isJson, isThinking }: Question, messages: Mes
     ...(isJson
       ? { response_format: { type: 'json_schema', json_schema: { name: 'weather', schema: SCHEMA, strict: true } } }
       : {}),
-    // `include_reasoning` is OpenRouter's: Chat has no word of its own for it.
+    // `include_reasoning` is OpenRouter's: Chat Completions has no member for it.
     ...(isThinking ? { reasoning_effort: 'medium', include_reasoning: true } : {}),
   } as Body;
 }

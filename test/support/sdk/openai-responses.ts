@@ -107,7 +107,7 @@ function readResponse(response: OpenAI.Responses.Response, items: Items, pieces:
   };
 }
 
-/** The stream helper adds a member of its own, which is not the API's. */
+/** The stream helper adds a member that is not the API's. */
 function withoutParsed(item: object): object {
   const { parsed_arguments: _, ...rest } = item as { parsed_arguments?: unknown };
   const { content } = rest as { content?: object[] };

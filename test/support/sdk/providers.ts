@@ -1,5 +1,5 @@
-// Four simulated providers, one for each protocol, and a broker in front of them: what every SDK test runs against. Models
-// have their providers' names, so that an SDK (or the broker) that goes by the name does what it does outside of tests.
+// Four simulated providers, one for each protocol, and a broker in front of them, for all SDK tests. Models have their
+// providers' real names, because an SDK (or the broker) may behave differently by name.
 import { afterAll, beforeAll } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
@@ -21,25 +21,25 @@ export const PROVIDER_NAMES = Object.keys(PROTOCOLS) as ProviderName[];
 export interface ProviderModel {
   model: string;
   vendor: ProviderName;
-  /** Begins a prompt whose thoughts are to be seen, where no request can ask for that in the provider's own words. */
+  /** Starts a prompt whose thoughts are to be shown, if no request can ask for that in the provider's protocol. */
   command: string;
-  /** How what it signs looks in a request that brings it back; null for models that want nothing back. */
+  /** How its signature appears in a request that sends it back; null for models that require none. */
   proof: RegExp | null;
 }
 
 export const PROVIDER_MODELS: readonly ProviderModel[] = [
   { vendor: 'chat', model: 'gpt-4o', command: '[[sim reasoning=8 thoughts=shown]] ', proof: null },
   { vendor: 'responses', model: 'gpt-5', command: '', proof: /"encrypted_content":"gAAAA/ },
-  // Thinks with a budget when asked.
+  // Thinks with a budget if requested.
   { vendor: 'anthropic', model: 'claude-sonnet-4-5', command: '', proof: /"signature":"(?!sLuIcE)\S{20}/ },
-  // Thinks unless told not to, and shows it only when asked.
+  // Thinks unless it is turned off, and shows it only if requested.
   { vendor: 'anthropic', model: 'claude-opus-5', command: '', proof: /"signature":"(?!sLuIcE)\S{20}/ },
   { vendor: 'google', model: 'gemini-2.5-flash', command: '', proof: null },
-  // Wants its signatures back.
+  // Requires its signatures back.
   { vendor: 'google', model: 'gemini-3-pro-preview', command: '', proof: /"thoughtSignature":"(?!sLuIcE|skip_)\S{20}/ },
 ];
 
-/** Asked in this order, when the ones before have failed. */
+/** Called in this order, after the previous ones have failed. */
 export const CASCADE = 'cascade';
 /** The same models, one deployment each, from any SDK. */
 const CASCADE_MODELS = ['gpt-4o', 'claude-opus-5', 'gemini-3-pro-preview'];
@@ -83,7 +83,7 @@ function configurationOf({ simulators }: Providers): ConfigurationInput {
           protocols: name === 'chat' ? (['openai-chat', 'openai-embeddings'] as const).slice() : [PROTOCOLS[name]],
           base_url: name === 'chat' || name === 'responses' ? `${simulators[name].url}/v1` : simulators[name].url,
           api_key: 'sk-provider-0123456789abcdef',
-          // Faults are asked for one at a time; none may keep the next test from its provider.
+          // Faults are requested one at a time; none may keep the next test from its provider.
           retries: { max: 0 },
           circuit: { failures: 1_000, refusal_cooldown_ms: 1 },
         },
@@ -99,7 +99,7 @@ function configurationOf({ simulators }: Providers): ConfigurationInput {
           return deployment(vendor, model, { tier: index + 1 });
         }),
       },
-      // Two generations of one family: what the first takes, the second may not.
+      // Two generations of one family: the second may refuse what the first accepts.
       claude: {
         deployments: ['claude-sonnet-4-5', 'claude-opus-5'].map((model, index) =>
           deployment('anthropic', model, { tier: index + 1, id: `claude/${model}` }),

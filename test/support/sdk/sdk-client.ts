@@ -1,19 +1,19 @@
-// One face for every official SDK, so that the same questions can be asked through each of them. An adapter does what an
-// application does: it builds requests in its SDK's own types, reads answers by its SDK's own means, and sends back in the
-// next turn what the SDK gave it, unchanged.
+// One interface for all official SDKs, so that each of them runs the same tests. An adapter does what an application does: it
+// builds requests with its SDK's types, reads answers with its SDK's means, and sends the SDK's output back unchanged in the
+// next turn.
 
 export interface Question {
   model: string;
   prompt: string;
   system?: string;
-  /** The conversation so far: its messages go first, and its calls are answered with `RESULTS` in place of a prompt. */
+  /** The conversation so far: its messages go first, and its calls are answered with `RESULTS` instead of a prompt. */
   after?: Reply;
   /** TOOLS are offered. */
   hasTools?: boolean;
   /** SCHEMA is demanded. */
   isJson?: boolean;
   attachment?: 'image' | 'image-link' | 'pdf';
-  /** Reasoning is asked for, and asked to be shown, as far as the SDK has words for it. */
+  /** Reasoning is requested, and requested to be shown, as far as the SDK supports it. */
   isThinking?: boolean;
   signal?: AbortSignal;
 }
@@ -22,9 +22,9 @@ export interface Reply {
   text: string;
   reasoning: string;
   calls: { id: string; name: string; input: unknown }[];
-  /** In the SDK's own words. */
+  /** In the SDK's own terms. */
   finish: string | null;
-  /** In the SDK's own meaning; null where it shows none. */
+  /** As the SDK defines it; null if it has none. */
   usage: { input: number; output: number } | null;
   /** `usage.cost` and `cost`; undefined where the SDK hides members that it does not know. */
   cost?: unknown;
@@ -38,18 +38,18 @@ export interface Reply {
 export interface SdkClient {
   ask(question: Question): Promise<Reply>;
   stream(question: Question): Promise<Reply>;
-  /** Opens a stream and goes away after its first piece. */
+  /** Opens a stream and disconnects after its first piece. */
   leave(question: Question): Promise<void>;
-  /** What the SDK says of an error of its own: its HTTP status. */
+  /** The HTTP status in the SDK's own error. */
   statusOf(error: unknown): number | undefined;
 }
 
 export interface Sdk {
   name: string;
   connect(url: string, key: string): SdkClient;
-  /** The SDK's words for how an answer ends. */
+  /** The SDK's terms for how an answer ends. */
   finishes: { stop: string; calls: string };
-  /** What this SDK does not do, whatever is behind it. */
+  /** What this SDK does not support, whatever the provider. */
   hides?: readonly ('reasoning' | 'cost' | 'signatures')[];
   /** Fetches links itself, before anything is sent. */
   fetchesLinks?: true;

@@ -1,4 +1,4 @@
-// What a booked cost is made of: every token in one part, and the parts are the whole.
+// The parts of a recorded cost: every token is in one part, and the parts add up to the whole.
 import { expect, test } from 'vitest';
 import { costParts } from '#src/accounts/request-cost.ts';
 import { costOf, type Price } from '#src/contracts/money.ts';

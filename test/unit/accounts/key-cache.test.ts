@@ -1,6 +1,6 @@
-// Symptom: with PostgreSQL behind a dead network every request of a known key took 5 to 30 s, once its key had been in
-// memory for a minute. Cause: the cache asked SQL before it looked at what it had, and forgot that SQL had failed.
-// Fix: a known key is used at once and read again beside the request; only after a change it is read before it is used.
+// Symptom: with PostgreSQL behind a dead network every request of a known key took 5 to 30 s, once its key had been in memory
+// for a minute. Cause: the cache asked SQL before it used its own entry, and forgot that SQL had failed. Fix: a known key is
+// used at once and read again in the background; only after a change it is read before it is used.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ApiKey, DEFAULT_KEY_SETTINGS, hashSecret } from '#src/accounts/api-key.ts';
 import { createKeyCache, type KeyCache } from '#src/accounts/key-cache.ts';

@@ -6,7 +6,7 @@ import { createApp } from '#src/api/app.ts';
 import type { Relay } from '#src/api/relay/relay.ts';
 import { contextOfNothing } from '#test/support/openapi.ts';
 
-/** The least that may ask. */
+/** The lowest role that may call it. */
 const TABLE: Readonly<Record<AdminRole, readonly string[]>> = {
   'read-only': [
     'GET /admin/accounts',
@@ -56,7 +56,7 @@ const TABLE: Readonly<Record<AdminRole, readonly string[]>> = {
     'PATCH /admin/keys/:id',
     'POST /admin/keys',
     'POST /admin/keys/:id/rotate',
-    // What clients said and were told may be in it.
+    // It may contain what clients sent and received.
     'GET /admin/ledger/rejects/:id',
     'DELETE /admin/ledger/rejects/:id',
     'POST /admin/ledger/rejects/:id/replay',
@@ -107,7 +107,7 @@ afterAll(() => app.close());
 async function isForbidden(route: string, role: AdminRole): Promise<boolean> {
   const [method, path] = route.split(' ') as ['GET', string];
   const url = path.replace(/:\w+|\*/g, 'some');
-  // An export that is broken off had begun: nothing is behind these routes.
+  // An export that breaks off had started: these routes have no data behind them.
   const asked = { method, url, headers: { authorization: `Bearer sk-admin-${role}` } };
   const answer = await app.inject(asked).catch(() => null);
   if (answer === null) return false;

@@ -9,7 +9,7 @@ import { waitFor } from '#test/support/wait.ts';
 
 const spec = { requestId: 'req_1', lifetime: 'client', acceptedAtMs: 0, deadlineAtMs: 1_000 } as RequestSpec;
 
-/** Hands over, and hears nothing of it; then the record says what is given. */
+/** Hands over without getting a reply; then the record has the given state. */
 async function withdrawn(calls: number): Promise<string[]> {
   const asked: string[] = [];
   const dispatcher = {

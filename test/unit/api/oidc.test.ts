@@ -95,7 +95,7 @@ beforeEach(() => {
   behaviour = { claims: goodClaims(), header: { alg: 'RS256', kid: 'a' }, key: privateKey, userInfo: { sub: 'sub-1' } };
 });
 
-/** A whole sign-in, as a browser makes it. @param change of what the provider signs, and of the way back. */
+/** A complete sign-in, as a browser does it. @param change changes what the provider signs, and the callback. */
 async function signIn(change: object = {}, { settings = settingsWith(), search = '' } = {}) {
   const client = createOidcClient(settings);
   const { url, attempt } = await client.begin(CALLBACK, '/console/');

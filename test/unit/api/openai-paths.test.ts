@@ -38,7 +38,7 @@ describe.skipIf(!hasOpenaiSchemas)('OpenAI’s API', () => {
         Object.entries(operations)
           .filter(([method]) => ['get', 'post', 'delete', 'patch', 'put'].includes(method))
           .map(([method, operation]) => {
-            // Betas are addresses of their own there.
+            // Betas have separate paths there.
             const name = `${method.toUpperCase()} ${path.split('?')[0]}`;
             return { name, theirs: operation, ours: served.get(unnamed(name.replace(' ', ' /v1'))) };
           }),
@@ -94,7 +94,7 @@ describe.skipIf(!hasOpenaiSchemas)('OpenAI’s API', () => {
     },
   );
 
-  /** In an address all is text; a schema may speak of what it stands for. */
+  /** In a URL everything is text; a schema may refer to the type that it represents. */
   function asSent(schema: object, value: unknown): string[] {
     const faults = check(schema, value);
     return faults.length === 0 ? [] : check(schema, String(value));

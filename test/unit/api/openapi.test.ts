@@ -81,7 +81,7 @@ describe('every operation', () => {
   test('of the admin API requires the admin key, of clients a client key', () => {
     for (const { name, path, operation } of everywhere()) {
       const keys = operation.security.flatMap((scheme) => Object.keys(scheme));
-      // Whoever wants to sign in has no key yet.
+      // A user who wants to sign in has no key yet.
       if (path.startsWith('/admin') && path !== '/admin/sign-in') expect(keys, name).toEqual(['adminKey']);
       if (/^\/(openai\/)?v1/.test(path)) expect(keys, name).toContain('clientKey');
       if (keys.length > 0) expect(operation.responses, name).toHaveProperty('401');

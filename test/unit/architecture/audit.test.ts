@@ -1,5 +1,5 @@
-// scripts/audit.mjs and scripts/licences.mjs tell what may not be shipped from what may, and a registry that does not answer from
-// one that has found nothing.
+// scripts/audit.mjs and scripts/licences.mjs distinguish packages that may be shipped from others, and a registry that does
+// not answer from one that found nothing.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// What can be said of the Helm chart without helm: its values fit their schema, everything that a template reads is a value,
-// what it starts exists, and its configurations are ones that Sluice takes. `npm run helm` renders it.
+// What can be checked of the Helm chart without helm: its values match their schema, templates read only existing values, the
+// commands that it starts exist, and Sluice accepts its configurations. `npm run helm` renders it.
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';

@@ -1,5 +1,5 @@
-// What can be said of the container files without a Docker engine: they parse, name what exists, and their
-// configuration is one that Sluice takes.
+// What can be checked of the container files without a Docker engine: they parse, refer to existing things, and Sluice
+// accepts their configuration.
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -129,7 +129,7 @@ test('the image contains what the processes need, and starts the command without
   expect(image).toContain('ENTRYPOINT ["node", "bin/sluice.mjs"]');
   expect(image).toMatch(/^USER 1000:1000$/m);
   expect(image).toMatch(/^HEALTHCHECK /m);
-  // Without this a build has what is missing here: sources that are compiled, and a list of what is inside.
+  // Without this a build contains what must not be there: sources that are compiled, and a list of the content.
   expect(image).toMatch(/^RUN node scripts\/build\.mjs$/m);
   expect(image).toContain('npm sbom --omit=dev');
 });
@@ -139,14 +139,14 @@ test('every installed package has a content hash, and none runs install scripts 
     packages: Record<string, { integrity?: string; resolved?: string; optional?: boolean; link?: boolean }>;
   };
   const unbound = Object.entries(lock.packages)
-    // What is ours (`simulator`, and its link) is no package that is brought.
+    // Sluice's own (`simulator`, and its link) are not downloaded packages.
     .filter(([path, { link }]) => path.includes('node_modules/') && link !== true)
     .filter(
       ([path, { integrity, optional }]) => integrity === undefined && !(optional === true && !existsSync(at(path))),
     )
     .map(([path]) => path);
   expect(unbound).toEqual([]);
-  // Without it npm takes the whole file for none.
+  // Without it npm ignores the file.
   const links = Object.values(lock.packages).filter(({ link }) => link === true);
   expect(links.map(({ resolved }) => resolved)).toEqual(['scripts/admin-types', 'simulator']);
   expect(read('scripts/set-up.mjs')).toContain("'--ignore-scripts'");

@@ -1,5 +1,5 @@
-// The import rule of docs/architecture.md, walked over every file: tiers stand on domain folders, those on the kernel,
-// and nothing looks up or sideways.
+// The import rule of docs/architecture.md, checked for every file: tiers build on domain folders, those on the kernel, and
+// nothing imports upwards or sideways.
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const files = globSync(['src/**/*.ts', 'workers/**/*.ts', 'simulator/src/**/*.ts'], { cwd: ROOT }).sort();
 
-/** What each part may import beside itself. */
+/** What each part may import besides itself. */
 const DOMAINS = [
   'routing',
   'limits',
@@ -47,7 +47,7 @@ function importsOf(file: string): string[] {
   });
 }
 
-/** All of the product that the simulator stands on: how tokens are estimated and counted, and how money is written. */
+/** All that the simulator uses of the product: how tokens are estimated and counted, and how money is written. */
 const SHARED_WITH_SIMULATOR = [
   'src/contracts/money.ts',
   'src/contracts/usage.ts',

@@ -1,4 +1,4 @@
-// Dashboards and alert rules ask for metrics and labels that there are, and every alert has its page. `npm run promtool` tries the
+// Dashboards and alert rules use existing metrics and labels, and every alert has its page. `npm run promtool` tests the
 // rules themselves.
 import { globSync, lstatSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

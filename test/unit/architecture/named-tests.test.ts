@@ -1,4 +1,4 @@
-// What is said of single tests elsewhere is true of them: the list of tests that may be retried names tests that there are, each with its reason, and stays short.
+// Lists of single tests are right: the tests that may be retried exist, each with its reason, and the list stays short.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

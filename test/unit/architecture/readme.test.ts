@@ -18,7 +18,7 @@ test('has no dead links', () => {
 const sources = globSync(['src/cli.ts', 'src/cli/*.ts'], { cwd: ROOT }).map((file) =>
   readFileSync(ROOT + file, 'utf8'),
 );
-/** Commands of the first level: sub-commands hang on names of their own. */
+/** Commands of the first level: sub-commands are attached to other names. */
 const commands = new Set(
   sources.flatMap((text) => [
     ...[...text.matchAll(/\bprogram\s*\.command\('([\w-]+)/g)].map(([, name]) => name!),

@@ -8,16 +8,16 @@ import { expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SOURCES = '{src,workers,bench,scripts,bin,deploy,docs,simulator,test}/**/*.{ts,mjs,js,lua,sh,md,yaml,yml}';
 const ITSELF = 'test/unit/architecture/references.test.ts';
-/** Its small tree has pages and files of its own. */
+/** Its small tree has its own pages and files. */
 const SMALL_TREE = 'test/unit/architecture/shape.test.ts';
 const exclude = ['**/node_modules/**', 'bench/results/**', ITSELF, SMALL_TREE];
 const files = globSync([SOURCES, '*.{md,ts,yml}'], { cwd: ROOT, exclude }).sort();
 
-/** Looks for something beside the checkout, and does without where it is not. */
+/** Looks for something next to the checkout, and works without it. */
 const LOOKS_BESIDE = 'test/support/openai-schemas.ts';
 /** Dated: they name the files of their day. */
 const IS_DATED = /^(CHANGELOG\.md|docs\/decisions\/)/;
-/** Written by a run, kept by nobody. */
+/** Written by a run, and not kept. */
 const WRITTEN = new Set(['bench/results/latest.md']);
 
 const OUTSIDE = /(?<![\w-])(?:\.\.\/)*shared\/[\w.*-]+/g;
@@ -39,7 +39,7 @@ function faultsOf(file: string, text: string): string[] {
   ];
 }
 
-/** A page as it is; of code its comments, and the texts that send their reader to a page. */
+/** A page as it is; of code its comments, and the texts that refer readers to a page. */
 function proseOf(file: string, text: string): string {
   if (file.endsWith('.md')) return text;
   const isProse = (line: string) => /^\s*(\/\/|\/?\*|--|#)|\s\/\/ |docs\/[\w/-]+\.md/.test(line);

@@ -1,4 +1,4 @@
-// scripts/shape.mjs counts files and finds references that lead nowhere; here it looks at a small tree of its own.
+// scripts/shape.mjs counts files and finds dead references; here it examines a small tree of its own.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

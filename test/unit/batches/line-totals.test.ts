@@ -13,7 +13,8 @@ test('the usage of a line is added', () => {
   expect(totalsOf(usage)).toMatchObject({ inputTokens: 10, outputTokens: 2, costPicoUsd: 500_000_000_000n });
 });
 
-// Symptom: a batch ran for ever. Cause: a line's answer said 1e30 tokens, and SQL refused the batch's sum at every try.
+// Symptom: a batch ran for ever. Cause: a line's answer reported 1e30 tokens, and SQL refused the batch's sum at every
+// attempt.
 test.each(['1e30', '2e19', '1e308', '-5', '0.5', '"10"', 'null'])('%s is ignored as count and cost', (value) => {
   const totals = totalsOf(`{"prompt_tokens":${value},"completion_tokens":${value},"cost":${value}}`);
   expect(totals).toMatchObject({ completed: 1, inputTokens: 0, outputTokens: 0 });

@@ -1,4 +1,5 @@
-// What `sluice doctor` concludes from what it has seen; that it sees it is test/integration/doctor.test.ts's.
+// What `sluice doctor` concludes from its observations; the observations themselves are tested in
+// test/integration/doctor.test.ts.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -156,8 +156,8 @@ describe('litellm_params', () => {
     expect(weights('least-busy')).toEqual([1, 1]);
   });
 
-  // Symptom: deployments that LiteLLM never picks got traffic. Cause: a weight of 0, or none beside others, became 1.
-  // Fix: simple_shuffle takes 0 for a measure that is missing; such a deployment is skipped or gets a later tier.
+  // Symptom: deployments that LiteLLM never selects got traffic. Cause: a weight of 0, or a missing one next to others,
+  // became 1. Fix: simple_shuffle treats 0 as a missing measure; such a deployment is skipped or gets a later tier.
   describe('deployments that LiteLLM does not select', () => {
     const shuffled = (entries: object[], router_settings = {}) => {
       const { models, notes } = importing({

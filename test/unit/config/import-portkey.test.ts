@@ -12,7 +12,7 @@ function importing(file: object) {
   const parsed = configurationSchema.parse(configuration);
   expect(checkReferences(parsed)).toEqual([]);
   const catalogue = createCatalogue(parsed);
-  /** The upstream models that a request for this one goes to, with their tiers and weights. */
+  /** The upstream models that a request for this one is sent to, with their tiers and weights. */
   const planOf = (name: string) =>
     catalogue
       .findModel(name)
@@ -30,9 +30,9 @@ const target = (provider: string, model: string | null, more: object = {}) => ({
   ...more,
 });
 
-// Symptom: the fallback was lost, or was a model of its own that no request falls back to, without a note.
-// Cause: targets with and without override_params.model became two models.
-// Fix: one model *, which passes the client's name on where a target has no model.
+// Symptom: the fallback was lost, or was a separate model that no request falls back to, without a note. Cause: targets with
+// and without override_params.model became two models. Fix: one model *, which passes the client's name on if a target has no
+// model.
 describe('targets with and without a model', () => {
   test.each([
     ['the second has one', target('openai', null), target('anthropic', 'claude'), ['openai/gpt-5', 'anthropic/claude']],
@@ -82,8 +82,8 @@ describe('conditions', () => {
   });
 });
 
-// Symptom: a target of an inner load balancer got as much traffic as the whole of it should have.
-// Cause: the weights of the outer one were forgotten. Fix: outer weight × own weight ÷ sum of its siblings' weights.
+// Symptom: a target of an inner load balancer got as much traffic as the whole balancer should have. Cause: the weights of
+// the outer one were ignored. Fix: outer weight × own weight ÷ sum of its siblings' weights.
 describe('load balancers in load balancers', () => {
   const balance = (targets: object[], more: object = {}) => ({ strategy: { mode: 'loadbalance' }, targets, ...more });
 

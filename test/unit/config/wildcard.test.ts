@@ -9,7 +9,7 @@ test.each([
   ['gpt-4o', 'gpt-4o', ''],
   ['gpt-4o', 'gpt-4o-mini', null],
   ['openai/*', 'azure/gpt-4o', null],
-  // What is before the star and what is behind it must not be the same letters.
+  // The parts before and after the star must not overlap.
   ['ab*ba', 'aba', null],
 ])('%s and %s: %s', (pattern, name, rest) => {
   expect(matchWildcard(pattern, name)).toBe(rest);

@@ -1,4 +1,4 @@
-// A table of a million requests: what of it is held, what is read again, and where its bar stands.
+// A table of a million requests: which rows are kept, which are read again, and the position of its scroll bar.
 import { describe, expect, test } from 'vitest';
 import { PagedList, type ReadPage } from '../../../console/src/parts/paged-list.ts';
 import { ROW_PX, scaled } from '../../../console/src/parts/scale.ts';
@@ -7,7 +7,7 @@ import { waitFor } from '../../support/wait.ts';
 const PAGE = 500;
 const MAX_ROWS = 12_000;
 
-/** Numbers from 0, in pages; counts how often it was asked. */
+/** Numbers from 0, in pages; counts the reads. */
 function source(total: number, lengthOf: (start: number) => number = () => PAGE) {
   const asked: number[] = [];
   const read = async (after: string | null): Promise<ReadPage<number>> => {

@@ -1,4 +1,4 @@
-// Sums of the money page: what is set beside what, and where a month is heading.
+// Sums of the money page: comparisons, and the forecast for the month.
 import { expect, test } from 'vitest';
 import type { UsageRow } from '../../../console/src/api/types.ts';
 import {
@@ -37,7 +37,7 @@ test('every model is compared with its earlier spend, including models no longer
   expect(totalsByDay(rows, '2026-11-01', 4)).toEqual([0, 1, 7, 0]);
 });
 
-// Doubles make 0.30000000000000004 of the first, and nothing at all of a picodollar beside ten million dollars.
+// Doubles turn the first into 0.30000000000000004, and lose a picodollar next to ten million dollars.
 test('amounts are added in picodollars, and rounded once', () => {
   const costs = (...values: string[]) => values.map((cost) => ({ ...row('2026-11-02', 'a', 0), cost_usd: cost }));
   expect(spentOn(costs('0.1', '0.2'))).toBe(0.3);

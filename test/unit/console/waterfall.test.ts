@@ -1,4 +1,4 @@
-// Where the parts of a request's life stand in its waterfall.
+// The positions of a request's phases in its waterfall.
 import { expect, test, vi } from 'vitest';
 import { isFinal, untilFinal } from '../../../console/src/api/request.ts';
 import type { Attempt, RequestDetail, TimelinePart } from '../../../console/src/api/types.ts';
@@ -97,7 +97,7 @@ test('a request is refreshed until its last attempt is in the ledger', () => {
   expect(isFinal(ended({ attempts: [] }), START + 300_000)).toBe(true);
 });
 
-// Both were asked for once a second for as long as the page was open.
+// Both were requested once a second for as long as the page was open.
 test('a missing request is not read again; one whose row was refused, less often and not for ever', () => {
   expect(untilFinal(undefined, null)).toBe(1_000);
   const refusal = (status: number) => Object.assign(new Error('refused'), { status });

@@ -1,4 +1,4 @@
-// docs/failures.md and the failure table say the same, both ways.
+// docs/failures.md and the failure table agree, in both directions.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { FAILURES, type FailureCode, type FailureRule, ruleOf } from '#src/contracts/failure-table.ts';

@@ -28,7 +28,7 @@ const spec: RequestSpec = {
   estimatedInputTokens: 1,
   estimatedOutputTokens: 1,
 };
-/** Two calls, three ten-thousandths of a dollar and a bit. */
+/** Two calls, slightly more than three ten-thousandths of a dollar. */
 const progress = { ...NO_PROGRESS, calls: 2, costPicoUsd: '300000001' };
 
 let appended: LedgerMessage[];

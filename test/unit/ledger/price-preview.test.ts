@@ -1,4 +1,4 @@
-// A new price list beside the old, over what is in the ledger.
+// A new price list compared with the old one, for the calls in the ledger.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ beforeAll(async () => {
     [
       entry('a', 1),
       entry('a', 2),
-      // Refused before its first token: counted for limits, owed to nobody.
+      // Refused before its first token: counted for limits, but not billed.
       entry('a', 3, { outcome: 'upstream_rate_limited', costPicoUsd: '0' }),
       entry('a', 4, { startedAtMs: NOW - 40 * 86_400_000 }),
       entry('b', 1, { costPicoUsd: parseUsd('1.1').toString() }),

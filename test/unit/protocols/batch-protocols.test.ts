@@ -1,4 +1,4 @@
-// The providers' batch APIs as the broker speaks them: what is sent, and how what comes back is read. Wire facts:
+// The providers' batch APIs as the broker uses them: what is sent, and how the responses are read. Wire facts:
 // docs/reference/openai-batch.md.
 import { describe, expect, test } from 'vitest';
 import { anthropicMessagesBatch } from '#src/protocols/anthropic-messages/batch.ts';

@@ -89,8 +89,8 @@ test('the event with the cost marks the answer as continued', () => {
   );
 });
 
-// Symptom: a provider that broke off while it repeated an answer was written down with what it had added, without its
-// prompt. Cause: only what reached the client was counted. Fix: the decoder says what it has received.
+// Symptom: a provider that broke off while it repeated an answer was recorded with only what it had added, and without its
+// prompt. Cause: only what reached the client was counted. Fix: the decoder reports what it has received.
 test('repeated output counts as received', () => {
   const queue: AnswerEvent[][] = [[start, open(0)], [say(0, 'It is')], [say(0, ' sunny in')]];
   const decoder: AnswerDecoder = { decode: () => queue.shift() ?? [], close: () => [] };

@@ -111,7 +111,7 @@ function sent(
     forwardedHeaders: {},
     cures: new Set(),
   });
-  // What a provider cannot be told, it is not asked.
+  // A provider that cannot get a member does not have to follow it.
   if (isFailure(call)) return null;
   return JSON.parse(call.request.body.toString());
 }

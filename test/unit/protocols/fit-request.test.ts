@@ -141,7 +141,7 @@ function prepare(client: Provider, vendor: Provider, sent: JsonObject, isStream 
   return { call, body: JSON.parse(call.request.body.toString()) as JsonObject };
 }
 
-/** The same request in each client's words: a tool of a strange name, forced, and a call of it before. */
+/** The same request in each client's protocol: a tool with an invalid name, forced, and a call of it in the history. */
 const REQUESTS: Record<Provider, JsonObject> = {
   'openai-chat': {
     model: 'm',
@@ -188,7 +188,7 @@ const REQUESTS: Record<Provider, JsonObject> = {
   },
 };
 
-/** A call of a tool in each provider's words, as a whole answer and as the events of a stream. */
+/** A call of a tool in each provider's protocol, as an unstreamed answer and as the events of a stream. */
 const ANSWERS: Record<Provider, (name: string) => { whole: JsonObject; events: JsonObject[] }> = {
   'openai-chat': (name) => {
     const calls = [{ index: 0, id: 'c2', type: 'function', function: { name, arguments: '{}' } }];

@@ -1,5 +1,5 @@
-// Symptom: a body of a few megabytes of `[{},{},…]` held the API's event loop for seconds; deep nesting was a 500 or a
-// 503 that clients repeat. Fix: bytes are looked over before anything is built of them.
+// Symptom: a body of a few megabytes of `[{},{},…]` held the API's event loop for seconds; deep nesting was a 500 or a 503
+// that clients retry. Fix: bytes are scanned before anything is built from them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BODY_BOUNDS, findExcess, type JsonBounds, JsonScan, stringEnd } from '#src/protocols/bounds/json-bounds.ts';

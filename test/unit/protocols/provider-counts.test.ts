@@ -1,5 +1,6 @@
-// Symptoms: one 1e308 in a provider's usage made reports fail, a cost of -1 credited a key, a zero of another's key was "free".
-// Cause: figures were taken as they came. Fix: they are checked where they are decoded, kept as evidence, and estimated.
+// Symptoms: one 1e308 in a provider's usage made reports fail, a cost of -1 credited a key, a zero for another's key was
+// "free". Cause: figures were used unchecked. Fix: they are checked where they are decoded, kept as evidence, and replaced by
+// an estimate.
 import { describe, expect, test } from 'vitest';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { readMessagesUsage } from '#src/protocols/anthropic-messages/usage.ts';

@@ -1,4 +1,5 @@
-// What providers say in other places than their status: every protocol reads it alike, before a stream and inside one.
+// Information that providers send outside the status: every protocol reads it in the same way, before a stream and inside
+// one.
 import { describe, expect, test } from 'vitest';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
@@ -162,8 +163,8 @@ describe('refusals with a misleading status', () => {
   });
 });
 
-// Symptom: a client that named a file that is gone took the model out of rotation for everybody. Cause: every 404 was a missing
-// model, which counts against the deployment. Fix: a 404 that is about something else is the client's own fault.
+// Symptom: a client that referred to a deleted file took the model out of rotation for all. Cause: every 404 was a missing
+// model, which counts against the deployment. Fix: a 404 about something else is the client's own error.
 describe('a 404 about something that the request refers to', () => {
   test.each([
     ['OpenAI: a vector store', { message: 'Vector store with id vs_1 not found.', code: null }],
@@ -286,7 +287,7 @@ describe('waits in response bodies', () => {
   });
 });
 
-// A pattern that looks at a character twice over needs minutes for these; a linear one needs milliseconds.
+// A pattern that examines a character more than once needs minutes for these; a linear one needs milliseconds.
 describe('a message of any length is read quickly', () => {
   const HOSTILE = [
     ...[

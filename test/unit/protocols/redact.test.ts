@@ -1,5 +1,5 @@
 // Symptom: a provider's error that quotes the key it was sent reached tenants, Redis and SQL, unless the key had a known
-// prefix. Fix: configured secrets are taken out exactly, in every form in which servers quote them.
+// prefix. Fix: configured secrets are masked exactly, in every form in which servers quote them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createProviderSecrets, createSecretMask } from '#src/contracts/secret-mask.ts';

@@ -1,4 +1,4 @@
-// docs/translation.md says what the codecs do: `npm run generate` after a change.
+// docs/translation.md matches the codecs: run `npm run generate` after a change.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { translationPage } from '../../../scripts/translation/page.ts';

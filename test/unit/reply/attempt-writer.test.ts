@@ -1,6 +1,6 @@
-// Symptom: a worker that had lost requests kept an announcer for every API instance there had ever been. Cause: a writer
-// that neither ended nor was abandoned never gave its place back. Fix: every delivery abandons its writer when it is over,
-// which does nothing after an end.
+// Symptom: a worker that had lost requests kept an announcer for every API instance that had ever existed. Cause: a writer
+// that neither ended nor was abandoned never returned its place. Fix: every delivery abandons its writer when it is over,
+// which has no effect after an end.
 import { beforeEach, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Announcer, FrameSource, OutgoingFrame } from '#src/reply/announcer.ts';

@@ -108,7 +108,7 @@ describe('every strategy', () => {
       seed = (seed * 16_807) % 2_147_483_647;
       return seed / 2_147_483_647;
     };
-    // Of the load nothing is known to be none: a weight counts as capacity.
+    // A deployment without known load counts as having none: a weight counts as capacity.
     const weights = strategy === 'least_busy' ? { a: 1, b: 1 } : { a: 3, b: 1 };
     const candidates = Object.entries(weights).map(([id, weight]) => candidate(id, { weight }));
     const first = Array.from({ length: 2_000 }, () => STRATEGIES[strategy].order(candidates, NO_SIGNALS, random)[0]);

@@ -1,4 +1,4 @@
-// Strategies over a day: what is read from an export of the ledger, and that each strategy does there what its name says.
+// Strategies over a day: how an export of the ledger is read, and that each strategy does what its name says.
 import { expect, test } from 'vitest';
 import { csvLine } from '#src/ledger/export.ts';
 import { readRecording } from '../../../scripts/simulate-strategies/recording.ts';

@@ -1,4 +1,4 @@
-// What is trouble of Redis and what is a fault of ours: the first is waited for, the second must never be.
+// Which errors are failures of Redis and which are bugs: the first are waited for, the second must never be.
 import { describe, expect, test } from 'vitest';
 import { isAnothersToDo, isRedisTrouble, refusalOf, untilTaken } from '#src/storage/redis-trouble.ts';
 

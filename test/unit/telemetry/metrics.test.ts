@@ -1,4 +1,5 @@
-// The table of metrics: named as `promtool check metrics` wants it, registered where it says, and described in docs/metrics.md.
+// The table of metrics: names as `promtool check metrics` requires them, registered where the table says, and described in
+// docs/metrics.md.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';

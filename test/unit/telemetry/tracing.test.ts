@@ -198,7 +198,7 @@ test('a silent collector delays a shutdown only up to a limit', async () => {
   const { port } = server.address() as AddressInfo;
   const { tracing } = await start(`http://127.0.0.1:${port}`, { OTEL_METRICS_EXPORTER: 'none' }, 100);
   tracing.start('lost', {}).end();
-  // The exporter's own patience is ten seconds.
+  // The exporter's own time limit is ten seconds.
   const late = new Promise((resolve) => setTimeout(resolve, 8_000, 'late').unref());
   expect(await Promise.race([telemetry!.shutdown(), late])).toBeUndefined();
   server.close();

@@ -1,5 +1,5 @@
-// Symptom: an outage of Redis of a minute wrote 334 lines with stacks. Cause: a line for each error. Fix: a line for each
-// change of state.
+// Symptom: a Redis outage of a minute wrote 334 lines with stacks. Cause: a line for each error. Fix: a line for each change
+// of state.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Logger } from '#src/telemetry/logger.ts';
 import { createTroubleLog, type TroubleLog } from '#src/telemetry/trouble-log.ts';

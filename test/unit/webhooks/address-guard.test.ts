@@ -1,4 +1,4 @@
-// Whoever may register a URL must not reach what only this machine can.
+// A user who may register a URL must not reach what only this machine can.
 import type { LookupFunction } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { type AddressGuard, AddressRefused, createAddressGuard } from '#src/webhooks/address-guard.ts';

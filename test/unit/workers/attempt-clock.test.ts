@@ -87,7 +87,7 @@ describe('how an answer grew', () => {
     expect(long.samples.length).toBeLessThanOrEqual(16);
     expect(long.samples.at(-1)![0]).toBeGreaterThan(1_500_000);
     for (const [ms, tokens] of long.samples) expect(tokens).toBe(ms / 50);
-    // Tokens are counted where a point is taken, not with every event.
+    // Tokens are counted only at the recorded points, not at every event.
     expect(long.counted).toBeLessThan(130);
   });
 });

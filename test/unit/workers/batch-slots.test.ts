@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createBatchSlots, type LoopState, nextCount } from '#workers/inference/batch-slots.ts';
 
 const MOST = 128;
-/** Where the count comes to rest. */
+/** Where the number stabilises. */
 function settle(from: number, state: Omit<LoopState, 'isShared'> & Partial<LoopState>, most = MOST): number {
   let count = from;
   for (let look = 0; look < 50; look++) count = nextCount(count, most, { isShared: false, ...state });

@@ -1,4 +1,4 @@
-// A single line that Redis has lost among many: looked for by samples.
+// A single line among many that Redis has lost: found by samples.
 import { expect, test } from 'vitest';
 import type { BatchContext } from '#workers/batches/batch-context.ts';
 import { LostLines, type RunningLine } from '#workers/batches/running-lines.ts';

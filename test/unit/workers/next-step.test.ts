@@ -1,6 +1,6 @@
-// Symptom: a request that had been sent again in a corrected form failed with the refusal of the form that it no longer had.
-// Cause: "as if it had never been sent" took the last failure off the list, which was that of a hedge that had failed meanwhile.
-// Fix: the failure that was cured is taken off.
+// Symptom: a request that had been sent again in a corrected form failed with the refusal of the earlier form. Cause: the
+// correction removed the last failure from the list, which was that of a hedge that had failed meanwhile. Fix: the corrected
+// failure is removed.
 import { expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { Cancellation } from '#workers/inference/active-requests.ts';

@@ -1,4 +1,4 @@
-// Lines that need room, and those that a provider has.
+// Lines that need room, and those that are at a provider.
 import { beforeEach, expect, test } from 'vitest';
 import { OpenLines } from '#workers/batches/open-lines.ts';
 

@@ -1,4 +1,4 @@
-// What a file of batch lines may look like, and what is said of one that does not.
+// What a file of batch lines may look like, and the errors of an invalid one.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

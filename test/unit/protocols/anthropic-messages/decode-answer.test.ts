@@ -35,7 +35,7 @@ function decodeStream(text: string, cut = text.length): AnswerEvent[] {
   return [...events.flatMap((event) => decoder.decode(event)), ...decoder.close()];
 }
 
-/** What the events of a stream say, as a whole answer. */
+/** The events of a stream, as an unstreamed answer. */
 function gather(events: readonly AnswerEvent[]): Answer {
   const answer: Answer = { id: '', model: '', choices: [{ index: 0, parts: [], finishReason: 'error' }], usage: null };
   const choice = answer.choices[0]!;

@@ -190,7 +190,7 @@ describe('members', () => {
     const encoded = encode(more, model);
     const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }];
     const body = { model, max_tokens: model === OLD ? 64_000 : 128_000, messages, ...members };
-    // What has to be read by the codec is looked at with the form of its answers.
+    // What the codec has to read is compared in the form of its answers.
     expect(encoded).toMatchObject({ kind: 'request', dropped });
     expect('body' in encoded && encoded.body).toEqual(body);
   });

@@ -1,4 +1,4 @@
-// The small parts that the codecs are made of: names of models, identifiers, schemas.
+// The small parts of the codecs: names of models, identifiers, schemas.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { escapeIdentifier, unescapeIdentifier } from '#src/protocols/anthropic-messages/blocks.ts';

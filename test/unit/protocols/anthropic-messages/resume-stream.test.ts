@@ -21,7 +21,7 @@ const usage = {
   isEstimated: false,
 };
 const { stream } = fixtures.answers.reasoning;
-/** The events of a stream, each with the empty line behind it. */
+/** The events of a stream, each with the empty line after it. */
 const eventsOf = (text: string) => new SseSplitter().push(Buffer.from(text)).map(({ raw }) => raw.toString());
 const resume = (text: string) => messagesClientCodec.resumeEncoder!(Buffer.from(text), context);
 

@@ -1,4 +1,4 @@
-// Anthropic to Anthropic through the canonical form: nothing that both sides can say is lost.
+// Anthropic to Anthropic through the canonical form: nothing that both sides support is lost.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
@@ -43,7 +43,7 @@ function inFull(body: JsonObject): JsonObject {
   };
 }
 
-/** The one model that takes both: sampling parameters, and what is newer. */
+/** The only model that accepts both sampling parameters and the newer ones. */
 const MODELS: Record<string, string> = { sampling: 'claude-opus-4-6' };
 
 describe.each(Object.entries(fixtures.requests))('the request %s', (name, request) => {
@@ -62,7 +62,7 @@ const context: EncodeContext = { requestId: 'req_1', createdAt: 0, clientBody: {
 const withoutNulls = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_key, member) => (member === null ? undefined : member)));
 
-/** Where a citation stands in Anthropic's own index, nobody else can tell. */
+/** Only Anthropic knows the position of a citation in its own index. */
 const answers = Object.entries(fixtures.answers).filter(([name]) => name !== 'citations');
 
 describe.each(answers)('the answer %s', (_name, { whole, stream }) => {

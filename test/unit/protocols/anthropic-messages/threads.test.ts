@@ -1,5 +1,5 @@
-// Conversations that Anthropic keeps (`thread`, beta message-threads-2026-08-12): a turn brings new messages only, so that another
-// provider would answer without the rest of the conversation.
+// Conversations stored at Anthropic (`thread`, beta message-threads-2026-08-12): a turn contains new messages only, so
+// another provider would answer without the rest of the conversation.
 import { describe, expect, test } from 'vitest';
 import type { Cure, Failure } from '#src/contracts/failure.ts';
 import { isFailure } from '#src/contracts/failure.ts';

@@ -1,4 +1,4 @@
-// Ways through the codecs, for the tests beside it.
+// Shortcuts through the codecs, for the tests in this folder.
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import { formatUsd } from '#src/contracts/money.ts';

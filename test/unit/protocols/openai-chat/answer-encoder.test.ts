@@ -266,7 +266,7 @@ describe('a stream that was decoded and encoded again', () => {
       expect(relayAll(translation.openStream(relayContext), stream, size).bytes).toBe(bytes);
   });
 
-  /** Deltas and ends without the role, which may come alone or with what is said first. */
+  /** Deltas and ends without the role, which may come alone or with the first content. */
   function saidIn(text: string) {
     const chunks = [...eventsOf(text)].flatMap(({ data }) => (data === '[DONE]' ? [] : [JSON.parse(data!)]));
     return choicesOf(chunks).flatMap(({ index, delta, finish_reason: reason }) => {

@@ -1,4 +1,4 @@
-// Whether the arguments of a call are complete, asked for at each delta.
+// Whether the arguments of a call are complete, checked at each delta.
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { CallArguments } from '#src/protocols/openai-chat/stream/call-slots.ts';

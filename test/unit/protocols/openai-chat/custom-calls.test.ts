@@ -1,5 +1,5 @@
-// A tool of free text that the client declared, called by a provider that has none such: it was told of a function whose one
-// argument is the text, and the client sees the tool that it knows.
+// A free-text tool of the client at a provider that has no such tools: the provider gets a function whose only argument is
+// the text, and the client sees its own tool.
 import { expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';

@@ -145,7 +145,7 @@ describe('a whole completion', () => {
     });
   });
 
-  // OpenAI does not say which sequence was met.
+  // OpenAI does not report which stop sequence was matched.
   const answers = Object.entries(fixtures.answers).filter(([name]) => name !== 'stop-sequence');
   test.each(answers)('equals its provider’s answer: %s', (_name, { whole }) => {
     const encoded = encode(decodeChatAnswer(whole, { requestId: 'req_abc' }) as Answer);
@@ -154,7 +154,7 @@ describe('a whole completion', () => {
     expect(usage).toEqual(whole.usage);
   });
 
-  /** '' and null say the same where there is nothing. */
+  /** '' and null are equivalent if there is no content. */
   function withoutEmptyContent({ message, ...choice }: JsonObject) {
     return { ...choice, message: { ...(message as JsonObject), content: (message as JsonObject).content || null } };
   }

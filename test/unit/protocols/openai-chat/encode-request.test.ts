@@ -195,7 +195,7 @@ describe('tools', () => {
   });
 });
 
-/** What a provider that nobody knows is told otherwise, or not at all: test/conformance/protocols/request-expectations.ts. */
+/** What an unknown provider gets differently, or not at all: test/conformance/protocols/request-expectations.ts. */
 const CHANGED = new Set(
   `developer allowed-tools custom-tool custom-tool-round cache-breakpoint service-tier metadata web-search`.split(' '),
 );

@@ -18,7 +18,7 @@ export const relayContext: RelayContext = {
   }),
 };
 
-/** A chunk with these members beside its identity. */
+/** A chunk with these members in addition to its identity. */
 export function chunk(members: object): string {
   return `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', ...members })}\n\n`;
 }

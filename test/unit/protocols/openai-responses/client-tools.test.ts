@@ -1,5 +1,5 @@
-// Tools of Codex and its kin at providers of other protocols: groups, tools that OpenAI's models know by heart, tools that
-// come later. Each call comes back as its client knows it.
+// Tools of Codex and similar clients at providers of other protocols: groups, tools that OpenAI's models know without
+// declaration, tools that are added later. Each call reaches the client in the form that it knows.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/call/prepare-call.ts';
@@ -55,7 +55,7 @@ const FILES = {
   tools: [fn('read', { description: 'Reads.' }), { type: 'custom', name: 'grep' }],
 };
 
-/** Names of the functions that a provider is told of. */
+/** Names of the functions that a provider gets. */
 function declared(vendor: Provider, { tools }: JsonObject): string[] {
   const list = (tools ?? []) as JsonObject[];
   if (vendor === 'openai-chat') return list.map((tool) => (tool.function as { name: string }).name);

@@ -1,4 +1,4 @@
-// Folds the events of a stream into what they say, and holds them to the rules of src/contracts/answer.ts.
+// Folds the events of a stream into an answer, and checks them against the rules of src/contracts/answer.ts.
 import { expect } from 'vitest';
 import type { AnswerEvent, FinishReason, PartStart } from '#src/contracts/answer.ts';
 import type { Citation, Part, Signature } from '#src/contracts/inference-request.ts';

@@ -118,7 +118,7 @@ describe('an incomplete stream is never shown as complete', () => {
   ])('%s', (_name, text, code) => {
     const { failure, bytes } = relay(text);
     expect(failure?.code).toBe(code);
-    // What the provider said of the broker's account is not for the client.
+    // The provider's message about the broker's account is not for the client.
     expect(bytes).not.toMatch(/boom|exceeded|slow down/);
   });
 

@@ -45,7 +45,7 @@ describe('a request is unchanged by decoding and encoding', () => {
   });
 });
 
-/** Ids of items are the broker's own after a translation; a provider of this protocol finds its reasoning by them. */
+/** Ids of items are the broker's own after a translation; a provider of this protocol identifies its reasoning by them. */
 function withoutIds(parts: readonly Part[]): object[] {
   return parts.map((part) => (part.kind === 'reasoning' ? { ...part, id: undefined } : part));
 }
@@ -71,7 +71,7 @@ describe('an answer is unchanged by decoding and encoding', () => {
     const after = vendor.decodeAnswer(streamed, { requestId: 'req_abc' }) as Answer;
     expect(withoutIds(after.choices[0]!.parts)).toEqual(withoutIds(before.choices[0]!.parts));
     expect(after.choices[0]!.finishReason).toBe(before.choices[0]!.finishReason);
-    // The broker's own cost is in it.
+    // It includes the broker's own cost.
     const { reportedCost: _, ...counts } = after.usage!;
     expect({ reportedCost: before.usage!.reportedCost, ...counts }).toEqual(before.usage);
   });

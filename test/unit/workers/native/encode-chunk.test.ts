@@ -1,4 +1,4 @@
-// What of a chunk goes to its provider, in its words, and what has to stay out of it.
+// What of a chunk is sent to its provider, in its protocol, and what must be left out.
 import { expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';

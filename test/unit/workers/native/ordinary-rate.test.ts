@@ -1,4 +1,4 @@
-// When a provider must let go of its lines, so that ordinary calls can do them in time.
+// When a provider's batch must be cancelled, so that ordinary calls can run its lines in time.
 import { describe, expect, test } from 'vitest';
 import type { Deployment } from '#src/config/catalogue.ts';
 import { lastCallMs, OrdinaryRate, recallAtMs } from '#workers/batches/native/native-services.ts';
