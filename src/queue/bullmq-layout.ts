@@ -161,7 +161,7 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
 /** Options as stored in jobs. */
 export const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
 
-/** The scripts of one consumer: what belongs to one step is one script if one server has all keys. */
+/** The scripts of a consumer: what belongs to one step is one script if one server has all keys. */
 export interface QueueScripts {
   /** Defines `claim_request`: the request of a job is claimed in the step that takes the job. */
   claim: ScriptFunction | null;
@@ -170,6 +170,7 @@ export interface QueueScripts {
   closeAndFinish(closing: LuaScript): LuaScript;
 }
 
+/** @param claim claims a job's request in the step that takes the job; null on Redis Cluster, where their keys are on different servers. */
 export function queueScripts(claim: ScriptFunction | null): QueueScripts {
   const take: LuaScript = {
     command: claim === null ? takeScript.command : `${takeScript.command}_claim`,

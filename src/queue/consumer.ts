@@ -1,13 +1,14 @@
 // Takes jobs from one queue and processes as many concurrently as there are slots.
 //
-// BullMQ's own loop starts jobs only after the fetching has ended. Here one blocking connection per queue waits for a job and
+// BullMQ's own loop starts jobs only after the fetching has ended. Here one fetcher per queue waits for a job (queue-watch.ts) and
 // starts it immediately; if more jobs wait, non-blocking fetchers join until the queue is empty; and the script that finishes
 // a job takes the next one. Most requests never become jobs: they are handed over when they are accepted (hand-off.ts).
 // Measured: docs/decisions/2026-11-20-own-fetch-loop.md.
-import { type ConnectionOptions, UnrecoverableError } from 'bullmq';
+import { randomUUID } from 'node:crypto';
+import { UnrecoverableError } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { runCall, runCallForBuffers, type ScriptCall, type ScriptFunction } from '../storage/lua-script.ts';
+import { runCall, runCallForBuffers, type ScriptCall } from '../storage/lua-script.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import { isRedisTrouble, untilTaken } from '../storage/redis-trouble.ts';
 import {
@@ -17,9 +18,7 @@ import {
   type QueueLayout,
   type QueueScripts,
   queueLayout,
-  queueName,
   queueScripts,
-  RareWorker,
   readFinished,
   readTaken,
   type Taken,
@@ -27,6 +26,8 @@ import {
 } from './bullmq-layout.ts';
 import type { HandOffDesk } from './hand-off.ts';
 import { KeptJobs } from './kept-jobs.ts';
+import { QueueWatch } from './queue-watch.ts';
+import type { QuietQueues } from './quiet-queues.ts';
 
 /** What the processor wants done with a job that it stops working on. */
 export type Disposition =
@@ -57,10 +58,12 @@ export interface ConsumerOptions {
   /** Jobs processed concurrently. Read each time, since it may change. */
   readonly slots: number;
   process: ProcessJob;
-  /** Claims a job's request in the step that takes the job. Ignored on Redis Cluster: their keys are on different servers. */
-  claim?: ScriptFunction;
+  /** Of several consumers, whose sources are long; absent: its own, which claim nothing. */
+  scripts?: QueueScripts;
   /** The desk that hands requests to this worker, and the worker's id; absent: jobs come from the queue only. */
   handOffs?: { desk: Pick<HandOffDesk, 'correct'>; workerId: string };
+  /** The common wait of queues without jobs; absent (always on Redis Cluster): this queue waits on a connection of its own. */
+  quiet?: QuietQueues | undefined;
   /** How often jobs of dead workers are looked for. */
   stalledIntervalMs?: number;
   /**
@@ -84,10 +87,6 @@ export interface QueueConsumer {
   close(): Promise<void>;
 }
 
-const STALLED_INTERVAL_MS = 2_000;
-const MAX_STALLED_COUNT = 2;
-/** Seconds. Longer waits were seen to outlast a lost connection (taskforcesh/bullmq#4479). */
-const DRAIN_DELAY_SECONDS = 5;
 /** Jobs of a burst that are picked up per round trip. */
 const MAX_EXTRA_FETCHES = 8;
 const RETRY_AFTER_ERROR_MS = 500;
@@ -98,7 +97,9 @@ export function startQueueConsumer(options: ConsumerOptions): QueueConsumer {
 
 class JobPool implements QueueConsumer {
   readonly #options: ConsumerOptions;
-  readonly #worker: RareWorker;
+  readonly #watch: QueueWatch;
+  /** Identifies this pool in the tokens of its locks. */
+  readonly #id = randomUUID();
   readonly #layout: QueueLayout;
   readonly #scripts: QueueScripts;
   readonly #isCluster: boolean;
@@ -122,24 +123,18 @@ class JobPool implements QueueConsumer {
     this.#workerId = options.handOffs?.workerId ?? '';
     this.#isCluster = isCluster(options.redis);
     this.#layout = queueLayout(options.keyspace, options.provider, options.lane);
-    this.#scripts = queueScripts(this.#isCluster ? null : (options.claim ?? null));
-    this.#worker = new RareWorker(queueName(options.provider, options.lane), {
-      connection: options.redis as unknown as ConnectionOptions,
-      prefix: options.keyspace.queuePrefix(options.provider),
-      lockDuration: LOCK_DURATION_MS,
-      stalledInterval: options.stalledIntervalMs ?? STALLED_INTERVAL_MS,
-      maxStalledCount: MAX_STALLED_COUNT,
-      drainDelay: DRAIN_DELAY_SECONDS,
-    });
-    this.#worker.on('error', options.onError);
-    const { redis, onError } = options;
-    this.#running = new KeptJobs({ redis, layout: this.#layout, worker: this.#worker, onError });
-    this.#worker.startStalledCheckTimer().catch(options.onError);
+    this.#scripts = options.scripts ?? queueScripts(null);
+    const { redis, keyspace, provider, lane, quiet, stalledIntervalMs, onError } = options;
+    // Without a quiet wait the first fetch shows whether there are jobs, with it the first look.
+    this.#isDrained = quiet !== undefined;
+    const isBusy = () => this.#running.lockedSize + this.#extraFetches > 0;
+    this.#watch = new QueueWatch({ redis, keyspace, provider, lane, quiet, stalledIntervalMs, isBusy, onError });
+    this.#running = new KeptJobs({ redis, layout: this.#layout, watch: this.#watch, onError });
     this.#fetcher = this.#fetchForever();
   }
 
   silentMs(): number {
-    return this.#isStopping || !this.#hasRoom ? 0 : performance.now() - this.#answeredAtMs;
+    return this.#isStopping || !this.#hasRoom ? 0 : this.#watch.silentMs(this.#answeredAtMs);
   }
 
   get room(): number {
@@ -156,14 +151,14 @@ class JobPool implements QueueConsumer {
   async stopFetching(): Promise<void> {
     this.#isStopping = true;
     this.#announceChange();
-    await this.#worker.stopWaiting();
+    await this.#watch.stop();
     await Promise.all([this.#fetcher, ...this.#fetches]);
   }
 
   async close(): Promise<void> {
     while (this.#running.size > 0) await this.#nextChange();
     this.#running.stop();
-    await this.#worker.close();
+    await this.#watch.close();
   }
 
   get #hasRoom(): boolean {
@@ -184,6 +179,8 @@ class JobPool implements QueueConsumer {
   async #fetchForever(): Promise<void> {
     while (!this.#isStopping) {
       if (!this.#hasRoom) {
+        // Jobs of dead workers are looked for meanwhile.
+        this.#watch.wake();
         await this.#nextChange();
         this.#answeredAtMs = performance.now();
         continue;
@@ -203,7 +200,7 @@ class JobPool implements QueueConsumer {
 
   /** Waits for a job to arrive or a delayed one to be due; false if it has to wait again. */
   async #mayHaveJob(): Promise<boolean> {
-    const dueAtMs = await this.#worker.waitForMarker(this.#delayedUntilMs);
+    const dueAtMs = await this.#watch.forJob(this.#delayedUntilMs);
     this.#answeredAtMs = performance.now();
     // Infinity: the wait was interrupted by a lost connection or by the end of the pool.
     this.#delayedUntilMs = Number.isFinite(dueAtMs) ? dueAtMs : 0;
@@ -211,11 +208,12 @@ class JobPool implements QueueConsumer {
   }
 
   async #fetchOne(): Promise<void> {
-    const token = `${this.#worker.id}:${this.#tokens++}`;
+    const token = `${this.#id}:${this.#tokens++}`;
     const taken = await this.#take(this.#lockTerms(token));
     this.#answeredAtMs = performance.now();
     this.#note(taken);
     if (taken.kind !== 'job') return;
+    this.#watch.wake();
     this.#start(taken.job, token);
     if (taken.hasMore) this.#fetchMore();
   }
@@ -228,7 +226,7 @@ class JobPool implements QueueConsumer {
     const call = this.#layout.take(this.#scripts, lock);
     const taken = readTaken(await runCallForBuffers(this.#options.redis, call));
     if (taken.kind !== 'other') return taken;
-    const byBullMq = await this.#worker.takeByBullMq(lock.token);
+    const byBullMq = await this.#watch.bull.takeByBullMq(lock.token);
     if (byBullMq.kind === 'job') this.#correctRoom(-1);
     return byBullMq;
   }
@@ -309,7 +307,7 @@ class JobPool implements QueueConsumer {
       await runCall(this.#options.redis, this.#layout.putBack(data, dueAtMs, lease.turn()));
       return;
     }
-    const job = await this.#worker.find(id);
+    const job = await this.#watch.bull.find(id);
     await (dueAtMs === null ? job.moveToWait(token) : job.moveToDelayed(dueAtMs, token));
   }
 
@@ -332,7 +330,7 @@ class JobPool implements QueueConsumer {
   }
 
   async #giveUp(id: string, reason: string, token: string): Promise<void> {
-    await (await this.#worker.find(id)).moveToFailed(new UnrecoverableError(reason), token, false);
+    await (await this.#watch.bull.find(id)).moveToFailed(new UnrecoverableError(reason), token, false);
   }
 
   /** A job that failed because of Redis is put back into its queue; waiting for its lock to expire would take seconds. */

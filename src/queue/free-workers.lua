@@ -2,10 +2,11 @@
 -- finish jobs keep the count; this script corrects errors in it. It also turns requests whose lease is not renewed
 -- (offer-job.lua) into jobs, like those that BullMQ finds stalled.
 --
--- KEYS  1 its sign of life, then per queue: free workers, leases
--- ARGV  1 worker, 2 how long the sign lasts, ms, 3 options of a job (JSON), then per queue: its room (used if the worker is not
---       listed yet), correction
--- Returns per queue: the counted room, correction included, and how many leases were lost.
+-- KEYS  1 its sign of life, then per listed queue: free workers; then the leases of all of its queues
+-- ARGV  1 worker, 2 how long the sign lasts, ms, 3 options of a job (JSON), 4 number of listed queues, then for each of these: its
+--       room (used if the worker is not listed yet), correction
+-- Returns {counted room per listed queue, correction included}, and {place among the leases' keys (from 1), number of lost leases}
+-- of the queues that lost some, one after the other.
 
 -- After Redis was frozen, all leases have expired: workers get this long to renew them. The score of a suspected lease is minus
 -- the time (unix ms) from which it was suspected.
@@ -39,10 +40,11 @@ local function bring_back_lost(leases)
   return #lost
 end
 
-local counted = {}
-for k = 2, #KEYS, 2 do
+local listed = tonumber(ARGV[4])
+local counted, lost = {}, {}
+for k = 2, listed + 1 do
   local room = redis.call('ZSCORE', KEYS[k], ARGV[1])
-  local a = k + 2
+  local a = 2 * k + 1
   if not room then
     redis.call('ZADD', KEYS[k], ARGV[a], ARGV[1])
     room = ARGV[a]
@@ -50,6 +52,19 @@ for k = 2, #KEYS, 2 do
     room = redis.call('ZINCRBY', KEYS[k], ARGV[a + 1], ARGV[1])
   end
   counted[#counted + 1] = tonumber(room)
-  counted[#counted + 1] = redis.call('EXISTS', KEYS[k + 1]) == 1 and bring_back_lost(KEYS[k + 1]) or 0
 end
-return counted
+-- Most queues have no requests: they are looked at in groups.
+local GROUP = 500
+for from = listed + 2, #KEYS, GROUP do
+  local to = math.min(from + GROUP - 1, #KEYS)
+  if redis.call('EXISTS', unpack(KEYS, from, to)) > 0 then
+    for k = from, to do
+      local gone = redis.call('EXISTS', KEYS[k]) == 1 and bring_back_lost(KEYS[k]) or 0
+      if gone > 0 then
+        lost[#lost + 1] = k - listed - 1
+        lost[#lost + 1] = gone
+      end
+    end
+  end
+end
+return {counted, lost}

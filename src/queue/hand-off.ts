@@ -16,6 +16,8 @@ import { queueName, STORED_OPTIONS } from './bullmq-layout.ts';
 const SIGN_EVERY_MS = 1_000;
 /** A worker without a sign of life for this long counts as stopped and gets no requests. */
 const SIGN_LASTS_MS = 2_500;
+/** So many queues, or a tenth of them if that is more, are checked with each sign; others only if something has changed. */
+const FEWEST_CHECKED = 16;
 /** A difference seen in this many successive checks is a wrong count, not a message in transit. */
 const LOOKS = 3;
 /** The last message on the channel, sent by the worker to itself: nothing follows it. */
@@ -57,24 +59,37 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
   const { sign, channel: prefix } = keyspace.handOff;
   const listOf = (provider: string) => keyspace.freeWorkers(queueName(provider, 'interactive'), provider);
   const leasesOf = (provider: string) => keyspace.leases(queueName(provider, 'interactive'), provider);
-  let queues: readonly HandOffQueue[] = [];
-  let drifts: Drift[] = [];
+  let queues: readonly ListedQueue[] = [];
+  /** Where the next check begins. */
+  let turn = 0;
   let timer: NodeJS.Timeout | undefined;
   let onLast: () => void = () => undefined;
 
   async function say(): Promise<void> {
     if (queues.length === 0) return;
-    const rooms = queues.map(({ room }) => room);
-    const providers = queues.map(({ provider }) => provider);
-    const keys = [sign + workerId, ...providers.flatMap((provider) => [listOf(provider), leasesOf(provider)])];
-    const each = rooms.flatMap((room, index) => [room, drifts[index]!.correction()]);
-    const call = { script: freeWorkersScript, keys, args: [workerId, SIGN_LASTS_MS, STORED_OPTIONS, ...each] };
-    const counted = (await runCall(redis, call)) as number[];
-    for (const [index, provider] of providers.entries()) {
-      drifts[index]?.note(rooms[index]! - counted[2 * index]!);
-      const lost = counted[2 * index + 1]!;
-      if (lost > 0) options.onLost?.(provider, lost);
-    }
+    const all = queues;
+    const due = dueQueues(all);
+    const rooms = due.map(({ room }) => room);
+    const keys = [
+      sign + workerId,
+      ...due.map(({ provider }) => listOf(provider)),
+      ...all.map(({ provider }) => leasesOf(provider)),
+    ];
+    const each = due.flatMap(({ drift }, index) => [rooms[index]!, drift.correction()]);
+    const args = [workerId, SIGN_LASTS_MS, STORED_OPTIONS, due.length, ...each];
+    const [counted, lost] = (await runCall(redis, { script: freeWorkersScript, keys, args })) as [number[], number[]];
+    for (const [index, { drift }] of due.entries()) drift.note(rooms[index]!, counted[index]!);
+    for (let at = 0; at < lost.length; at += 2) options.onLost?.(all[lost[at]! - 1]!.provider, lost[at + 1]!);
+  }
+
+  /** All of a few queues; of many, those in which something may have changed, and the next ones in rotation. */
+  function dueQueues(all: readonly ListedQueue[]): ListedQueue[] {
+    const checked = Math.max(FEWEST_CHECKED, Math.ceil(all.length / 10));
+    const from = turn % all.length;
+    turn = from + checked;
+    return all.filter(
+      ({ room, drift }, index) => (index - from + all.length) % all.length < checked || drift.isDue(room),
+    );
   }
 
   function hear(_: Buffer, message: Buffer): void {
@@ -89,8 +104,7 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
         channel.on('smessageBuffer', hear);
         await channel.ssubscribe(prefix + workerId);
       }
-      queues = [...queues, ...more];
-      drifts = [...drifts, ...more.map(() => new Drift())];
+      queues = [...queues, ...more.map((queue) => new ListedQueue(queue))];
       await say();
     },
     correct(provider, change) {
@@ -106,7 +120,6 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
       });
       const removed = queues.map(({ provider }) => redis.zrem(listOf(provider), workerId));
       queues = [];
-      drifts = [];
       try {
         await Promise.all([...removed, redis.unlink(sign + workerId)]);
         await redis.spublish(prefix + workerId, LAST);
@@ -118,12 +131,36 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
   };
 }
 
+class ListedQueue implements HandOffQueue {
+  readonly #queue: HandOffQueue;
+  readonly drift = new Drift();
+
+  constructor(queue: HandOffQueue) {
+    this.#queue = queue;
+  }
+
+  get provider(): string {
+    return this.#queue.provider;
+  }
+
+  get room(): number {
+    return this.#queue.room;
+  }
+}
+
 /** Tracks the difference between actual and counted room; messages in transit make the two differ briefly. */
 class Drift {
   #seen: number[] = [];
+  #room: number | null = null;
 
-  note(difference: number): void {
-    this.#seen = [...this.#seen, difference].slice(-LOOKS);
+  note(room: number, counted: number): void {
+    this.#room = room;
+    this.#seen = [...this.#seen, room - counted].slice(-LOOKS);
+  }
+
+  /** Not listed yet, or the last check found a difference, or the room has changed since. */
+  isDue(room: number): boolean {
+    return this.#room !== room || this.#seen.at(-1) !== 0;
   }
 
   /** The difference that all checks had in common, else 0. Resets the checks: the caller applies the correction. */

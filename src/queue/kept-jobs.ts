@@ -2,12 +2,13 @@
 // quarter of their duration, with one call for all locks and one for all leases.
 import { runCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { LEASE_MS, LOCK_DURATION_MS, type QueueLayout, type RareWorker, type TakenJob } from './bullmq-layout.ts';
+import { LEASE_MS, LOCK_DURATION_MS, type QueueLayout, type TakenJob } from './bullmq-layout.ts';
+import type { QueueWatch } from './queue-watch.ts';
 
 export interface KeptJobsOptions {
   redis: RedisClient;
   layout: QueueLayout;
-  worker: Pick<RareWorker, 'extendLocks'>;
+  watch: Pick<QueueWatch, 'bull'>;
   onError: (error: Error) => void;
 }
 
@@ -16,18 +17,20 @@ export class KeptJobs {
   /** Tokens of their locks, by job id. */
   readonly #locked = new Map<string, string>();
   readonly #leased = new Set<string>();
-  readonly #timers: NodeJS.Timeout[];
+  /** Run from the first job on: most of a thousand queues never have one. */
+  #timers: NodeJS.Timeout[] | null = null;
 
   constructor(options: KeptJobsOptions) {
     this.#options = options;
-    this.#timers = [
-      setInterval(() => void this.#extendLocks(), LOCK_DURATION_MS / 4),
-      setInterval(() => void this.#renewLeases(), LEASE_MS / 4),
-    ];
   }
 
   get size(): number {
     return this.#locked.size + this.#leased.size;
+  }
+
+  /** Jobs with a lock; the others have a lease. */
+  get lockedSize(): number {
+    return this.#locked.size;
   }
 
   has(id: string): boolean {
@@ -35,6 +38,10 @@ export class KeptJobs {
   }
 
   add({ id, lease }: TakenJob, token: string): void {
+    this.#timers ??= [
+      setInterval(() => void this.#extendLocks(), LOCK_DURATION_MS / 4),
+      setInterval(() => void this.#renewLeases(), LEASE_MS / 4),
+    ];
     if (lease === undefined) this.#locked.set(id, token);
     else this.#leased.add(id);
   }
@@ -45,13 +52,13 @@ export class KeptJobs {
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of this.#timers ?? []) clearInterval(timer);
   }
 
   async #extendLocks(): Promise<void> {
     if (this.#locked.size === 0) return;
     const [ids, tokens] = [[...this.#locked.keys()], [...this.#locked.values()]];
-    await this.#options.worker.extendLocks(ids, tokens, LOCK_DURATION_MS).catch(this.#options.onError);
+    await this.#options.watch.bull.extendLocks(ids, tokens, LOCK_DURATION_MS).catch(this.#options.onError);
   }
 
   async #renewLeases(): Promise<void> {

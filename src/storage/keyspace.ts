@@ -112,6 +112,8 @@ export interface Keyspace {
   leases(queue: string, provider: string): string;
   /** Prefixes, followed by a worker id: the worker's liveness key, which expires, and its channel for handed-off requests. */
   handOff: { sign: string; channel: string };
+  /** Sorted set that ends a worker process's common wait for its quiet queues (src/queue/quiet-queues.ts). */
+  joinedQueues(workerId: string): string;
   /** Strings that redis-watch.ts writes to check whether Redis takes writes; one per hash tag. */
   probes(replyShards: number, providers: readonly string[]): string[];
 }
@@ -191,6 +193,7 @@ export function createKeyspace(namespace: string): Keyspace {
       `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}.${HAND_OFF_VERSION}`,
     leases: (queue, provider) => `{${namespace}:${provider}}:${queue}:leases`,
     handOff: { sign: `${core}:well:`, channel: `${core}:hand-off:` },
+    joinedQueues: (workerId) => `${core}:joined:${workerId}`,
     probes: (replyShards, providers) => [
       `${core}:probe`,
       ...Array.from({ length: replyShards }, (_, shard) => `${shardTag(shard)}:probe`),

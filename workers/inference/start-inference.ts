@@ -20,9 +20,11 @@ import { createLimiter, type Permit } from '#src/limits/limiter.ts';
 import { turnOf } from '#src/limits/permit-terms.ts';
 import { createTokenEstimates } from '#src/limits/token-estimates.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
+import { queueScripts } from '#src/queue/bullmq-layout.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createHandOffDesk, type HandOffDesk, type HandOffQueue } from '#src/queue/hand-off.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
+import { createQuietQueues, type QuietQueues } from '#src/queue/quiet-queues.ts';
 import { createBodyQuota, NO_BODIES } from '#src/reply/body-quota.ts';
 import { firstClaim } from '#src/reply/claim.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
@@ -182,7 +184,15 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     onError,
   });
   if (neighbours !== null) neighbours.receive = (handed) => receive(context, interactive, handed);
-  const startPools = createPools({ runtime, context, redis, keyspace, handOffs, onError });
+  const quiet = isCluster(redis)
+    ? undefined
+    : createQuietQueues({
+        redis,
+        blocking: await connectRedis(address, 'consumer', onError),
+        joinedKey: keyspace.joinedQueues(workerId),
+        onError,
+      });
+  const startPools = createPools({ runtime, context, redis, keyspace, handOffs, quiet, onError });
   return {
     context,
     signs: {
@@ -220,6 +230,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       await pulse.stop();
       await context.upstream.close();
       await context.producer.close();
+      quiet?.stop();
       disconnectRedis(handOffChannel);
       disconnectRedis(subscription);
       disconnectRedis(redis);
@@ -261,6 +272,7 @@ interface PoolParts {
   redis: RedisClient;
   keyspace: Keyspace;
   handOffs: HandOffDesk;
+  quiet: QuietQueues | undefined;
   onError: (error: Error) => void;
 }
 
@@ -271,9 +283,10 @@ interface Pool {
 }
 
 function createPools(parts: PoolParts): (providers: readonly Provider[]) => Pool[] {
-  const { runtime, context, redis, keyspace, handOffs, onError } = parts;
+  const { runtime, context, redis, keyspace, handOffs, quiet, onError } = parts;
   const { workerId, settings, store } = context;
   const process = createJobProcessor(context);
+  const scripts = queueScripts(isCluster(redis) ? null : store.claimInTake(workerId, settings.recordTtlMs));
   const batchSlots = createBatchSlots(runtime.configuration.workers.batch_slots);
   const slotsOf = ({ name, slots }: Provider) => context.catalogue.providers.get(name)?.slots ?? slots;
   const startPool = (provider: Provider, lane: Lane): Pool => {
@@ -286,8 +299,9 @@ function createPools(parts: PoolParts): (providers: readonly Provider[]) => Pool
         return lane === 'batch' ? batchSlots.count : slotsOf(provider);
       },
       process: lane === 'batch' ? process : batchSlots.yieldingTo(process),
-      claim: store.claimInTake(workerId, settings.recordTtlMs),
+      scripts,
       ...(lane === 'interactive' && !isCluster(redis) ? { handOffs: { desk: handOffs, workerId } } : {}),
+      quiet,
       onAbandoned: createAbandonedHandler(context),
       onError,
     });

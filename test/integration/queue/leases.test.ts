@@ -185,10 +185,11 @@ describe('a worker that lets go of a request', () => {
   });
 
   test('immediately: it becomes the next job', async () => {
-    await producer.enqueue(provider, 'interactive', jobOf('req_z'));
     await redis.zadd(leases(), Date.now() + 60_000, 'req_a-0');
     const consumer = consume(async () => ({ kind: 'give-back' }));
     await consumer.stopFetching();
+    // Not fetched: it waits for another worker.
+    await producer.enqueue(provider, 'interactive', jobOf('req_z'));
     consumer.receive(jobOf('req_a'), {}, { turn: () => TURN });
     await waitFor('it to be let go', async () => (await redis.exists(leases())) === 0);
     expect((await redis.lrange(queueKey('wait'), 0, -1)).at(-1)).toBe('req_a-0');
