@@ -17,7 +17,9 @@ export default function ProvidersPage() {
   const providers = useQuery<{ data: Provider[] }>('/providers', {}, { everyMs: EVERY_MS });
   const limits = useQuery<{ data: LimitInForce[] }>('/limits', {}, { everyMs: EVERY_MS }).data?.data;
   const limitsOf = useMemo(() => Map.groupBy(limits ?? [], ({ scope }) => scope), [limits]);
-  const isWanted = (provider: Provider) => isLike(provider, sought) && (!isTroubledOnly || isTroubled(provider));
+  const text = sought.trim().toLowerCase();
+  const wanted = (all: readonly Provider[]) =>
+    all.filter((one) => !isTroubledOnly || isTroubled(one)).flatMap((one) => narrowed(one, text) ?? []);
   const more = (
     <>
       <Text label="Find" value={sought} onChange={seek} placeholder="provider, model" />
@@ -33,7 +35,7 @@ export default function ProvidersPage() {
               No provider is configured. Add one under <code>providers</code> in sluice.yaml.
             </Empty>
           ) : (
-            <ProviderPanels providers={data.filter(isWanted).map((one) => narrowed(one, sought))} limitsOf={limitsOf} />
+            <ProviderPanels providers={wanted(data)} limitsOf={limitsOf} />
           )
         }
       </Loaded>
@@ -53,19 +55,12 @@ function ProviderPanels({ providers, limitsOf }: { providers: readonly Provider[
   );
 }
 
-function isLike({ name, deployments }: Provider, sought: string): boolean {
-  const text = sought.trim().toLowerCase();
-  const names = [name, ...deployments.flatMap(({ id, models }) => [id, ...models])];
-  return names.some((one) => one.toLowerCase().includes(text));
-}
-
-/** Of a provider that is found by its deployments, only the matching ones. */
-function narrowed(provider: Provider, sought: string): Provider {
-  const text = sought.trim().toLowerCase();
+/** With the deployments that the text is found in, or all where it is in the provider's own name; null if it is nowhere. */
+function narrowed(provider: Provider, text: string): Provider | null {
   const isSought = (name: string) => name.toLowerCase().includes(text);
   if (isSought(provider.name)) return provider;
   const deployments = provider.deployments.filter(({ id, models }) => isSought(id) || models.some(isSought));
-  return { ...provider, deployments };
+  return deployments.length === 0 ? null : { ...provider, deployments };
 }
 
 function isTroubled({ hold, deployments, credentials }: Provider): boolean {
