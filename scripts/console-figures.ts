@@ -1,6 +1,6 @@
 // Measures the cost of the console, and browsing a million requests: `npm run console-figures` fills a ledger, pages through it
 // by the API and in Chromium, then opens the live page for ten viewers, and prints the figures for docs/console.md. Needs
-// Chromium and a Redis server. `--rows N`, `--postgres`, `--only table|viewers`.
+// Chromium and a Redis server. `--rows N`, `--postgres`, `--only search|table|viewers`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { sql } from 'kysely';
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
 const ROWS = Number(options.rows);
 const AUTHORIZED = { authorization: `Bearer ${ADMIN_KEY}` };
 const SECONDS = Number(options.seconds);
+const isWanted = (part: 'search' | 'table' | 'viewers') => options.only === undefined || options.only === part;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 /** Makes the page count long tasks (over 50 ms) and events with a long delay until they are displayed. */
 const OBSERVE = `(() => {
@@ -48,12 +49,10 @@ const broker = await startBroker({
 });
 const browser = await startBrowser();
 try {
-  if (options.only !== 'viewers') {
-    await fill(broker.database);
-    await measureSearch();
-    await measureTable();
-  }
-  if (options.only !== 'table') await measureViewers();
+  if (options.only !== 'viewers') await fill(broker.database);
+  if (isWanted('search')) await measureSearch();
+  if (isWanted('table')) await measureTable();
+  if (isWanted('viewers')) await measureViewers();
 } finally {
   await browser.close();
   await broker.stop();
@@ -114,6 +113,17 @@ async function measureSearch(): Promise<void> {
     ['failed ones', '&outcome=failed', undefined],
     ['a model by a part of its name', '&model=*sonnet', undefined],
     ['a tag of one in 5000', '&tag=rare', undefined],
+    ['a key', '&key=key_figures', undefined],
+    ['a provider that has none', '&provider=nobody', undefined],
+    ['retried ones', '&retried=true', undefined],
+    ['three seconds or longer', '&min_ms=3000', undefined],
+    ['a cost that none reaches', '&min_cost_usd=5', undefined],
+    ['a lane that none used', '&lane=batch', undefined],
+    [
+      'before a time, deep',
+      `&to=${new Date(Date.now() - 3_600_000 - Math.floor(ROWS * 0.5) * 250).toISOString()}`,
+      undefined,
+    ],
   ] as const) {
     const { times, found } = await along(query, 40, from);
     say(`search, ${name}: ${figures(times)} a page of 500 (${found} found in ${times.length} pages)`);
