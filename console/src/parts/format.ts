@@ -4,6 +4,7 @@ import { serverNow } from './clock.ts';
 const PLAIN = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
 const CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const PARTS_OF_CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 4 });
+const TWO_DIGITS = new Intl.NumberFormat('en-US', { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
 export function count(value: number): string {
@@ -16,25 +17,41 @@ export function exact(value: number): string {
 
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0';
+  if (perSecond < 0.005) return '<0.01';
   return perSecond < 10 ? perSecond.toFixed(2).replace(/\.?0+$/, '') : count(Math.round(perSecond));
 }
 
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`;
-  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+  // By what is shown: 59.96 s are a minute, not 60.0 s.
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(ms < 9_995 ? 2 : 1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 2 * 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.round(ms / 3_600_000);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** Small amounts keep two significant digits. */
 export function usd(amount: number | string): string {
   const value = Number(amount);
-  if (value === 0) return '$0';
-  if (Math.abs(value) >= 0.01) return `$${(value < 1 ? PARTS_OF_CENTS : CENTS).format(value)}`;
-  return `$${value.toPrecision(2).replace(/e.*/, (exponent) => exponent)}`.replace(
-    /\$(\d)e-(\d+)/,
-    (_, digit: string, zeros: string) => `$0.${'0'.repeat(Number(zeros) - 1)}${digit}`,
-  );
+  const size = Math.abs(value);
+  const format = size === 0 || size >= 1 ? CENTS : size >= 0.01 ? PARTS_OF_CENTS : TWO_DIGITS;
+  return `${value < 0 ? '-' : ''}$${size === 0 ? '0' : format.format(size)}`;
+}
+
+/** For narrow columns: without the digits of less than a millionth. */
+export function briefUsd(amount: number | string): string {
+  const value = Number(amount);
+  return value > 0 && value < 1e-6 ? '<$0.000001' : usd(value);
+}
+
+/** Of a part from 0 to 1. Only none is shown as 0, and only all as 100. */
+export function percent(part: number): string {
+  if (part > 0 && part < 0.0005) return '<0.1 %';
+  if (part < 1 && part >= 0.9995) return '>99.9 %';
+  return `${PLAIN.format(part * 100)} %`;
 }
 
 /** Without the date if it is today. */
