@@ -136,8 +136,8 @@ function StatementView({ statement: { balance_usd: balance, paid_in_usd: paidIn,
         {credits.map((entry) => (
           <tr key={entry.id}>
             <td class="number">{time(entry.created_at)}</td>
-            <td>{entry.actor}</td>
-            <td>{entry.note ?? ''}</td>
+            <td class="name">{entry.actor}</td>
+            <td class="name">{entry.note ?? ''}</td>
             <td class="end">{usd(entry.amount_usd)}</td>
           </tr>
         ))}

@@ -6,6 +6,8 @@ import type { LiveNow, LiveSlice } from './types.ts';
 
 export interface Live {
   state: 'connecting' | 'live' | 'lost';
+  /** Something has been received: what is missing is none, not unknown. */
+  isKnown: boolean;
   sliceMs: number;
   /** By start time; intervals without events are missing. */
   slices: ReadonlyMap<number, LiveSlice>;
@@ -16,7 +18,13 @@ const HOUR_MS = 3_600_000;
 const RETRY_MS = 1_000;
 
 export function useLive(): Live {
-  const [live, setLive] = useState<Live>({ state: 'connecting', sliceMs: 10_000, slices: new Map(), now: null });
+  const [live, setLive] = useState<Live>({
+    state: 'connecting',
+    isKnown: false,
+    sliceMs: 10_000,
+    slices: new Map(),
+    now: null,
+  });
   useEffect(() => follow(setLive), []);
   return live;
 }
@@ -37,13 +45,14 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
       setLive((live) => ({
         ...live,
         state: 'live',
+        isKnown: true,
         sliceMs,
         slices: new Map(slices.map((slice) => [slice.at, slice])),
       }));
     });
     source.addEventListener('now', (event) => {
       const now = JSON.parse((event as MessageEvent<string>).data) as LiveNow;
-      setLive((live) => ({ ...live, state: 'live', now, slices: withLatest(live.slices, now) }));
+      setLive((live) => ({ ...live, state: 'live', isKnown: true, now, slices: withLatest(live.slices, now) }));
     });
     source.onerror = () => {
       disconnect();

@@ -34,7 +34,7 @@ function BudgetRow({ budget }: { budget: Budget }) {
   const forecast = budget.forecast_usd === null ? null : Number(budget.forecast_usd);
   return (
     <tr>
-      <td>
+      <td class="name">
         {budget.name} <span class="muted">{budget.kind}</span>
       </td>
       <td>{words(budget.period)}</td>
@@ -70,7 +70,7 @@ export function Uncertain({ from, to }: { from: string; to: string }) {
                 {settlement}
               </Badge>
             </td>
-            <td>{provider}</td>
+            <td class="name">{provider}</td>
             <td>{words(status)}</td>
             <td class="end">{count(attempts)}</td>
             <td class="end">{count(row.input_tokens + row.output_tokens)}</td>
@@ -112,7 +112,7 @@ export function Rejects() {
             <td>{time(reject.rejected_at)}</td>
             <td class="mono">{reject.request_id ?? '–'}</td>
             <td>{reject.part}</td>
-            <td>{reject.reason}</td>
+            <td class="name">{reject.reason}</td>
             <td class="end">
               <Button isSmall needs="operator" onClick={() => show(reject)}>
                 View …

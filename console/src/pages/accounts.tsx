@@ -123,7 +123,7 @@ function LineRow({ line, isOpen, budgets, onToggle, onAsk }: LineRowProps) {
   const { of, level, depth, below } = line;
   return (
     <tr>
-      <td class="nested" style={{ '--depth': depth }}>
+      <td class="nested name" style={{ '--depth': depth }}>
         <b>{of.name}</b> <span class="muted">{level}</span> <StandingOf of={of} />
         <div class="muted mono">{of.id}</div>
       </td>

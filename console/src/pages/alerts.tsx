@@ -120,7 +120,7 @@ function AlertRow({ alert, isOver }: { alert: Alert; isOver: boolean }) {
       <td>
         <Badge tone={isOver ? 'plain' : toneOf(kind, data)}>{kind?.label ?? alert.type}</Badge>
       </td>
-      <td>{kind === undefined ? alert.type : kind.about(data)}</td>
+      <td class="name">{kind === undefined ? alert.type : kind.about(data)}</td>
       <td class="end">
         {kind === undefined ? null : <a href={`/console${kind.placeOf(data)}`}>{kind.place(data)}</a>}
       </td>

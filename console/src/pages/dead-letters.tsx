@@ -91,12 +91,12 @@ function Letters({ letters }: { letters: readonly DeadLetter[] }) {
             <td>
               <RequestLink id={letter.id} />
             </td>
-            <td>
+            <td style={{ minWidth: '15rem' }}>
               <Outcome code={letter.error.code} />
               <div class="muted">{letter.error.message}</div>
             </td>
-            <td>{letter.model}</td>
-            <td>{letter.provider ?? '–'}</td>
+            <td class="name">{letter.model}</td>
+            <td class="name">{letter.provider ?? '–'}</td>
             <td class="end">{usd(letter.cost_usd)}</td>
             <td class="end">
               {letter.replays.length > 0 ? <Badge tone="good">replayed</Badge> : null}{' '}

@@ -115,12 +115,14 @@ function KeyTable({ keys, accounts, onAsk }: { keys: readonly ApiKey[]; accounts
       <Table label="Keys" heads={['Name', 'Project', 'Models', 'Limits', 'Budgets', 'Made', '']}>
         {(isWhole ? keys : keys.slice(0, SHOWN)).map((key) => (
           <tr key={key.id}>
-            <td>
+            <td class="name">
               <b>{key.name}</b> <StandingOf of={key} />
               <div class="muted mono">{key.hint}</div>
               <div class="muted mono">{key.id}</div>
             </td>
-            <td>{key.project === null ? <span class="muted">none</span> : (names.get(key.project) ?? key.project)}</td>
+            <td class="name">
+              {key.project === null ? <span class="muted">none</span> : (names.get(key.project) ?? key.project)}
+            </td>
             <td>
               <ModelsOf of={key} />
             </td>

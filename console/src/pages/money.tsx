@@ -230,7 +230,7 @@ function SpendTable({ rows, before, by, nameOf }: SpendProps) {
     >
       {totals.map(({ value, own, cost, before: then }) => (
         <tr key={value}>
-          <td>{nameOf(value)}</td>
+          <td class="name">{nameOf(value)}</td>
           <td class="end">{usd(cost)}</td>
           <td class="end">{usd(then)}</td>
           <td class="end">{percent(changeOf(cost, then))}</td>

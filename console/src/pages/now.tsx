@@ -4,7 +4,7 @@ import { type Live, useLive } from '../api/live.ts';
 import { useQuery } from '../api/query.ts';
 import type { InFlight, LiveSlice } from '../api/types.ts';
 import { Chart } from '../parts/chart.tsx';
-import { ago, count, duration, rate, usd, words } from '../parts/format.ts';
+import { ago, count, duration, percent, rate, usd, words } from '../parts/format.ts';
 import { Badge, Figure, Loaded, Page, Panel, RequestLink, Tabs } from '../parts/panel.tsx';
 import { Table } from '../parts/table.tsx';
 
@@ -15,6 +15,9 @@ const SPANS = [
   ['60', 'the hour'],
 ] as const;
 const MINUTE_MS = 60_000;
+const UNKNOWN = 'Not known yet.';
+/** The large figures, before the first ones have come. */
+const FIGURES = ['Requests / s', 'Tokens / s', 'Cost / min', 'First byte', 'Whole answer', 'In flight', 'Failed'];
 
 export default function NowPage() {
   const live = useLive();
@@ -41,7 +44,15 @@ function LiveState({ state }: { state: Live['state'] }) {
 }
 
 function Figures({ live }: { live: Live }) {
-  const { now } = live;
+  const { now, isKnown } = live;
+  if (!isKnown)
+    return (
+      <div class="grid figures">
+        {FIGURES.map((label) => (
+          <Figure key={label} label={label} value="–" />
+        ))}
+      </div>
+    );
   const recent = sum([...live.slices.values()].filter(({ at }) => now !== null && at >= now.at - RECENT_MS));
   const seconds = RECENT_MS / 1_000;
   const waiting = now?.queues.reduce((total, queue) => total + queue.waiting, 0) ?? 0;
@@ -73,7 +84,7 @@ function Figures({ live }: { live: Live }) {
       <Figure label="In flight" value={count(now?.calls ?? 0)} more={`${count(waiting)} waiting`} />
       <Figure
         label="Failed"
-        value={recent.requests === 0 ? '0 %' : `${((recent.failed / recent.requests) * 100).toFixed(1)} %`}
+        value={percent(recent.requests === 0 ? 0 : recent.failed / recent.requests)}
         more={`${count(recent.failed)} in the last minute`}
       />
     </div>
@@ -92,12 +103,12 @@ function sum(slices: readonly LiveSlice[]) {
 }
 
 function Graphs({ live, spanMs }: { live: Live; spanMs: number }) {
-  const { sliceMs, slices, now } = live;
+  const { sliceMs, slices, now, isKnown } = live;
   const newest = Math.floor((now?.at ?? Date.now()) / sliceMs) * sliceMs;
   const seconds = sliceMs / 1_000;
   const graphs = useMemo(() => {
     const all = Array.from({ length: spanMs / sliceMs }, (_, index) => newest - spanMs + (index + 1) * sliceMs);
-    const each = (pick: (slice: LiveSlice) => number | null, absent: number | null = 0) =>
+    const each = (pick: (slice: LiveSlice) => number | null, absent: number | null = isKnown ? 0 : null) =>
       all.map((at) => {
         const slice = slices.get(at);
         return slice === undefined ? absent : pick(slice);
@@ -133,7 +144,7 @@ function Graphs({ live, spanMs }: { live: Live; spanMs: number }) {
         },
       ],
     };
-  }, [slices, newest, sliceMs, seconds, spanMs]);
+  }, [slices, newest, sliceMs, seconds, spanMs, isKnown]);
   const panels = [
     ['Requests per second', graphs.requests, rate],
     ['Tokens per second', graphs.tokens, rate],
@@ -168,11 +179,11 @@ function Queues({ live }: { live: Live }) {
       <Table
         label="Queues"
         heads={['Provider', 'Lane', ['Waiting', 'end'], ['Running', 'end']]}
-        empty="No request is queued."
+        empty={live.isKnown ? 'No request is queued.' : UNKNOWN}
       >
         {queues.map(({ provider, lane, waiting, running }) => (
           <tr key={`${provider} ${lane}`}>
-            <td>{provider}</td>
+            <td class="name">{provider}</td>
             <td>{lane}</td>
             <td class="end">{count(waiting)}</td>
             <td class="end">{count(running)}</td>
@@ -190,7 +201,7 @@ function Errors({ live }: { live: Live }) {
   const sorted = [...codes].sort(([, a], [, b]) => b - a);
   return (
     <Panel title="Failures of the last hour" isFlush>
-      <Table label="Failures of the last hour" empty="No request failed in the last hour.">
+      <Table label="Failures of the last hour" empty={live.isKnown ? 'No request failed in the last hour.' : UNKNOWN}>
         {sorted.map(([code, failed]) => (
           <tr key={code}>
             <td>
@@ -247,8 +258,8 @@ function OpenRow({ id, attempt, model, provider, lane, since }: OpenProps) {
         <RequestLink id={id} />
       </td>
       <td>{attempt === null ? <Badge>waits</Badge> : <Badge tone="accent">attempt {attempt}</Badge>}</td>
-      <td>{model}</td>
-      <td>{provider}</td>
+      <td class="name">{model}</td>
+      <td class="name">{provider}</td>
       <td>{lane}</td>
       <td class="end">{ago(since)}</td>
     </tr>

@@ -69,7 +69,7 @@ function AdminKeys() {
 function Row({ of: key, onRevoke }: { of: AdminKey; onRevoke: () => void }) {
   return (
     <tr>
-      <td>
+      <td class="name">
         <b>{key.name}</b>
         <div class="muted mono">{key.id}</div>
       </td>

@@ -7,7 +7,7 @@ import { useQuery } from '../api/query.ts';
 import { hasAttempts } from '../api/request.ts';
 import type { ApiKey, RequestDetail } from '../api/types.ts';
 import { tell, withheld } from '../parts/actions.tsx';
-import { Area, Check, CopyButton, Field, Page, Panel, Select, Tabs, Text } from '../parts/panel.tsx';
+import { Area, Check, CopyButton, Field, Page, Panel, Select, Tabs, Text, Trouble } from '../parts/panel.tsx';
 import { curlOf, javascriptOf, PROTOCOLS, type Protocol, pathOf, pythonOf } from '../parts/snippets.ts';
 import { type Answer, AnswerReader, NO_ANSWER } from '../playground/answer.ts';
 import { AnswerPanel, NO_RUN, type Run } from '../playground/answer-panel.tsx';
@@ -17,7 +17,8 @@ const MAX_IMAGE_BYTES = 8 * 1024 * 1024;
 
 export default function PlaygroundPage() {
   const { query } = useLocation();
-  const keys = (useQuery<{ data: ApiKey[] }>('/keys').data?.data ?? []).filter((key) => key.revoked_at === null);
+  const known = useQuery<{ data: ApiKey[] }>('/keys');
+  const keys = (known.data?.data ?? []).filter((key) => key.revoked_at === null);
   const [draft, setDraft] = useState<Draft>({
     protocol: 'openai-chat',
     model: query.model ?? '',
@@ -45,6 +46,8 @@ export default function PlaygroundPage() {
           <DraftForm
             draft={whole}
             keys={keys}
+            lacksKey={known.data !== undefined && keys.length === 0}
+            error={known.error}
             models={models.map(({ id }) => id)}
             onChange={change}
             isRunning={run.isRunning}
@@ -154,6 +157,10 @@ async function booked(id: string | null): Promise<RequestDetail | null> {
 interface DraftFormProps {
   draft: Draft;
   keys: readonly ApiKey[];
+  /** There is none, which is known. */
+  lacksKey: boolean;
+  /** Why the keys are not known. */
+  error: Error | null;
   models: readonly string[];
   onChange: (some: Partial<Draft>) => void;
   isRunning: boolean;
@@ -161,7 +168,7 @@ interface DraftFormProps {
   onStop: () => void;
 }
 
-function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }: DraftFormProps) {
+function DraftForm({ draft, keys, lacksKey, error, models, onChange, isRunning, onSend, onStop }: DraftFormProps) {
   const submit = (event: Event) => {
     event.preventDefault();
     if (!isRunning) onSend();
@@ -217,7 +224,8 @@ function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }:
           </button>
         )}
       </div>
-      {keys.length === 0 ? <p class="muted">Every request needs a key: create one in Keys first.</p> : null}
+      {error === null ? null : <Trouble error={error} />}
+      {lacksKey ? <p class="muted">Every request needs a key: create one in Keys first.</p> : null}
     </form>
   );
 }

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { useQuery } from '../api/query.ts';
 import type { Deployment, LimitInForce, Provider } from '../api/types.ts';
-import { ago, count, isFailed, usd, words } from '../parts/format.ts';
+import { ago, count, isFailed, percent, usd, words } from '../parts/format.ts';
 import { Badge, Bar, Check, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
 import { Panels } from '../parts/rows.tsx';
 import { Table } from '../parts/table.tsx';
@@ -136,7 +136,7 @@ function CredentialRow({ credential, what, limits }: CredentialProps) {
   const { name, scope, share, hold, circuits, last_hour: hour } = credential;
   return (
     <tr>
-      <td>
+      <td class="name">
         <b>{name}</b>
       </td>
       <td>
@@ -167,7 +167,7 @@ function DeploymentRow({ deployment, isProviderHeld, limits }: DeploymentProps) 
   const { id, models, price, hold, tier, weight } = deployment;
   return (
     <tr>
-      <td>
+      <td class="name">
         <b>{id}</b>
         <div class="muted">{models.join(', ')}</div>
       </td>
@@ -236,7 +236,7 @@ function Mix({ counts }: { counts: Deployment['last_hour'] }) {
   return (
     <>
       <div class="number">
-        {count(all)} calls, {((failed / all) * 100).toFixed(1)} % failed
+        {count(all)} calls, {percent(failed / all)} failed
       </div>
       <div class="mix" aria-hidden="true">
         {[['ok', all - failed] as const, ...failures.map(({ outcome, attempts }) => [outcome, attempts] as const)].map(

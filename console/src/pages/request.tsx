@@ -94,7 +94,7 @@ function Costs({ request: { attempts, cost_parts: costs } }: { request: RequestD
         const parts = costs.find((one) => one.attempt === attempt.attempt)?.parts ?? [];
         return [
           <tr key={attempt.attempt}>
-            <td>
+            <td class="name">
               <b>{attempt.attempt}</b> {attempt.provider}
             </td>
             <td>

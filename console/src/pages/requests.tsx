@@ -5,7 +5,7 @@ import { useLocation } from 'preact-iso';
 import { get } from '../api/client.ts';
 import { useQuery } from '../api/query.ts';
 import type { ApiKey, Page as FoundPage, FoundRequest, Provider } from '../api/types.ts';
-import { count, duration, exact, time, usd } from '../parts/format.ts';
+import { briefUsd, count, duration, exact, time, usd } from '../parts/format.ts';
 import { PagedList } from '../parts/paged-list.ts';
 import { type Choice, Empty, Outcome, Page, Panel, Select, Text, Trouble } from '../parts/panel.tsx';
 import { type Column, Rows } from '../parts/rows.tsx';
@@ -87,7 +87,7 @@ function Filters({ filter, keys, onChange }: FiltersProps) {
         choices={[ANY, ['ok', 'ok'], ['failed', 'failed'], ...known(filter.outcome, ['ok', 'failed'])]}
       />
       <Later label="Failure code" {...field('outcome')} placeholder="upstream_timeout" />
-      <Later label="Model" {...field('model')} placeholder="gpt-* (* as a wildcard)" />
+      <Later label="Model" {...field('model')} placeholder="gpt-*, *mini" />
       <Select
         label="Provider"
         {...field('provider')}
@@ -162,7 +162,11 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
   const more = (
     <>
       <span class="muted number" role="status">
-        {isLoading && length === 0 ? 'searching …' : `${exact(length)} found${list.isWhole ? ' in total' : ' so far'}`}
+        {isLoading && length === 0
+          ? 'searching …'
+          : error !== null && length === 0
+            ? ''
+            : `${exact(length)} found${list.isWhole ? ' in total' : ' so far'}`}
         {searchedUntil !== null && length === 0 ? ` back to ${time(searchedUntil)}` : ''}
       </span>
       {list.isTired ? (
@@ -179,7 +183,9 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
     <Panel title="Found" more={more} isFlush>
       {error === null ? null : <Trouble error={error} />}
       {length === 0 ? (
-        <Nothing isLoading={isLoading} isFiltered={Object.keys(filter).length > 0} />
+        error !== null ? null : (
+          <Nothing isLoading={isLoading} isFiltered={Object.keys(filter).length > 0} />
+        )
       ) : (
         <Rows
           label="Requests, newest first"
@@ -188,7 +194,7 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
           rowAt={(index) => list.at(index)}
           linkOf={(row) => `/console/requests/${row.id}`}
           onRange={want}
-          minWidth="70rem"
+          minWidth="74rem"
         />
       )}
     </Panel>
@@ -207,12 +213,20 @@ function Nothing({ isLoading, isFiltered }: { isLoading: boolean; isFiltered: bo
 
 function columnsWith(names: ReadonlyMap<string, string>): Column<FoundRequest>[] {
   return [
-    { title: 'Accepted', width: '10rem', show: (row) => <span class="number">{time(row.accepted_at)}</span> },
-    { title: 'Outcome', width: 'minmax(11rem, 1.3fr)', show: (row) => <Outcome code={row.outcome} /> },
+    {
+      title: 'Accepted',
+      width: '10.5rem',
+      show: (row) => (
+        <span class="number" title={row.accepted_at}>
+          {time(row.accepted_at)}
+        </span>
+      ),
+    },
+    { title: 'Outcome', width: 'minmax(9rem, 1.4fr)', show: (row) => <Outcome code={row.outcome} /> },
     { title: 'Model', width: 'minmax(9rem, 1.4fr)', show: (row) => row.model },
     { title: 'Provider', width: 'minmax(7rem, 1fr)', show: (row) => row.provider ?? '–' },
     { title: 'Key', width: 'minmax(6rem, 1fr)', show: (row) => names.get(row.key_id) ?? row.key_id },
-    { title: 'Attempts', width: '5rem', isRight: true, show: (row) => row.attempts },
+    { title: 'Attempts', width: '5.5rem', isRight: true, show: (row) => row.attempts },
     {
       title: 'First byte',
       width: '6rem',
@@ -226,6 +240,11 @@ function columnsWith(names: ReadonlyMap<string, string>): Column<FoundRequest>[]
       isRight: true,
       show: (row) => `${count(row.input_tokens)} + ${count(row.output_tokens)}`,
     },
-    { title: 'Cost', width: '7rem', isRight: true, show: (row) => usd(row.cost_usd) },
+    {
+      title: 'Cost',
+      width: '7.5rem',
+      isRight: true,
+      show: (row) => <span title={usd(row.cost_usd)}>{briefUsd(row.cost_usd)}</span>,
+    },
   ];
 }

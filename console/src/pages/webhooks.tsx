@@ -64,7 +64,7 @@ function EndpointRow({ endpoint }: { endpoint: WebhookEndpoint }) {
   };
   return (
     <tr>
-      <td>
+      <td class="name">
         {url}
         <div class="muted mono">{id}</div>
       </td>
@@ -149,7 +149,7 @@ function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
         <Badge tone={STATES[delivery.state]}>{delivery.state}</Badge>
       </td>
       <td class="end">{delivery.attempts}</td>
-      <td>
+      <td class="name">
         {delivery.last_status ?? ''} {delivery.last_error ?? ''}
       </td>
       <td class="end">

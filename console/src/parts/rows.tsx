@@ -125,19 +125,22 @@ class Line extends Component<LineProps> {
   override render({ index, row, top, columns, linkOf, isChosen }: LineProps) {
     return (
       <div class="line" role="row" aria-rowindex={index + 2} style={{ transform: `translateY(${top}px)` }}>
-        {columns.map(({ title, isRight, show }, place) => (
-          <span key={title} role="cell" class={isRight ? 'right' : ''}>
-            {row === undefined ? (
-              '…'
-            ) : place === 0 ? (
-              <a href={linkOf(row)} data-row={index} tabIndex={isChosen ? 0 : -1}>
-                {show(row)}
-              </a>
-            ) : (
-              show(row)
-            )}
-          </span>
-        ))}
+        {columns.map(({ title, isRight, show }, place) => {
+          const shown = row === undefined ? '…' : show(row);
+          // A long name is cut to the width of its column.
+          const whole = typeof shown === 'string' ? { title: shown } : {};
+          return (
+            <span key={title} role="cell" class={isRight ? 'right' : ''} {...whole}>
+              {row === undefined || place > 0 ? (
+                shown
+              ) : (
+                <a href={linkOf(row)} data-row={index} tabIndex={isChosen ? 0 : -1}>
+                  {shown}
+                </a>
+              )}
+            </span>
+          );
+        })}
       </div>
     );
   }

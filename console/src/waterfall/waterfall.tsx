@@ -73,8 +73,12 @@ function RowView({ row, isOpen, onToggle, request }: RowProps) {
     <>
       <button type="button" class="part" aria-expanded={isOpen} onClick={onToggle}>
         <span class="label">
-          <span>{kind === 'attempt' ? <b>{label}</b> : label}</span>
-          {why === null ? null : <span class={`why${isBad ? ' bad' : ''}`}>{why}</span>}
+          <span title={label}>{kind === 'attempt' ? <b>{label}</b> : label}</span>
+          {why === null ? null : (
+            <span class={`why${isBad ? ' bad' : ''}`} title={why}>
+              {why}
+            </span>
+          )}
         </span>
         <span class="track">
           {pieces.map(({ from, to, colour, isJoined, curve }) => (

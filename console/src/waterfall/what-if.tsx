@@ -8,7 +8,7 @@ import { untilFinal } from '../api/request.ts';
 import type { Provider, RequestDetail } from '../api/types.ts';
 import { Button, Dialog, tell } from '../parts/actions.tsx';
 import { serverNow } from '../parts/clock.ts';
-import { count, duration, isFailed, usd } from '../parts/format.ts';
+import { count, duration, isFailed, percent, usd } from '../parts/format.ts';
 import { Badge, Outcome, Panel, RequestLink, Select, Text } from '../parts/panel.tsx';
 import { Table } from '../parts/table.tsx';
 import { layOut } from './layout.ts';
@@ -39,13 +39,13 @@ export function Elsewhere({ request }: { request: RequestDetail }) {
       >
         {offers.map(({ id, provider, model, cost, change, failed, isSame }) => (
           <tr key={id}>
-            <td>
+            <td class="name">
               {id} {isSame ? <Badge tone="accent">answered</Badge> : null}
             </td>
-            <td>{model}</td>
+            <td class="name">{model}</td>
             <td class="end">{usd(cost)}</td>
             <td class="end">{change === null ? '–' : `${change > 0 ? '+' : ''}${(change * 100).toFixed(0)} %`}</td>
-            <td class="end">{failed === null ? 'no calls' : `${(failed * 100).toFixed(1)} %`}</td>
+            <td class="end">{failed === null ? 'no calls' : percent(failed)}</td>
             <td class="end">
               {canReplay(request) ? (
                 <Button isSmall needs="operator" onClick={() => setThere({ model, vendor: provider })}>
@@ -126,8 +126,8 @@ function ComparedRow({ request }: { request: RequestDetail }) {
       <td>
         <Outcome code={request.error?.code ?? request.status} />
       </td>
-      <td>{request.model}</td>
-      <td>{request.provider ?? '–'}</td>
+      <td class="name">{request.model}</td>
+      <td class="name">{request.provider ?? '–'}</td>
       <td class="end">{duration(layOut(request, serverNow()).totalMs)}</td>
       <td class="end">{count(request.usage.output_tokens)}</td>
       <td class="end">{usd(request.usage.cost)}</td>
