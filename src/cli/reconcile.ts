@@ -54,7 +54,11 @@ export function reconcileCommand(command: Command, runtime: () => Runtime): void
       new Option('--kind <api>', 'which provider’s API (default: derived from its protocols)').choices(USAGE_APIS),
     )
     .option('--tolerance <percent>', 'ignore differences up to this percentage of a figure', readPercent, 0.1)
-    .option('--tolerance-usd <usd>', 'ignore differences in cost up to this amount', readUsd, parseUsd('0.01'))
+    .addOption(
+      new Option('--tolerance-usd <usd>', 'ignore differences in cost up to this amount')
+        .argParser(readUsd)
+        .default(parseUsd('0.01'), '0.01'),
+    )
     .option('--json', 'machine-readable', false)
     .action(async (provider: string, options: ReconcileOptions) => {
       process.exitCode = await run(runtime, provider, options).catch((error: unknown) => {
@@ -68,7 +72,9 @@ async function run(runtime: () => Runtime, name: string, options: ReconcileOptio
   const { configuration, catalogue, environment, databaseUrl } = runtime();
   const provider = catalogue.providers.get(name);
   if (provider === undefined)
-    throw new Error(`no provider '${name}' is configured; configured: ${[...catalogue.providers.keys()].join(', ')}`);
+    throw new Error(
+      `no provider '${name}' is configured; configured: ${[...catalogue.providers.keys()].join(', ') || 'none'}`,
+    );
   const settings = configuration.providers[name]!;
   const span = daySpan(options, Date.now());
   const source = () => {

@@ -55,7 +55,7 @@ test.each(templates)('$path reads existing values', ({ text }) => {
 
 test('every process uses an existing command, and its health is checked at the right port', () => {
   const all = templates.map(({ text }) => text).join('\n');
-  const commands = read('src/cli.ts');
+  const commands = read('src/cli/program.ts');
   for (const name of ['api', 'worker', 'batches', 'migrate']) expect(commands).toContain(`.command('${name}')`);
   expect(read('src/cli/webhooks.ts')).toContain(".command('run')");
   for (const argument of ['--no-batches', '--no-webhooks', '--provider', '--health-host', '--health-port']) {

@@ -39,7 +39,7 @@ describe('docker-compose.yml', () => {
   test('starts processes by commands that exist', () => {
     for (const name of ['api', 'worker', 'simulator']) {
       const [command] = compose.services[name]!.command!;
-      expect(read('src/cli.ts')).toContain(`.command('${command}')`);
+      expect(read('src/cli/program.ts')).toContain(`.command('${command}')`);
     }
   });
 
