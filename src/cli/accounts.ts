@@ -13,7 +13,7 @@ import {
   usd,
 } from './account-settings.ts';
 import { type AdminOptions, type AdminSchemas, createAdminClient, dataOf } from './admin-client.ts';
-import { adminArguments } from './arguments.ts';
+import { adminArguments, day } from './arguments.ts';
 import { formatTable, print } from './terminal.ts';
 
 type Options = AdminOptions & { json: boolean };
@@ -72,6 +72,7 @@ export function accountsCommand(environment: () => Environment): Command {
     async (options: Options) => {
       const { data } = await dataOf(client(options).GET('/admin/accounts'));
       if (options.json) return print(JSON.stringify(data));
+      if (data.length === 0) return print('There are no organisations or projects.');
       const rows = data.map(({ id, kind, name, organisation, budgets, credits, revoked_at: revoked }) => [
         id,
         kind,
@@ -119,8 +120,8 @@ export function accountsCommand(environment: () => Environment): Command {
     });
 
   adminArguments(root.command('statement').argument('<id>').description('payments and charges by day'))
-    .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
-    .option('--to <day>', 'last day')
+    .option('--from <day>', 'first day, YYYY-MM-DD (UTC)', day)
+    .option('--to <day>', 'last day', day)
     .action(async (id: string, options: Options & { from?: string; to?: string }) => {
       const query = { ...(options.from && { from: options.from }), ...(options.to && { to: options.to }) };
       const path = { id };

@@ -7,6 +7,14 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** A day that exists, YYYY-MM-DD: another text would select nothing, without a word. */
+export function day(text: string): string {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).getTime() > 0;
+  if (!isDay || new Date(text).toISOString().slice(0, 10) !== text)
+    throw new InvalidArgumentError('must be a day, YYYY-MM-DD.');
+  return text;
+}
+
 const MOST_PROCESSES = 64;
 
 export function processCount(text: string): number {

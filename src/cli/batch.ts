@@ -73,7 +73,7 @@ export function batchCommand(environmentFor: () => Environment): Command {
     .action((options: Common & { limit: number }) =>
       run(async () => {
         const batches = await client(options).list(options.limit);
-        print(options.json ? JSON.stringify(batches) : batchTable(batches));
+        print(options.json ? JSON.stringify(batches) : batches.length === 0 ? 'No batches.' : batchTable(batches));
         return EXIT_CODES.done;
       }),
     );

@@ -25,7 +25,7 @@ import {
 } from '../ledger/export.ts';
 import { type ReportPage, type ReportRow, reportPages } from '../ledger/reports.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
-import { list } from './arguments.ts';
+import { day, list } from './arguments.ts';
 import { complain, printable, tableInParts } from './terminal.ts';
 
 /** Read, and printed, at once. */
@@ -73,8 +73,8 @@ function selecting(command: Command): Command {
         .choices(REPORT_SUBJECTS)
         .default('attempt'),
     )
-    .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
-    .option('--to <day>', 'last day')
+    .option('--from <day>', 'first day, YYYY-MM-DD (UTC)', day)
+    .option('--to <day>', 'last day', day)
     .option('--key <id>', 'only this key')
     .option('--where <dimension=value>', 'filter, such as lane=batch (repeatable)', list);
 }

@@ -31,18 +31,19 @@ const ONE = '/admin/dead-letters/{id}';
 export function deadLettersCommand(environment: () => Environment): Command {
   const root = new Command('dead-letters').description('inspect and replay requests that failed permanently');
   const client = (options: AdminOptions) => createAdminClient(options, environment());
-  const limit = (command: Command) =>
-    command.option('-n, --limit <n>', 'most entries to show', wholeNumber, DEFAULT_LIMIT);
+  const limit = (command: Command, what: string) => command.option('-n, --limit <n>', what, wholeNumber, DEFAULT_LIMIT);
 
-  limit(filters(adminArguments(root.command('list').description('list dead letters, newest first')))).action(
-    (options: FilterOptions & { limit: number }) => list(client(options), options),
-  );
+  limit(
+    filters(adminArguments(root.command('list').description('list dead letters, newest first'))),
+    'number of letters',
+  ).action((options: FilterOptions & { limit: number }) => list(client(options), options));
   adminArguments(root.command('show').argument('<id>').description('show failure, timeline and attempts')).action(
     async (id: string, options: AdminOptions) =>
       print(JSON.stringify(await dataOf(client(options).GET(ONE, { params: { path: { id } } })), null, 2)),
   );
   limit(
     filters(adminArguments(root.command('replay').argument('[ids...]').description('send them again as new requests'))),
+    'replay at most this many that match the filter',
   )
     .option('--all', 'all that match the filter, oldest first, except those already replayed', false)
     .option('--again', 'include those already replayed', false)
@@ -126,6 +127,7 @@ async function remove(client: AdminClient, ids: readonly string[], options: Filt
     deleted += 1;
   }
   if (ids.length === 0) {
+    if (Object.keys(filterOf(options)).length === 0) throw new Error('pass ids or a filter');
     deleted = (await dataOf(client.DELETE(ALL, { params: { query: filterOf(options) } }))).deleted;
   }
   print(options.json ? JSON.stringify({ deleted }) : `${deleted} deleted.`);

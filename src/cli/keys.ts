@@ -129,6 +129,7 @@ async function createKey(runtime: Runtime, name: string, options: KeyOptions): P
 async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
   const keys = await withBooks(runtime, ({ store }) => store.list());
   if (options.json) return print(JSON.stringify(keys));
+  if (keys.length === 0) return print('There are no keys; create one with sluice keys create.');
   const rows = keys.map(({ id, name, hint, projectId, settings, createdAtMs, revokedAtMs }) => [
     id,
     name,

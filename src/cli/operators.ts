@@ -30,6 +30,7 @@ function adminKeysCommand(environment: () => Environment): Command {
     async (options: Options) => {
       const { data } = await dataOf(client(options).GET('/admin/admin-keys'));
       if (options.json) return print(JSON.stringify(data));
+      if (data.length === 0) return print('There are no admin keys besides SLUICE_ADMIN_KEY.');
       const rows = data.map(({ id, name, hint, role, revoked_at: revoked }) => [
         id,
         name,
@@ -73,6 +74,7 @@ function auditCommand(environment: () => Environment): Command {
         createAdminClient(options, environment()).GET('/admin/audit', { params: { query } }),
       );
       if (options.json) return print(JSON.stringify(data));
+      if (data.length === 0) return print('No entries.');
       const rows = data.map(({ at, actor, role, method, path, status }) => [
         at.slice(0, 19).replace('T', ' '),
         actor,

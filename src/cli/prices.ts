@@ -56,6 +56,7 @@ function list({ deployments, priceOf }: Catalogue, json: boolean): void {
     };
   });
   if (json) return print(JSON.stringify(rows));
+  if (rows.length === 0) return print('No deployment is configured.');
   const cells = rows.map((row) => [
     row.deployment,
     row.input ?? '',

@@ -124,7 +124,7 @@ function keyFindings(keys: readonly ApiKey[], { listen }: Runtime): Finding[] {
       severity: isLoopback(listen.host) ? 'note' : 'warning',
       area: 'keys',
       finding: `keys without limits and budget: ${named(unbound.map(({ id, name }) => `${id} (${name})`))}`,
-      remedy: 'set limits and budgets (PATCH /admin/keys/{id}), which bound the damage of a stolen key',
+      remedy: 'sluice keys update <id> --rpm 60 --budget 20/month: limits and budgets bound the damage of a stolen key',
     },
   ];
 }

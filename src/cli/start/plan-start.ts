@@ -15,6 +15,7 @@ import { requireStrongKeys } from '../../config/secrets.ts';
 import { openDatabase } from '../../storage/database.ts';
 import { ADMIN_KEY_FILE } from '../admin-client.ts';
 import { compileCache } from '../child-processes.ts';
+import { demoPath } from '../inspected-runtime.ts';
 import { complain } from '../terminal.ts';
 import type { Layout, StartPlan } from './supervise.ts';
 
@@ -88,7 +89,7 @@ interface Demo {
 
 async function writeDemo(directory: string, { variables }: Environment): Promise<Demo> {
   const simulatorPort = variables.OPENAI_API_KEY ? null : await freePort();
-  const configPath = join(directory, 'sluice.yaml');
+  const configPath = demoPath({ dataDirectory: directory });
   writeFileSync(configPath, HEAD + (simulatorPort === null ? OPENAI : simulator(`http://127.0.0.1:${simulatorPort}`)));
   say(
     simulatorPort === null
