@@ -26,7 +26,7 @@ runMain(async () => {
   });
   const follower = followConfiguration({ runtime, logger });
   const keyspace = createKeyspace(configuration.redis.namespace);
-  const registry = createRegistry('batches', readPoolState);
+  const registry = createRegistry('batches', readPoolState, () => runtime.fileState);
   const { variables } = environment;
   const instance = String(process.pid);
   const telemetry = await startTelemetry({ variables, role: 'batches', instance, version, registry, logger });

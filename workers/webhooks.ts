@@ -24,7 +24,7 @@ runMain(async () => {
     mask: runtime.secretMask,
   });
   const follower = followConfiguration({ runtime, logger });
-  const registry = createRegistry('webhooks', readPoolState);
+  const registry = createRegistry('webhooks', readPoolState, () => runtime.fileState);
   const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
   const where = readHealthAddress(values);
   const health = where && (await startHealthServer({ ...where, registry, signs: { deliveries: webhooks.silentMs } }));

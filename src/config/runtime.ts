@@ -38,6 +38,15 @@ export interface Runtime {
   secrets: readonly string[];
   /** Called with the result of a reload (src/process/follow-configuration.ts). One listener, which records it in the database. */
   onReload: ((reload: Reload) => void) | null;
+  /** How the file that was last read differs from what is in force. */
+  fileState: FileState;
+}
+
+export interface FileState {
+  /** It is invalid, so an earlier configuration stays in force. */
+  isRefused: boolean;
+  /** Its settings that are read only when a process starts. */
+  awaitingRestart: number;
 }
 
 export interface AdminListen {
@@ -86,6 +95,7 @@ export function loadRuntime(
     secretMask,
     secrets,
     onReload: null,
+    fileState: { isRefused: false, awaitingRestart: 0 },
   };
 }
 

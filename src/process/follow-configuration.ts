@@ -54,6 +54,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
       if (!(error instanceof ConfigurationError)) throw error;
       const faults = error.faults.slice(0, MAX_SHOWN).map(formatFault);
       logger.error({ why, faults }, 'the new configuration was refused; the former one stays in force');
+      runtime.fileState.isRefused = true;
       tell('refused', why, { faults });
     }
   }
@@ -77,6 +78,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
     const changed = changedPaths(runtime.configuration, next.configuration);
     const isReloaded = (at: string) => RELOADED_SECTIONS.includes(at.split('.')[0] as ReloadedSection);
     const fixed = changed.filter((at) => !isReloaded(at));
+    Object.assign(runtime.fileState, { isRefused: false, awaitingRestart: fixed.length });
     if (fixed.length > 0) {
       logger.warn(
         { why, settings: fixed.slice(0, MAX_SHOWN) },

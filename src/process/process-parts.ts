@@ -22,7 +22,7 @@ export async function openProcess(runtime: Runtime, role: 'api' | 'worker' | 'co
   const { environment } = runtime;
   const instanceId = createInstanceId(role);
   const logger = openLogger(runtime, role, instanceId);
-  const registry = createRegistry(role, readPoolState);
+  const registry = createRegistry(role, readPoolState, () => runtime.fileState);
   const { variables } = environment;
   const telemetry = await startTelemetry({ variables, role, instance: instanceId, version, registry, logger });
   const operations = createOperationsMetrics(registry);

@@ -42,6 +42,10 @@ function instrumentOf(registry: Registry, { name, help, labels, type, buckets }:
 /** Reads the state of the SQL connection pool; null if there is none. */
 export type ReadPool = () => { busy: number; idle: number; waiting: number; max: number } | null;
 
+/** Reads how the configuration file differs from what is in force. */
+export type ReadFileState = () => { isRefused: boolean; awaitingRestart: number };
+const AS_THE_FILE: ReadFileState = () => ({ isRefused: false, awaitingRestart: 0 });
+
 /** Version of Sluice. */
 export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -51,7 +55,11 @@ export const { version } = JSON.parse(readFileSync(new URL('../../package.json',
  * A registry with the metrics of Node.js and of the process.
  * @param role as in the logs.
  */
-export function createRegistry(role: string, readPool: ReadPool = () => null): Registry {
+export function createRegistry(
+  role: string,
+  readPool: ReadPool = () => null,
+  readFileState: ReadFileState = AS_THE_FILE,
+): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -63,6 +71,9 @@ export function createRegistry(role: string, readPool: ReadPool = () => null): R
       metrics.eventLoop.set(performance.eventLoopUtilization(now, loop).utilization);
       loop = now;
     }
+    const file = readFileState();
+    metrics.configurationRefused.set(file.isRefused ? 1 : 0);
+    metrics.configurationAwaitsRestart.set(file.awaitingRestart);
     const pool = readPool();
     if (pool === null) return;
     metrics.databaseConnections.set({ state: 'busy' }, pool.busy);

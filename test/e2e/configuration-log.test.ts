@@ -48,6 +48,14 @@ async function entries(): Promise<Entry[]> {
   return (JSON.parse(text) as { data: Entry[] }).data;
 }
 
+/** Of one of the two processes: both follow the file. */
+async function metric(name: string): Promise<number> {
+  const answer = await fetch(`${line('admin-url')}/metrics`, {
+    headers: { authorization: `Bearer ${line('admin-key')}` },
+  });
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await answer.text())?.[1]);
+}
+
 const timesLogged = (text: string) => (running.stderr() + running.stdout()).split(text).length - 1;
 const untilLogged = (text: string, times: number) =>
   waitFor(`"${text}" to be logged ${times} times`, () => timesLogged(text) >= times);
@@ -85,6 +93,8 @@ test('a change of the file: logged once for both processes, with hashes and the 
     before: { sha256: former },
     after: { in_force: next, changed: ['models.n'], after_restart: ['server.port'] },
   });
+  expect(await metric('sluice_configuration_awaits_restart')).toBe(1);
+  expect(await metric('sluice_configuration_refused')).toBe(0);
 });
 
 test('a refused change: logged once, with its errors', async () => {
@@ -100,6 +110,7 @@ test('a refused change: logged once, with its errors', async () => {
     request: { sha256: wrong },
     after: { in_force: inForce!.after.in_force, faults: [expect.stringContaining('two')] },
   });
+  expect(await metric('sluice_configuration_refused')).toBe(1);
 });
 
 test('reverted and changed again: logged each time', async () => {
@@ -107,6 +118,8 @@ test('reverted and changed again: logged each time', async () => {
   replace(first);
   await untilLogged('"the configuration has changed"', 4);
   await untilEntries(3);
+  expect(await metric('sluice_configuration_refused')).toBe(0);
+  expect(await metric('sluice_configuration_awaits_restart')).toBe(0);
   replace(file('  n: { deployments: [{ provider: one, model: n }] }\nserver: { port: 1234 }'));
   await untilLogged('"the configuration has changed"', 6);
   await untilEntries(4);
