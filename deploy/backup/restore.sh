@@ -35,7 +35,11 @@ restore_redis() {
 [ -z "${REDIS_DIR:-}" ] || restore_redis
 case $SLUICE_DATABASE_URL in
   sqlite:*) cp --no-clobber "$folder/sluice.db" "${SLUICE_DATABASE_URL#sqlite:}" ;;
-  *) pg_restore --no-owner --exit-on-error --single-transaction --dbname="$SLUICE_DATABASE_URL" "$folder/sluice.dump" ;;
+  *)
+    pg_restore --no-owner --exit-on-error --single-transaction --dbname="$SLUICE_DATABASE_URL" "$folder/sluice.dump"
+    # The copy has no statistics of its tables: without them PostgreSQL reads whole tables until autovacuum has made some.
+    psql --quiet --command=analyze "$SLUICE_DATABASE_URL"
+    ;;
 esac
 if [ -n "${SLUICE_FILES:-}" ] && [ -f "$folder/files.tar" ]; then
   mkdir -p "$SLUICE_FILES" && tar --extract --file="$folder/files.tar" --directory="$SLUICE_FILES"

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { createKeyStore } from '#src/accounts/key-store.ts';
@@ -152,4 +153,29 @@ test('the command prints text or JSON, and has an exit code', async () => {
   expect(findings.map(({ severity }) => severity)).toContain('note');
   writeFileSync(join(directory, 'sluice.yaml'), 'redis: { url: 7 }\n');
   expect(await run()).toMatchObject({ code: 2, stdout: expect.stringMatching(/^error +configuration .*redis\.url/) });
+});
+
+test('a PostgreSQL without statistics, as after pg_upgrade: named until ANALYZE has run', async ({ skip }) => {
+  // Symptom: a page of requests took a second, because every search read the whole ledger.
+  const postgres = await startTestPostgres(['fsync=off', 'autovacuum=off']);
+  if (postgres === null) return skip('needs PostgreSQL');
+  const database = await openDatabase(postgres.url, () => undefined);
+  try {
+    const statistics = async () =>
+      (await look(runtimeOf(good.url, {}, postgres.url))).filter(({ finding }) => finding.includes('statistics'));
+    expect(await statistics()).toEqual([]);
+    await sql`insert into ledger_entries (request_id, attempt, day, key_id, model, provider, deployment, upstream_model,
+      protocol, lane, is_stream, state, outcome, started_at, queue_ms, first_byte_ms, duration_ms, input_tokens,
+      cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_pico_usd)
+      select 'req_' || i, 1, '2026-01-01', 'k', 'm', 'p', 'p/m', 'm', 'openai-chat', 'interactive', 1, 'settled', 'ok',
+      i, 1, 1, 1, 1, 0, 0, 1, 0, 1 from generate_series(1, 20000) i`.execute(database);
+    expect(await statistics()).toMatchObject([
+      { severity: 'warning', area: 'database', finding: expect.stringContaining('no statistics of ledger_entries') },
+    ]);
+    await sql`analyze`.execute(database);
+    expect(await statistics()).toEqual([]);
+  } finally {
+    await database.destroy();
+    await postgres.stop();
+  }
 });

@@ -18,6 +18,8 @@ import { formatDuration } from '../terminal.ts';
 import { clockFindings, type Finding, measureSkew } from './finding.ts';
 
 const MAX_NAMED = 5;
+/** Smaller tables are read as a whole anyway. */
+const MANY_BYTES = 1024 * 1024;
 
 function named(names: readonly string[]): string {
   const more = names.length - MAX_NAMED;
@@ -109,7 +111,24 @@ async function postgresFindings(database: Database, url: string): Promise<Findin
     finding: `${withoutSecrets(url)} is not encrypted`,
     remedy: 'add ?sslmode=verify-full to database.url, unless the network is private',
   };
-  return [...clockFindings('PostgreSQL', skewMs), ...(isOnWire ? [plain] : [])];
+  return [
+    ...clockFindings('PostgreSQL', skewMs),
+    ...(isOnWire ? [plain] : []),
+    ...(await statisticsFindings(database)),
+  ];
+}
+
+/** After pg_upgrade or pg_restore there are none: searches then read whole tables, which takes seconds where it took milliseconds. */
+async function statisticsFindings(database: Database): Promise<Finding[]> {
+  const { rows } = await sql<{ name: string }>`select c.relname as name from pg_class c
+    where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' and pg_relation_size(c.oid) > ${MANY_BYTES}
+      and not exists (select 1 from pg_stats s where s.schemaname = current_schema() and s.tablename = c.relname)
+    order by pg_relation_size(c.oid) desc`.execute(database);
+  if (rows.length === 0) return [];
+  const finding = `PostgreSQL has no statistics of ${named(rows.map(({ name }) => name))}: queries are slow`;
+  return [
+    { severity: 'warning', area: 'database', finding, remedy: 'run ANALYZE in the database, and leave autovacuum on' },
+  ];
 }
 
 /** Keys without limits matter only if other machines can connect. */
