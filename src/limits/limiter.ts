@@ -74,6 +74,8 @@ export interface Limiter {
   acquireCall(request: PermitRequest): ScriptCall;
   /** Builds the permit that such a script granted. */
   adopt(terms: PermitTerms, granted: GrantedPermit): AdoptedPermit;
+  /** How many of these attempts have a permit that is neither settled nor reaped. */
+  countOpen(attemptIds: readonly string[]): Promise<number>;
   /** Closes an attempt that made no call, without a ledger entry. */
   forget(attemptId: string): Promise<void>;
   /** Leaves the rooms of these scopes: the request no longer waits here. */
@@ -207,6 +209,11 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       const scopes = terms.scopes.map((scope): Scope => ({ ...scope, countsCalls: true }));
       return { permit: permitOf({ ...terms, scopes }, slice, isTrial), isCurrent: false };
     },
+    async countOpen(attemptIds) {
+      const entries = await redis.hmget(keyspace.openAttempts, ...attemptIds);
+      return entries.filter((entry) => entry !== null).length;
+    },
+
     async forget(attempt) {
       await Promise.all([redis.hdel(keyspace.openAttempts, attempt), redis.zrem(keyspace.openLeases, attempt)]);
     },

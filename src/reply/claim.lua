@@ -6,14 +6,16 @@
 --       5 newest contract version that the worker reads, 6 longest body that is returned, bytes, 7 request id,
 --       8 channel prefix of the shard's workers
 -- Returns {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body or ''}
--- or {'moved', step, spec, progress} or {'done', outcome, spec, progress} or {reason[, detail]}.
+-- or {'moved', step, spec, progress} or {'done', outcome, spec, progress, attempts} or {reason[, detail]}.
 local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress', 'attempts')
 local spec, step, state, owner = record[1], record[2], record[3], record[4]
 if not spec then return {'gone'} end
 -- The version is the first member of every spec. The request is left unchanged for a newer worker.
 local version = tonumber(string.match(spec, '"version":(%d+)'))
 if version and version > tonumber(ARGV[5]) then return {'newer', version} end
-if state == 'done' then return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or ''} end
+if state == 'done' then
+  return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or '', record[8] or 0}
+end
 if step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
 if owner and owner ~= ARGV[2] then -- its own claim may arrive twice, as a resent command
   local seen = redis.call('HGET', KEYS[4], owner)

@@ -31,8 +31,11 @@ export type ClaimResult =
   | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
   /** A newer Sluice wrote it: left as it is, for a worker of that version. */
   | { kind: 'newer'; version: number }
-  /** It has its outcome: `ok`, a failure's code, or `failed` if the code is in the log. Progress excludes the last attempt. */
-  | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress }
+  /**
+   * It has its outcome: `ok`, a failure's code, or `failed` if the code is in the log. Progress excludes the last attempt;
+   * `attempts` are the numbers that were given to attempts.
+   */
+  | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress; attempts: number }
   /** It has expired, or was never written completely. */
   | { kind: 'gone' };
 
@@ -62,8 +65,14 @@ export function readClaim(reply: ClaimReply): ClaimResult {
         progress: readProgress(String(reply[3])),
       };
     case 'done': {
-      const [outcome, spec, progress] = reply.slice(1) as [Buffer, Buffer, Buffer];
-      return { kind, outcome: String(outcome), spec: readSpec(spec), progress: readProgress(String(progress)) };
+      const [outcome, spec, progress, attempts] = reply.slice(1) as [Buffer, Buffer, Buffer, Buffer | number];
+      return {
+        kind,
+        outcome: String(outcome),
+        spec: readSpec(spec),
+        progress: readProgress(String(progress)),
+        attempts: Number(String(attempts)),
+      };
     }
     default:
       return { kind };

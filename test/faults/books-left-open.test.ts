@@ -45,7 +45,8 @@ test.each([
     await requestRow(broker, requestId);
     const { calls } = vendors.primary.stats();
     await leaveOpen(requestId);
-    expect(await requestRow(broker, requestId)).toMatchObject({ outcome });
+    const { length } = await ledgerRows(broker, requestId);
+    expect(await requestRow(broker, requestId)).toMatchObject({ outcome, attempts: BigInt(length) });
     expect(vendors.primary.stats().calls).toBe(calls);
     expect(await ledgerRows(broker, requestId)).not.toEqual([]);
   },

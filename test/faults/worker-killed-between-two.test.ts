@@ -58,6 +58,8 @@ test('what the clients received: one complete answer each', () => {
   expect(readChatStream(streamed!.text)).toMatchObject({ error: null, isDone: true, tokens: TOKENS });
   expect(whole).toMatchObject({ status: 200, ending: 'whole' });
   expect(JSON.parse(whole!.text).usage.completion_tokens).toBe(TOKENS);
+  // The stream had its headers before.
+  expect(whole!.headers['x-sluice-attempts']).toBe('3');
 });
 
 test('what was billed: an estimate for both calls whose end is unknown, and the answer', {

@@ -6,7 +6,7 @@ import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts'
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
-import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
 import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#test/support/spoken-protocols.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -106,6 +106,16 @@ test('what the clients received: one complete answer each', async () => {
     expect(mark?.rescued).toBe(true);
   }
   expect(throughSdk).toEqual({ text: await spokenTo(promptOf('SDK')), error: null });
+});
+
+// Symptom: the header said 1 where the ledger has two calls. Cause: the call of a worker that died is in no progress. Fix: the
+// next worker counts the attempts that are open. The request that waited has a new number, too, but was called once.
+test('what the clients were told of the calls, and what the requests in the ledger say of them', async () => {
+  expect(waiting.headers['x-sluice-attempts']).toBe('1');
+  expect(called.headers['x-sluice-attempts']).toBe('2');
+  expect(await requestRow(broker, waiting.headers['x-request-id']!)).toMatchObject({ attempts: 1n });
+  for (const answer of [called, ...streamed])
+    expect(await requestRow(broker, answer.headers['x-request-id']!)).toMatchObject({ attempts: 2n });
 });
 
 // Symptom: it took ten to fifteen seconds. Cause: a lock of 10 s, checked every 5 s. Fix: 6 s and 2 s.

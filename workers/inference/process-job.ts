@@ -30,6 +30,7 @@ import {
   OWNED_RECHECK_MS,
   park,
 } from './let-go.ts';
+import { withLostCalls } from './lost-calls.ts';
 import { grantedPermit } from './permit-request.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { leaveLead } from './shared-prefix.ts';
@@ -76,7 +77,8 @@ async function processActive(
       ? await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs)
       : readClaim(taken as ClaimReply);
   if (claimed.kind !== 'claimed') return withoutClaim(context, job, claimed);
-  return deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation, null));
+  const claim = await withLostCalls(context, claimed.claim);
+  return deliverGuarded(context, openDelivery(context, job, claim, cancellation, null));
 }
 
 /** A job whose request is not this worker's to process. */
@@ -261,7 +263,7 @@ function cancelled(): Failure {
 // A finished request whose worker died between its last frame and the books: the next worker that gets the job closes the books.
 // Existing entries stay unchanged, so this is harmless if the first worker did it already.
 //
-// The janitor writes the last attempt as unsettled, with an estimate; the outcome counts the attempts before it.
+// The janitor writes the last attempt as unsettled, with an estimate; the outcome has the cost of the attempts before it.
 
 type Done = Extract<ClaimResult, { kind: 'done' }>;
 
@@ -269,7 +271,8 @@ type Done = Extract<ClaimResult, { kind: 'done' }>;
 const MAX_READ_BYTES = 1024 * 1024;
 
 export async function closeLate(context: InferenceContext, job: RequestJob, done: Done): Promise<Disposition> {
-  const { spec, progress } = done;
+  const { spec } = done;
+  const progress = { ...done.progress, calls: Math.max(done.progress.calls, done.attempts) };
   const step = stepAt(spec.plan, job.step, progress);
   const failure = await failureOf(context, done);
   await context.books.close({ spec, progress, failure, answeredBy: failure === null ? step : null, waitedAt: step });
@@ -295,7 +298,7 @@ export function createAbandonedHandler(context: InferenceContext) {
     const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
     if (claimed.kind !== 'claimed') return withoutClaim(context, job, claimed);
     context.logger.error({ err: error, request_id: job.requestId }, 'job abandoned');
-    await sayLost(context, job, claimed.claim);
+    await sayLost(context, job, await withLostCalls(context, claimed.claim));
     return COMPLETE;
   };
 }
