@@ -26,8 +26,6 @@ if owner and owner ~= ARGV[2] then -- its own claim may arrive twice, as a resen
     return {'owned', owner}
   end
 end
-local bytes = redis.call('STRLEN', KEYS[2])
-if bytes == 0 then return {'gone'} end
 local attempt = tonumber(record[8] or 0) + 1
 redis.call('HSET', KEYS[1], 'attempts', attempt, 'owner', ARGV[2], 'state', 'running')
 -- The last frame a reader can have seen: fences are never announced.
@@ -40,5 +38,6 @@ for _, entry in ipairs(attempt > 1 and redis.call('XREVRANGE', KEYS[3], '+', '-'
 end
 local fence = redis.call('XADD', KEYS[3], attempt .. '-*', 'k', 'fence', 'm', '', 'b', '')
 redis.call('PEXPIRE', KEYS[3], math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1])))
-local body = bytes <= tonumber(ARGV[6]) and redis.call('GET', KEYS[2]) or ''
+-- A request whose body is lost is claimed as well: it has a client that must be told.
+local body = redis.call('STRLEN', KEYS[2]) <= tonumber(ARGV[6]) and redis.call('GET', KEYS[2]) or ''
 return {'claimed', attempt, before, fence, record[5] or '', record[6] or '', record[7] or '', spec, body}

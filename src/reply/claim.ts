@@ -14,7 +14,7 @@ export interface WriteGrant {
 export interface Claim {
   grant: WriteGrant;
   spec: RequestSpec;
-  /** Null for a large one, which is read by itself (`readBody`): scripts copy what they return. */
+  /** Null for a large one, which is read by itself (`readBody`): scripts copy what they return. Also if it is lost. */
   body: Buffer | null;
   progress: RequestProgress;
   /** Cancelled meanwhile: it must be ended, not processed. */
@@ -36,7 +36,7 @@ export type ClaimResult =
    * `attempts` are the numbers that were given to attempts.
    */
   | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress; attempts: number }
-  /** It has expired, or was never written completely. */
+  /** It has expired or was forgotten. */
   | { kind: 'gone' };
 
 /** This process is too old to read the request; another process may be able to. */

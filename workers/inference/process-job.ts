@@ -5,7 +5,6 @@
 //              ▼                             ▼
 //            park, or fall back            let-go.ts
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
-import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { attemptId, shardOf } from '#src/contracts/ids.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
@@ -13,10 +12,10 @@ import type { GrantedPermit } from '#src/limits/permit-terms.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
 import { type Claim, type ClaimReply, type ClaimResult, readClaim } from '#src/reply/claim.ts';
-import { readAnswer } from '#src/reply/reply-log.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import { inSequence, type ScriptCall } from '#src/storage/lua-script.ts';
 import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
+import { closeLate, withLostCalls } from './dead-workers.ts';
 import { type Delivery, type InferenceContext, insist, newCallForm, spend } from './delivery.ts';
 import {
   COMPLETE,
@@ -30,7 +29,6 @@ import {
   OWNED_RECHECK_MS,
   park,
 } from './let-go.ts';
-import { withLostCalls } from './lost-calls.ts';
 import { grantedPermit } from './permit-request.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { leaveLead } from './shared-prefix.ts';
@@ -181,7 +179,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
 
 const NOT_READ = Buffer.alloc(0);
 
-/** The body was there at the claim. */
+/** Redis has evicted it. */
 async function withoutBody(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   // Cancelled and forgotten since.
   if (await context.replyLog.isGone(delivery.spec.requestId)) return COMPLETE;
@@ -258,33 +256,6 @@ async function beginNextAttempt(context: InferenceContext, delivery: Delivery): 
 
 function cancelled(): Failure {
   return createFailure('request_cancelled', 'The client disconnected, or the request was cancelled.');
-}
-
-// A finished request whose worker died between its last frame and the books: the next worker that gets the job closes the books.
-// Existing entries stay unchanged, so this is harmless if the first worker did it already.
-//
-// The janitor writes the last attempt as unsettled, with an estimate; the outcome has the cost of the attempts before it.
-
-type Done = Extract<ClaimResult, { kind: 'done' }>;
-
-/** A failure fits in one frame; a longer answer contains none. */
-const MAX_READ_BYTES = 1024 * 1024;
-
-export async function closeLate(context: InferenceContext, job: RequestJob, done: Done): Promise<Disposition> {
-  const { spec } = done;
-  const progress = { ...done.progress, calls: Math.max(done.progress.calls, done.attempts) };
-  const step = stepAt(spec.plan, job.step, progress);
-  const failure = await failureOf(context, done);
-  await context.books.close({ spec, progress, failure, answeredBy: failure === null ? step : null, waitedAt: step });
-  return COMPLETE;
-}
-
-async function failureOf(context: InferenceContext, { spec, outcome }: Done): Promise<Failure | null> {
-  if (outcome === 'ok') return null;
-  const said = await readAnswer(context.replyLog, spec.requestId, MAX_READ_BYTES).catch(() => null);
-  if (said?.failure) return said.failure;
-  const code = outcome === 'failed' ? 'internal' : (outcome as FailureCode);
-  return createFailure(code, 'The request failed with this code; its worker died before it could write the details.');
 }
 
 // A job that BullMQ gives up: the workers that had it died one after the other, or a bug made its processing fail. The client

@@ -99,11 +99,14 @@ test('a claim does not return a large body, which is read separately; it returns
   }
 });
 
-test('a request without its body cannot be claimed', async () => {
-  const spec = specOf();
-  await store.accept(spec, large, LIFE_MS);
-  await redis.unlink(bodyKey(spec));
-  expect(await store.claim(spec.requestId, 0, 'worker', LIFE_MS)).toEqual({ kind: 'gone' });
+test('a request without its body is claimed, so that its client can be told', async () => {
+  for (const body of [small, large]) {
+    const spec = specOf();
+    await store.accept(spec, body, LIFE_MS);
+    await redis.unlink(bodyKey(spec));
+    const claimed = await store.claim(spec.requestId, 0, 'worker', LIFE_MS);
+    expect(claimed).toMatchObject({ kind: 'claimed', claim: { body: null } });
+  }
 });
 
 test('a body whose request is never accepted expires', async () => {
