@@ -54,7 +54,7 @@ if (violations.length > SHOWN_VIOLATIONS) console.error(`… and ${violations.le
 if (trace.length > 0) {
   const path = join(tmpdir(), `sluice-chaos-${values.seed}.log`);
   writeFileSync(path, `${trace.join('\n')}\n`);
-  console.log(`what the processes logged, these requests starred: ${path}`);
+  console.log(`log of all processes, with these requests marked by *: ${path}`);
 }
 console.log(violations.length === 0 ? 'no violations' : `${violations.length} violations`);
 process.exit(violations.length === 0 ? 0 : 1);

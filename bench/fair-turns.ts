@@ -116,10 +116,7 @@ try {
   const before = await waiting();
   const [beside, perMinute] = await Promise.all([single(light.secret), callsPerMinute()]);
   await filled;
-  print(
-    `the same beside a burst of ${burst} (${before} waiting when it begins, ${await waiting()} when it ends)`,
-    beside,
-  );
+  print(`the same during a burst of ${burst} (${before} waiting at the start, ${await waiting()} at the end)`, beside);
   if (rpm !== null)
     console.log(`of the limit: ${perMinute.map((calls) => `${Math.round((calls * 100) / rpm)} %`).join(', ')}`);
   console.log(`p95: ${(at(beside, 0.95) / at(alone, 0.95)).toFixed(2)} ×`);

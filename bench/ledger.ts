@@ -66,7 +66,7 @@ async function timed<T>(what: string, run: () => Promise<T>, shown: (result: T) 
   const result = await run();
   const ms = Math.round(performance.now() - startedAtMs);
   const cpu = Math.round(cpuMs() - cpuBefore);
-  console.log(`${String(ms).padStart(7)} ms, of processors ${String(cpu).padStart(7)} ms  ${what}${shown(result)}`);
+  console.log(`${String(ms).padStart(7)} ms, CPU ${String(cpu).padStart(7)} ms  ${what}${shown(result)}`);
   return result;
 }
 

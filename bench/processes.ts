@@ -106,7 +106,7 @@ export async function untilListening(port: number, child: ChildProcess, limitMs 
   const untilMs = Date.now() + limitMs;
   while (Date.now() < untilMs) {
     // Checked first: a leftover of another run could listen on the port instead.
-    if (child.exitCode !== null) throw new Error(`what should listen on port ${port} has ended (${child.exitCode})`);
+    if (child.exitCode !== null) throw new Error(`the process for port ${port} has ended (${child.exitCode})`);
     if (await isOpen(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -16,7 +16,7 @@ const { stdout } = spawnSync('npm', ['audit', '--omit=dev', '--json'], {
 });
 const report = parse(stdout ?? '');
 if (report?.vulnerabilities === undefined) {
-  console.log('Not audited: the registry at hand does not answer audits.');
+  console.log('Not audited: the configured registry does not support audits.');
   process.exit(0);
 }
 

@@ -193,7 +193,7 @@ async function measureTable(): Promise<void> {
       await new Promise(requestAnimationFrame);
     }
   })()`);
-  await observed(page, `to the end in ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
+  await observed(page, `scrolled to the end in ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
   await page.evaluate(`document.querySelector('.rows').scrollTop = document.querySelector('.rows').scrollHeight / 2`);
   // A loaded row contains a link.
   await page.locator('.rows .line').first().locator('a[data-row]').waitFor();
@@ -232,9 +232,9 @@ async function measureViewers(): Promise<void> {
     await traffic.stop();
     await sleep(17_000);
     const left = perSecond === 0 ? await cpuOf(broker, SECONDS) : null;
-    say(`${perSecond} requests/s, nobody looks: ${alone.text}`);
-    say(`${perSecond} requests/s, ten connections: ${watched.text}: ${difference(watched, alone)} of a core for them`);
-    say(`${perSecond} requests/s, ten pages in Chromium: ${open.text}: ${difference(open, alone)} of a core for them`);
+    say(`${perSecond} requests/s, no viewers: ${alone.text}`);
+    say(`${perSecond} requests/s, ten connections: ${watched.text}: they take ${difference(watched, alone)} of a core`);
+    say(`${perSecond} requests/s, ten pages in Chromium: ${open.text}: they take ${difference(open, alone)} of a core`);
     if (left !== null) say(`${perSecond} requests/s, after they have left: ${left.text}`);
   }
 }

@@ -22,7 +22,7 @@ const KUBERNETES = ['1.25.0', '1.37.0'];
 const WITHOUT_SCHEMA = ['ScaledObject', 'PodMonitor', 'PrometheusRule'];
 
 if (!has('go')) {
-  console.log('npm run helm: there is no Go here, so helm and kubeconform cannot be built; nothing was checked');
+  console.log('npm run helm: Go is not installed, so helm and kubeconform cannot be built; nothing was checked');
   process.exit(0);
 }
 mkdirSync(CACHE, { recursive: true });
@@ -74,7 +74,7 @@ function schemasOf(version) {
   if (!existsSync(packages))
     spawnSync('pip', ['install', ...quiet, '--target', packages, SCHEMAS], { stdio: 'inherit' });
   const from = join(packages, `kubernetes_validate/kubernetes-json-schema/v${version}-local-strict`);
-  if (!existsSync(from)) giveUp(`pip brought no schemas of Kubernetes ${version} (${SCHEMAS})`);
+  if (!existsSync(from)) giveUp(`the Python package has no schemas of Kubernetes ${version} (${SCHEMAS})`);
   const read = (name) => JSON.parse(readFileSync(join(from, name), 'utf8').replaceAll('/api/_definitions.json#', '#'));
   const { $defs } = read('_definitions.json');
   mkdirSync(folder);

@@ -19,7 +19,7 @@ const product = installed.filter(([, { dev }]) => !dev);
 
 const refused = product.flatMap(([path, entry]) => {
   const licence = licenceOf(path, entry);
-  return isAllowed(licence) ? [] : [`${nameOf(path)} ${entry.version}: ${licence ?? 'no licence is named'}`];
+  return isAllowed(licence) ? [] : [`${nameOf(path)} ${entry.version}: ${licence ?? 'no licence is given'}`];
 });
 for (const line of refused) console.error(`not allowed: ${line}`);
 print('installed', product);

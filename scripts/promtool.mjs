@@ -13,7 +13,7 @@ const CACHE = join(process.env.SLUICE_TOOLS ?? join(homedir(), '.cache/sluice-to
 
 const promtool = findPromtool();
 if (promtool === null) {
-  console.log('npm run promtool: there is no promtool here, and no apt-get that could bring it; nothing was checked');
+  console.log('npm run promtool: promtool is not installed, and apt-get is not available; nothing was checked');
   process.exit(0);
 }
 run(['check', 'metrics'], exposition());
@@ -51,5 +51,5 @@ function run(args, input = '') {
     console.error(`promtool ${name}\n${stdout}${stderr}`);
     process.exit(1);
   }
-  console.log(`promtool ${name}: ${/\d+ rules found/.exec(stdout)?.[0] ?? 'well'}`);
+  console.log(`promtool ${name}: ${/\d+ rules found/.exec(stdout)?.[0] ?? 'passed'}`);
 }

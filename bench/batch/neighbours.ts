@@ -36,7 +36,7 @@ export async function measureNeighbours({ lines, seconds, providerMs, batchSlots
     const batch = await readBatch(deployment, id, 'bulk');
     const isLasting = batch.status === 'in_progress';
     print({
-      what: 'interactive beside a batch',
+      what: 'interactive during a batch',
       provider_ms: providerMs,
       batch_lines_per_s: (doneLines(batch) - before) / seconds,
       batch_lasted: isLasting,

@@ -72,7 +72,7 @@ async function measure(deployment: Deployment, { lines, vendor }: RateOptions): 
   print({ what: 'cpu, microseconds per line', ...Object.fromEntries(cpu) });
   print({ what: 'peak memory, MiB', redis_used: course.redisMiB, ...course.peakMiB });
   const at = (share: number) => samples.find(({ done }) => done >= lines * share)?.pumpMiB ?? Number.NaN;
-  print({ what: 'batches process on the way, MiB', tenth: at(0.1), half: at(0.5), nine_tenths: at(0.9) });
+  print({ what: 'batches process during the run, MiB', tenth: at(0.1), half: at(0.5), nine_tenths: at(0.9) });
 }
 
 async function follow(deployment: Deployment, id: string): Promise<Course> {

@@ -80,7 +80,7 @@ const STALL_MS = [1_500, 3_000, 7_500, 5_500, 12_000];
 async function stallProcesses(broker: TestBroker, { stalls = 0, onProgress }: ProofOptions): Promise<void> {
   const [worker, api] = [broker.workers[0]!.child, broker.apis[0]!.child];
   const stop = async (name: string, set: (isStopped: boolean) => void, ms: number) => {
-    onProgress(`${name} stands still for ${ms} ms`);
+    onProgress(`${name} is stopped for ${ms} ms`);
     set(true);
     await sleep(ms);
     set(false);
@@ -127,7 +127,7 @@ async function createPayers(broker: TestBroker): Promise<Payer[]> {
       const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
       const init = { method: 'POST', headers, body: JSON.stringify({ amount_usd: 100_000 }) };
       const answer = await fetch(`${broker.url}/admin/accounts/${id}/credits`, init);
-      if (answer.status !== 201) throw new Error(`credits were not taken: ${await answer.text()}`);
+      if (answer.status !== 201) throw new Error(`credits were not accepted: ${await answer.text()}`);
     }
     payers.push({ id, secret, hasCredits });
   }
@@ -203,7 +203,7 @@ async function compare(broker: TestBroker, vendors: Providers, payers: Payer[]) 
   for (const { id } of payers) {
     const { costPicoUsd } = await readSpending(database, 'key_id', id, null);
     const spent = await spentInRedis(broker, [{ id }], 'total');
-    if (spent !== costPicoUsd) differences.push(`${id}: ${spent} of its budget, ${costPicoUsd} in the books`);
+    if (spent !== costPicoUsd) differences.push(`${id}: ${spent} of its budget, ${costPicoUsd} in the ledger`);
   }
   return { attempts: rows.length, faults: faultsOf(vendors), sums: { ...sums, ...credits }, differences };
 }
@@ -242,7 +242,7 @@ async function requestsThatDiffer({ database, apis, workers }: TestBroker): Prom
   const logs = [...apis, ...workers].flatMap((process) => process.log().split('\n'));
   return rows.map(({ id, outcome, cost, sum, timeline }) => {
     const said = logs.filter((line) => line.includes(id)).join('\n    ');
-    return `${id} (${outcome ?? 'not in the books'}): ${cost}, its attempts ${sum}\n  ${timeline}\n    ${said}`;
+    return `${id} (${outcome ?? 'not in the ledger'}): ${cost}, its attempts ${sum}\n  ${timeline}\n    ${said}`;
   });
 }
 
@@ -260,7 +260,7 @@ async function spentInRedis(
   let all = 0n;
   for (const { id } of payers) {
     const [spent, held] = await client.hmget(createKeyspace('sluice').budget(`${id}:${period}`), 'spent', 'held');
-    if (BigInt(held ?? 0) !== 0n) throw new Error(`${id} holds ${held} for nobody`);
+    if (BigInt(held ?? 0) !== 0n) throw new Error(`${id} has ${held} reserved although no request is open`);
     all += BigInt(spent ?? 0);
   }
   return all;

@@ -89,7 +89,7 @@ function checkEntry(
     const until = logged === undefined ? startedAtMs + LONGEST_CALL_MS : logged + WRITTEN_MS;
     const isExplained = workerKills.some(({ atMs }) => atMs >= from && atMs <= until);
     return [
-      ...(isExplained ? [] : [`${id}: unsettled, although its worker was not killed then`]),
+      ...(isExplained ? [] : [`${id}: unsettled although its worker was not killed at that time`]),
       ...(cost > 0n ? [] : [`${id}: unsettled without an estimate`]),
     ];
   }
@@ -118,8 +118,10 @@ function missingOutcomes(entries: readonly Entry[], outcomes: Map<string, string
   return [
     ...[...called].map((id) => `${id}: called a provider, no outcome`),
     ...accepted,
-    ...untrue.map(({ requestId }) => `${requestId}: whole to its client, ${outcomes.get(requestId!)} in the books`),
-    ...passedOff.map(({ requestId }) => `${requestId}: broken to its client, ok in the books`),
+    ...untrue.map(
+      ({ requestId }) => `${requestId}: complete for its client, ${outcomes.get(requestId!)} in the ledger`,
+    ),
+    ...passedOff.map(({ requestId }) => `${requestId}: broken for its client, ok in the ledger`),
   ];
 }
 

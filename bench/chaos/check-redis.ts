@@ -87,7 +87,7 @@ export async function checkRest(redis: Redis, keptMs: number, accepted: Readonly
       const isGone = timeToLiveMs === -2;
       const mostMs = ROOM.test(key) ? Math.max(ROOM_KEPT_MS, keptMs) : keptMs;
       if (!isGone && (timeToLiveMs < 0 || timeToLiveMs > mostMs))
-        return `${key} stays (${timeToLiveMs} ms)${await describe(redis, key)}`;
+        return `${key} is left behind (expires in ${timeToLiveMs} ms)${await describe(redis, key)}`;
       const state = key.includes(':req:') ? await redis.hget(key, 'state') : null;
       return state === null || state === 'done' ? null : `${key} is not done${await describe(redis, key)}`;
     });

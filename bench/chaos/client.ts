@@ -64,7 +64,7 @@ class ErrandRun {
       else if (withoutComments(got.text) !== raw) violations.push(`replayed with other bytes: ${got.status}`);
       return;
     }
-    violations.push('no replay came');
+    violations.push('no replay was received');
   }
 
   /** Null if no API process is running. */
@@ -178,7 +178,7 @@ class ErrandRun {
     if (error !== null) return this.#end('error event');
     if (isDone) return this.#end('whole');
     if (got.ending === 'whole') {
-      seen.violations.push('a stream ended properly without its end');
+      seen.violations.push('a stream ended without its last event');
       return this.#end('stuck');
     }
     return false;
@@ -192,7 +192,7 @@ class ErrandRun {
     const known = heardOf(seen).ids.at(-1);
     if (seen.raw === '' || known !== undefined) {
       const again = known === undefined ? -1 : events.indexOf(`id: ${known}\n`);
-      if (again >= 0) seen.violations.push(`event ${known} came again`);
+      if (again >= 0) seen.violations.push(`event ${known} was sent again`);
       seen.raw += again >= 0 ? events.slice(endOfEvent(events, known!)) : events;
       return;
     }

@@ -107,8 +107,8 @@ export function createFleet(broker: TestBroker): Fleet {
       await Promise.all(leaving.map((running) => running.stop()));
       const codes = leaving.filter(({ child }) => child.exitCode !== 0);
       return [
-        ...codes.map(({ child }) => `process ${child.pid} left with ${child.exitCode ?? child.signalCode}`),
-        ...started.filter(({ child }) => isAlive(child.pid!)).map(({ child }) => `process ${child.pid} is left`),
+        ...codes.map(({ child }) => `process ${child.pid} exited with ${child.exitCode ?? child.signalCode}`),
+        ...started.filter(({ child }) => isAlive(child.pid!)).map(({ child }) => `process ${child.pid} still runs`),
       ];
     },
   };

@@ -17,11 +17,11 @@ const DISTURBANCES: Record<string, Disturbance> = {
     await redis.client.replicaof('127.0.0.1', 1);
     return () => redis.client.replicaof('NO', 'ONE');
   },
-  async 'Redis has no memory'({ redis }) {
+  async 'Redis is out of memory'({ redis }) {
     await redis.client.config('SET', 'maxmemory', '1');
     return () => redis.client.config('SET', 'maxmemory', '0');
   },
-  async 'SQL is away'({ databaseUrl }) {
+  async 'SQL is locked'({ databaseUrl }) {
     const other = new DatabaseSync(databaseUrl.replace(/^sqlite:/, ''));
     other.exec('pragma busy_timeout = 5000; begin exclusive');
     return async () => {

@@ -78,7 +78,7 @@ async function playAndCheck(setting: Setting, options: ChaosOptions): Promise<Ch
     ...Array.from({ length: options.clients }, (_, index) => beClient(setting, fleet, options, index, untilMs, seen)),
   ]);
   await fleet.whole();
-  options.onProgress('everybody has an outcome; checking');
+  options.onProgress('every client has an outcome; checking');
   if (options.mixesFaults) await replayRejects(setting.broker);
   const violations = await checkAll(setting, fleet, seen, options);
   if (options.mixesFaults) violations.push(...checkAlive(setting.broker), ...(await checkBudget(setting)));
@@ -135,8 +135,8 @@ async function checkBudget({ broker, keyId }: Setting): Promise<string[]> {
   );
   const cost = await createBudgetReader(broker.database).spentSince({ id: keyId, kind: 'key' }, null);
   return [
-    ...(BigInt(spent ?? 0) === cost ? [] : [`the budget has ${spent} spent, the books ${cost}`]),
-    ...(Number(held ?? 0) === 0 ? [] : [`the budget holds ${held} for nobody`]),
+    ...(BigInt(spent ?? 0) === cost ? [] : [`the budget has ${spent} spent, the ledger ${cost}`]),
+    ...(Number(held ?? 0) === 0 ? [] : [`the budget has ${held} reserved although no request is open`]),
   ];
 }
 
@@ -219,7 +219,7 @@ function violationsOf(one: Seen, fleet: Fleet): string[] {
   return [
     ...violations.map((violation) => `${who}: ${violation}`),
     ...(ending === 'stuck' && violations.length === 0 ? [`${who}: no outcome in time`] : []),
-    ...unexplained.map(({ api }) => `${who}: the connection to ${api} broke, and nobody was killed`),
+    ...unexplained.map(({ api }) => `${who}: the connection to ${api} broke although no process was killed`),
   ];
 }
 

@@ -11,8 +11,8 @@ export async function timeSearches(database: Database, timed: Timed): Promise<vo
   const filters: Record<string, RequestFilter> = {
     'no filter': {},
     'a key': { keyId: 'key_7' },
-    'a key that is not there': { keyId: 'key_none' },
-    'models by a pattern': { model: 'model-1*' },
+    'an unknown key': { keyId: 'key_none' },
+    'models by pattern': { model: 'model-1*' },
     'a provider': { provider: 'provider-3' },
     failed: { outcome: 'failed' },
     'one outcome': { outcome: 'request_cancelled' },

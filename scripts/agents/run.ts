@@ -34,7 +34,7 @@ const agents = AGENTS.filter(({ package: name }) => values.only?.includes(name) 
 const protocols = PROTOCOL_NAMES.filter((name) => values.onto?.some((wanted) => name.includes(wanted)) ?? true);
 if (agents.length === 0 || protocols.length === 0) {
   const names = [...new Set(AGENTS.map(({ package: name }) => name))].join(', ');
-  console.error(`--only takes ${names}; --onto takes ${PROTOCOL_NAMES.join(', ')}`);
+  console.error(`--only accepts ${names}; --onto accepts ${PROTOCOL_NAMES.join(', ')}`);
   process.exit(2);
 }
 const programs = new Map(agents.map((agent) => [agent, programOf(agent)]));

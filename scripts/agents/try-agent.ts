@@ -117,8 +117,10 @@ function faultsOf({ work, file, after, command, words }: Task, said: string, { s
   return [
     ...(edited === `${after}\n` ? [] : [`the file was not edited: ${JSON.stringify(edited)}`]),
     ...(existsSync(ran) && readFileSync(ran, 'utf8').trim() === word ? [] : ['the command was not run']),
-    ...(said.includes(words) ? [] : ['the last words were not shown']),
-    ...(silent.length === 0 ? [] : [`turns that were never asked for: ${silent.join(', ')}; aside: ${lastAside}`]),
+    ...(said.includes(words) ? [] : ['the final text was not shown']),
+    ...(silent.length === 0
+      ? []
+      : [`turns that were never requested: ${silent.join(', ')}; outside the session: ${lastAside}`]),
     ...refusals.map(([kind, times]) => `the provider refused ${times} calls: ${kind}`),
   ];
 }

@@ -75,7 +75,7 @@ async function load(broker: TestBroker, fleet: RedisFleet): Promise<Seen[]> {
   isOver = true;
   await Promise.all(clients);
   const late = seen.filter(({ atMs }) => atMs > failedAtMs);
-  if (!late.some(({ status }) => status === 200)) throw new Error('nobody was answered any more');
+  if (!late.some(({ status }) => status === 200)) throw new Error('no request was answered any more');
   return seen;
 }
 
@@ -108,5 +108,5 @@ function report(name: string, seen: readonly Seen[], books: string): void {
   const answered = seen.filter(({ status }) => status === 200).map(({ atMs }) => atMs);
   const gaps = answered.slice(1).map((atMs, index) => atMs - answered[index]!);
   const statuses = [...counts].map(([status, count]) => `${count} × ${status}`).join(', ');
-  console.log(`${name}: ${statuses}; nobody answered for ${Math.round(Math.max(...gaps))} ms at most; ${books}`);
+  console.log(`${name}: ${statuses}; no answer for at most ${Math.round(Math.max(...gaps))} ms; ${books}`);
 }

@@ -21,7 +21,7 @@ export interface RedisFleet {
 export const FLEETS: Record<string, () => Promise<RedisFleet | string>> = {
   cluster: startCluster,
   sentinel: startSentinels,
-  valkey: async () => (has('valkey-server') ? startSingle('valkey-server') : 'there is no valkey-server here'),
+  valkey: async () => (has('valkey-server') ? startSingle('valkey-server') : 'valkey-server is not installed'),
   managed: startManaged,
 };
 
@@ -67,7 +67,7 @@ const nothing = () => undefined;
 function harness(port: number): TestRedis {
   const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true });
   client.on('error', nothing);
-  const never = () => Promise.reject(new Error('not here'));
+  const never = () => Promise.reject(new Error('not available'));
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
@@ -123,7 +123,7 @@ function ownerOf(nodes: string, slot: number): number {
     });
     if (isOwner) return Number(/:(\d+)@/.exec(address!)![1]);
   }
-  throw new Error(`nobody has slot ${slot}`);
+  throw new Error(`no server has slot ${slot}`);
 }
 
 /** One primary, one replica, three sentinels. */
@@ -165,7 +165,7 @@ async function startSingle(command: string): Promise<RedisFleet> {
  * but not to administrative commands such as CONFIG.
  */
 async function startManaged(): Promise<RedisFleet | string> {
-  if (!has('openssl') && spawnSync('openssl', ['version']).status !== 0) return 'there is no openssl here';
+  if (!has('openssl') && spawnSync('openssl', ['version']).status !== 0) return 'openssl is not installed';
   const servers = new Servers();
   const at = (name: string) => join(servers.directory, name);
   const openssl = (...args: string[]) => spawnSync('openssl', args, { cwd: servers.directory, stdio: 'ignore' });

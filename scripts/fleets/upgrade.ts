@@ -44,7 +44,7 @@ interface Stage {
 try {
   await upgrade('SQLite', (directory) => `sqlite:${join(directory, 'sluice.db')}`);
   const postgres = await startTestPostgres();
-  if (postgres === null) console.log('this machine has no PostgreSQL: the upgrade was tried on SQLite alone');
+  if (postgres === null) console.log('this machine has no PostgreSQL: the upgrade was tested on SQLite only');
   else await upgrade('PostgreSQL', () => postgres.url).finally(() => postgres.stop());
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -58,7 +58,7 @@ async function upgrade(engine: string, urlIn: (directory: string) => string): Pr
   const stage = { directory, vendors, redisUrl: redis.url, databaseUrl: urlIn(directory), children: [] };
   try {
     await replace(stage);
-    console.log(`upgrade from ${before} on ${engine}: well`);
+    console.log(`upgrade from ${before} on ${engine}: passed`);
   } finally {
     await Promise.all((stage.children as ChildProcess[]).map((child) => end(child, 'SIGKILL')));
     await vendors.close();
@@ -101,7 +101,7 @@ async function replace(stage: Stage): Promise<void> {
   const after = await request(now.api.url, { prompt: 'And then?' });
   const earlierAnswer = await states(now.api.url, [answered.headers['x-request-id']!]);
 
-  say(`${whole.length} of ${STREAMS} streams of the old release ended whole`, whole.length === STREAMS);
+  say(`${whole.length} of ${STREAMS} streams of the old release ended complete`, whole.length === STREAMS);
   say(`${ids.length} asynchronous requests of the old release are completed`, true);
   say(`a request that the old release answered is known: ${earlierAnswer[0]}`, earlierAnswer[0] === 'completed');
   say(`the next request: ${after.status}`, after.status === 200);
@@ -125,7 +125,7 @@ async function checkBooks({ databaseUrl, vendors }: Stage): Promise<void> {
   faults.push(...(await rollupFaults(database)));
   await database.destroy();
   say(
-    `${entries} entries for ${expected} requests and ${callsOf(vendors)} calls, ${faults.length} faults in the books`,
+    `${entries} entries for ${expected} requests and ${callsOf(vendors)} calls, ${faults.length} errors in the ledger`,
     faults.length === 0,
   );
 }
@@ -180,7 +180,7 @@ function unpack(commit: string): string {
   const { status, stderr } = spawnSync('npm', ['ci', ...quiet], { cwd: folder, encoding: 'utf8' });
   if (status === 0) return folder;
   const isOffline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT/.test(stderr);
-  console.log(isOffline ? 'npm reaches no registry: the upgrade was not tried' : stderr);
+  console.log(isOffline ? 'npm cannot reach a registry: the upgrade was not tested' : stderr);
   rmSync(work, { recursive: true, force: true });
   process.exit(isOffline ? 0 : 1);
 }

@@ -22,7 +22,7 @@ export function rerunOnLoopback(): Promise<number> {
   process.on('SIGTERM', forward);
   process.on('SIGINT', () => undefined);
   return new Promise((resolve, reject) => {
-    child.on('error', () => reject(new Error('needs Linux with `unshare` and `ip`: nothing is run with a network')));
+    child.on('error', () => reject(new Error('requires Linux with `unshare` and `ip`, to run without a network')));
     child.on('exit', (code) => resolve(code ?? 1));
   });
 }

@@ -125,7 +125,7 @@ async function addressOf(child: ChildProcess, folder: string): Promise<string> {
   const path = join(folder, 'url');
   const untilMs = Date.now() + READY_LIMIT_MS;
   while (!existsSync(path) || !said.includes('Sluice is running')) {
-    if (child.exitCode !== null || Date.now() > untilMs) throw new Error(`sluice start did not come up:\n${said}`);
+    if (child.exitCode !== null || Date.now() > untilMs) throw new Error(`sluice start failed:\n${said}`);
     await sleep(POLL_MS);
   }
   return readFileSync(path, 'utf8').trim().replace(/\/v1$/, '');

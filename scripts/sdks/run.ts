@@ -167,7 +167,7 @@ async function tryOne({ simulator, url, key }: TriedSluice, sdk: Sdk, model: str
 function inShort({ kind }: Case, { raised, text }: Result, requests: number, isWell: boolean): string {
   if (raised === undefined) return isWell ? 'ok' : 'WRONG';
   const tries = kind === 'say' && requests > 1 ? ` after ${requests} requests` : '';
-  const told = kind === 'stream' && text !== '' ? ' behind the text' : '';
+  const told = kind === 'stream' && text !== '' ? ' after the text' : '';
   return `${isWell ? '' : 'WRONG: '}${raised}${tries}${told}`;
 }
 
@@ -189,7 +189,7 @@ function ask(sdk: Sdk, input: object, { name }: Case): Promise<Result> {
       try {
         resolve((JSON.parse(line) as Record<string, Result>)[name]!);
       } catch {
-        resolve({ calls: [], raised: 'nothing was said', message: said.error.slice(-1_000), ms: 0 });
+        resolve({ calls: [], raised: 'no output', message: said.error.slice(-1_000), ms: 0 });
       }
     });
   });

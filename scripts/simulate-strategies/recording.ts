@@ -31,7 +31,7 @@ export function readRecording(csv: string | Buffer, model?: string): World {
   const missing = ['provider', 'outcome', 'attempt', 'started_at', 'first_byte_ms', 'duration_ms', 'cost_usd'].filter(
     (name) => rows[0] !== undefined && !(name in rows[0]),
   );
-  if (missing.length > 0) throw new Error(`this is no export of attempts: it has no column ${missing.join(', ')}`);
+  if (missing.length > 0) throw new Error(`this is not an export of attempts: it has no column ${missing.join(', ')}`);
   const telling = rows.filter(({ outcome }) => saysSomething(outcome));
   const beginMs = telling.reduce((least, { started_at: at }) => Math.min(least, Number(at)), Number.POSITIVE_INFINITY);
   const byProvider = Map.groupBy(telling, ({ provider }) => provider);
@@ -40,7 +40,7 @@ export function readRecording(csv: string | Buffer, model?: string): World {
   );
   for (const [name, own] of calls) if (own.length < LEAST_CALLS) calls.delete(name);
   if (calls.size < 2) {
-    throw new Error(`there is nothing to choose from: at least two providers with ${LEAST_CALLS} calls are needed`);
+    throw new Error(`at least two providers with ${LEAST_CALLS} calls each are required`);
   }
   const firsts = telling.filter(({ attempt }) => attempt === '1').map(({ started_at: at }) => Number(at) - beginMs);
   const arrivalsMs = firsts.sort((a, b) => a - b);

@@ -22,8 +22,8 @@ test('nothing is lost, duplicated, stuck or restarted', { timeout: LIMIT_MS }, a
   expect(Object.keys(report.disturbances)).toEqual(
     expect.arrayContaining([
       'Redis is a replica',
-      'Redis has no memory',
-      'SQL is away',
+      'Redis is out of memory',
+      'SQL is locked',
       'SQL refuses rows',
       'uploads cut',
     ]),

@@ -60,7 +60,7 @@ test('refusals of the request itself, other models and providers with few calls 
 
 test('an invalid export is refused with a reason', () => {
   expect(() => readRecording('provider,outcome\r\na,ok\r\n')).toThrow('no column attempt');
-  expect(() => readRecording(csv(), 'unknown')).toThrow('nothing to choose from');
+  expect(() => readRecording(csv(), 'unknown')).toThrow('at least two providers');
 });
 
 test('strategies differ as expected', () => {
