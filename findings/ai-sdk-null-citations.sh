@@ -1,10 +1,11 @@
 #!/bin/bash
-# What      A text block of an Anthropic message whose `citations` is null, as the official SDKs type it (`Array | null`) and as
-#           version 2026-10-21 of the API always writes it, read by the Vercel AI SDK's package for Anthropic.
+# What      A text block of an Anthropic message whose `citations` is null, read by the Vercel AI SDK's package for Anthropic. The
+#           official SDKs type it as `Array | null`, and version 2026-10-21 of the API always sends the member.
 # Versions  @ai-sdk/anthropic 3.0.140 with ai 6.0.326, @ai-sdk/anthropic 4.0.105 with ai 7.0.173, @anthropic-ai/sdk 1.11.0 (npm)
-# Expected  The same as without the member, in all of them.
-# Seen      2026-11-28: the previous major of the AI SDK refuses the whole answer ("Invalid JSON response"), although it is HTTP
-#           200 and paid for; the newest and Anthropic's own take it. The same block in a stream passes everywhere.
+# Expected  The same result as without the member, in every version.
+# Seen      2026-11-28: the previous major version of the AI SDK refuses the whole answer ("Invalid JSON response"), although it
+#           is HTTP 200 and paid for. The newest one and Anthropic's own SDK accept it. In a stream the same block is accepted by
+#           all.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm init -y > /dev/null

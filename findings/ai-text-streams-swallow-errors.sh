@@ -1,10 +1,11 @@
 #!/bin/bash
-# What      An error event in the middle of a stream (OpenAI's, Anthropic's), read through `textStream` of the AI SDK in a loop, as its
-#           documentation begins with; and what the other promises of the same result say.
+# What      An error event in the middle of a stream (OpenAI's, Anthropic's), read by a loop over `textStream` of the AI SDK, as
+#           in the first example of its documentation; and what the other promises of the same result contain.
 # Versions  ai 7.0.173, @ai-sdk/openai 4.0.118, @ai-sdk/anthropic 4.0.105 (npm)
 # Expected  The loop raises, as those of the providers' own SDKs do: half an answer is not an answer.
-# Seen      2026-11-28: the loop ends as if all had come. The error is a part of `fullStream` and goes to `onError`, which
-#           writes to the console unless told otherwise; `text` resolves with the half, and only `finishReason` says "error".
+# Seen      2026-11-28: the loop ends as if the answer were complete. The error is a part of `fullStream` and is passed to
+#           `onError`, which by default writes to the console. `text` resolves with half of the answer, and only `finishReason` is
+#           "error".
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 ai@7.0.173 @ai-sdk/openai@4.0.118 @ai-sdk/anthropic@4.0.105 zod@4.6.7

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      queue.rateLimit(ms), the call that pauses a whole queue after a vendor's 429, on a queue whose workers have no
-#           `limiter` option.
+# What      queue.rateLimit(ms), which pauses a whole queue after a provider's 429, on a queue whose workers have no `limiter`
+#           option.
 # Versions  bullmq 6.7.0, ioredis 6.0.0 (npm); needs a redis-server (7.0 here) on the path, started on a Unix socket
-# Expected  No job starts for that long; or the call says that it has no effect.
-# Seen      2026-11-28: it resolves, getRateLimitTtl() counts the time down, and jobs start at once. With a `limiter` on the
-#           worker, or any setGlobalRateLimit() however high, it holds.
+# Expected  No job starts for that time; or the call reports that it has no effect.
+# Seen      2026-11-28: it resolves, getRateLimitTtl() counts down, and jobs start at once. With a `limiter` of the worker, or any
+#           setGlobalRateLimit(), however high, it works.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${redis:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 bullmq@6.7.0 ioredis@6.0.0

@@ -1,9 +1,9 @@
 #!/bin/bash
-# What      What is left in Redis of the results of jobs that are removed on completion (removeOnComplete: true).
+# What      What remains in Redis of the results of jobs that are removed on completion (removeOnComplete: true).
 # Versions  bullmq 6.7.0, ioredis 6.0.0 (npm); needs a redis-server (7.0 here) on the path, started on a Unix socket
-# Expected  Nothing: the job is gone, and its return value with it.
-# Seen      2026-11-28: every return value stays whole in the queue's event stream, readable, until about 10,000 later events
-#           have pushed it out. 50 results of 20 kB are a megabyte; confidential ones outlive their jobs.
+# Expected  Nothing: the job is deleted together with its return value.
+# Seen      2026-11-28: every return value stays readable in the queue's event stream until about 10,000 later events have
+#           replaced it. 50 results of 20 kB are a megabyte, and confidential ones outlive their jobs.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${redis:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 bullmq@6.7.0 ioredis@6.0.0

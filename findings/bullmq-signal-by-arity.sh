@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      A BullMQ processor that takes the abort signal (its third argument), wrapped as one wraps functions for tracing
-#           or logging: (...args) => processor(...args).
+# What      A BullMQ processor that uses the abort signal (its third argument), wrapped for tracing or logging: (...args) =>
+#           processor(...args).
 # Versions  bullmq 6.7.0, ioredis 6.0.0 (npm); needs a redis-server (7.0 here) on the path, started on a Unix socket
-# Expected  The wrapped function gets what the bare one gets.
-# Seen      2026-11-28: the worker makes a signal only if processor.length is 3 or more. Behind rest parameters, or with a
-#           default value on one of the three, there is no signal to listen to and cancelJob() returns false.
+# Expected  The wrapped function gets the same arguments as the original.
+# Seen      2026-11-28: the worker creates a signal only if processor.length is 3 or more. With rest parameters, or with a default
+#           value for one of the three, there is no signal, and cancelJob() returns false.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${redis:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 bullmq@6.7.0 ioredis@6.0.0

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      What `claude -p` prints where the last message holds a text, and an empty thought behind it: a block whose
-#           signature came after the words, as Gemini's does behind gateways.
+# What      What `claude -p` prints if the last message has a text followed by an empty thought: a block whose signature came
+#           after the text, as Gemini's does behind gateways.
 # Versions  @anthropic-ai/claude-code 2.1.332 (npm)
-# Expected  The text: all of the message's, or its last.
-# Seen      2026-11-28: with the thought before the text it prints the text; with the thought behind it an empty line, and ends
-#           with 0. The result is the text of the last block, whatever that is.
+# Expected  The text: all of the message's texts, or its last one.
+# Seen      2026-11-28: if the thought comes before the text, it prints the text; if it comes after the text, it prints an empty
+#           line and exits with 0. The result is the text of the last block, whatever its kind.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @anthropic-ai/claude-code@2.1.332

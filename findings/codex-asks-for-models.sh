@@ -1,11 +1,11 @@
 #!/bin/bash
-# What      Which addresses Codex asks of a provider of its user's own, where the key stands in the environment (`env_key`), and where a
-#           command prints it (`auth.command`).
+# What      Which URLs Codex requests of a custom provider if its key is in the environment (`env_key`), and if a command prints
+#           it (`auth.command`).
 # Versions  @openai/codex 0.171.0 (npm)
-# Expected  The same in both cases: the list of models belongs to the provider, not to the way in which its key is kept.
-# Seen      2026-11-28: with a command it asks GET /models?client_version=… first, and knows a model's context window from there; with
-#           `env_key` never, and goes by its own defaults for models that it does not know. A list in OpenAI's shape alone is
-#           thrown away: it wants `models` beside `data`, and one entry without `base_instructions` costs it all of them.
+# Expected  The same in both cases: the list of models belongs to the provider, not to the way its key is stored.
+# Seen      2026-11-28: with a command it first requests GET /models?client_version=…, and gets a model's context window from
+#           there. With `env_key` it never does, and uses its own defaults for unknown models. It ignores a list in OpenAI's
+#           format: it requires `models` in addition to `data`, and rejects all models if one has no `base_instructions`.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @openai/codex@0.171.0

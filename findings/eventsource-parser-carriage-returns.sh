@@ -1,11 +1,11 @@
 #!/bin/bash
-# What      A stream whose lines end in a bare CR, which the format of server-sent events allows, read by eventsource-parser
-#           and through it by the AI SDK.
+# What      A stream whose lines end in a single CR, which the format of server-sent events allows, read by eventsource-parser and
+#           through it by the AI SDK.
 # Versions  eventsource-parser 3.1.1, ai 7.0.173, @ai-sdk/google 4.0.121; @google/genai 3.1.0 beside them (npm)
 # Expected  The same events as with LF.
-# Seen      2026-11-28: the parser waits for the LF that might follow the last CR, also when the stream has ended and on
-#           reset({ consume: true }): the last event never comes. In a Gemini stream that is the one with the finish reason and
-#           the usage: the AI SDK loses the end of the text and reports "interrupted". With one more CR it arrives.
+# Seen      2026-11-28: the parser waits for an LF that might follow the last CR, even when the stream has ended and at reset({
+#           consume: true }): the last event never arrives. In a Gemini stream that event has the finish reason and the usage: the
+#           AI SDK loses the end of the text and reports "interrupted". With one more CR it arrives.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 eventsource-parser@3.1.1 ai@7.0.173 @ai-sdk/google@4.0.121 @google/genai@3.1.0

@@ -1,11 +1,11 @@
 #!/bin/bash
-# What      A route that streams an answer and fails half-way, asked over a socket and by Fastify's `inject` (light-my-request).
+# What      A route that streams an answer and fails half-way, called over a socket and by Fastify's `inject` (light-my-request).
 # Versions  fastify 5.12.8 with light-my-request 6.8.1 (npm), Node 20.20.2
-# Expected  Both give the status and the bytes that went out before the failure, and say that the end is missing: a test by `inject`
-#           sees what a client sees.
-# Seen      2026-11-28: over a socket 200, the first event, then a cut connection; `inject` rejects with "response destroyed before
-#           completion" and gives neither status nor bytes. With `payloadAsStream: true` it gives both. Tests of streams that may break
-#           need the latter, or a socket.
+# Expected  Both return the status and the bytes sent before the failure, and report that the end is missing, so that a test with
+#           `inject` sees what a client sees.
+# Seen      2026-11-28: over a socket 200, the first event, then a broken connection. `inject` rejects with "response destroyed
+#           before completion" and returns neither status nor bytes. With `payloadAsStream: true` it returns both. Tests of
+#           streams that may break need that option, or a socket.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

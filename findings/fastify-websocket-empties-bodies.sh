@@ -1,11 +1,12 @@
 #!/bin/bash
-# What      An ordinary POST that also offers HTTP/2 (`Upgrade: h2c`, as java.net.http.HttpClient does to plain-text addresses) to a
+# What      An ordinary POST that also offers HTTP/2 (`Upgrade: h2c`, as java.net.http.HttpClient does for http:// URLs), to a
 #           Fastify application with and without @fastify/websocket.
 # Versions  fastify 5.6.1, @fastify/websocket 11.3.7 (npm); the same on Node 20.20.2 and 24.21.0
-# Expected  The plugin changes nothing for routes that are no WebSockets: a server that does not speak h2c answers by HTTP/1.1
-#           (RFC 9110, section 7.8).
-# Seen      2026-11-28: the plugin listens for `upgrade`, so Node hands it every request that offers one before the body is read;
-#           the body is lost, and Fastify answers 400. Way out: the server's `shouldUpgradeCallback`, true for `websocket` only.
+# Expected  The plugin changes nothing for ordinary routes: a server that does not support h2c answers with HTTP/1.1 (RFC 9110,
+#           section 7.8).
+# Seen      2026-11-28: the plugin listens for `upgrade`, so Node passes it every request that offers an upgrade before the body
+#           is read; the body is lost, and Fastify answers 400. Workaround: the server's `shouldUpgradeCallback`, true for
+#           `websocket` only.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      Image bytes that google-genai for Python writes, read by @google/genai for JavaScript: a stored conversation that
-#           two services share, or a server that gives back what it was given.
+# What      Image bytes written by google-genai for Python and read by @google/genai for JavaScript: a conversation stored by two
+#           services, or a server that returns what it received.
 # Versions  google-genai 3.6.1 (PyPI), @google/genai 3.1.0 (npm)
-# Expected  Standard Base64, as proto3's JSON mapping writes it, and one spelling of the field names in one object.
-# Seen      2026-11-28: the Python SDK sends the URL-safe alphabet, beside inlineData a snake_case mime_type; a reader
-#           of that mapping has to accept both. The JavaScript SDK's `data` getter raises InvalidCharacterError on it.
+# Expected  Standard Base64, as the JSON mapping of proto3 writes it, and one spelling of the field names in an object.
+# Seen      2026-11-28: the Python SDK sends the URL-safe alphabet, and a snake_case mime_type inside inlineData. A reader of that
+#           mapping must accept both. The JavaScript SDK's `data` getter raises InvalidCharacterError for it.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @google/genai@3.1.0

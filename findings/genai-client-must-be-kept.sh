@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      A call on a client that nothing refers to any more, written in one expression: genai.Client(…).models.generate_content(…),
-#           or a helper that makes a client and returns its stream.
+# What      A call on a client to which nothing else refers, in one expression: genai.Client(…).models.generate_content(…), or a
+#           helper that creates a client and returns its stream.
 # Versions  google-genai 3.6.1, beside openai 3.57.0 and anthropic 2.14.0 (PyPI)
-# Expected  The call holds what it needs, as with openai and anthropic.
-# Seen      2026-11-28: `models` does not hold the client; the client is collected before the request is sent and closes its
-#           connections: RuntimeError, "the client has been closed". It works as long as a variable has the client.
+# Expected  The call keeps what it needs, as with openai and anthropic.
+# Seen      2026-11-28: `models` does not refer to the client, so the client is garbage collected before the request is sent and
+#           closes its connections: RuntimeError, "the client has been closed". It works as long as a variable holds the client.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 uv venv --quiet py && uv pip install --quiet --python py/bin/python openai==3.57.0 anthropic==2.14.0 google-genai==3.6.1

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      The Gemini stream of @google/genai, when the events carry an `id:` line (or a comment) before their `data:` line,
-#           as proxies add it that let a client resume a stream.
+# What      The Gemini stream of @google/genai if events have an `id:` line (or a comment) before their `data:` line, as added by
+#           proxies that let clients resume a stream.
 # Versions  @google/genai 3.1.0 (npm) beside eventsource-parser 3.1.1 on the same bytes
-# Expected  Fields other than `data` are ignored, as the format of server-sent events has it.
-# Seen      2026-11-28: an event is taken only if its first line is `data:`; all others are dropped in silence. The stream ends
-#           normally and is empty. With the `id:` line after the `data:` line, the line becomes part of the JSON: SyntaxError.
+# Expected  Fields other than `data` are ignored, as the format of server-sent events requires.
+# Seen      2026-11-28: an event is accepted only if its first line is `data:`; all others are dropped silently. The stream ends
+#           normally and is empty. If the `id:` line follows the `data:` line, it becomes part of the JSON: SyntaxError.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @google/genai@3.1.0 eventsource-parser@3.1.1

@@ -1,13 +1,12 @@
 #!/bin/bash
-# What      White space around the JSON array that `streamGenerateContent` answers with where nobody asks for events, read by the
+# What      White space around the JSON array with which `streamGenerateContent` answers unless events are requested, read by the
 #           client library that Google's generated Python packages use over REST.
 # Versions  google-api-core 2.28.1, requests 2.32.5 (PyPI)
-# Expected  It means nothing: RFC 8259 allows it before and behind any value, and a server that is slow to begin may send it to
-#           keep a connection open.
-# Seen      2026-11-28: between the elements it means nothing. Before the array not one message comes, behind it the last call
-#           of `next` raises after all messages: "Can only parse array of JSON objects, instead got". The reader looks at each
-#           piece that comes outside the array for a bracket, and pieces are single characters. So an answer that ends
-#           with a line feed is taken for a failure, and such a client can be kept waiting only in silence.
+# Expected  It is ignored: RFC 8259 allows it before and after any value, and a slow server may send it to keep a connection open.
+# Seen      2026-11-28: it is ignored only between the elements. If it comes before the array, no message arrives; if it comes
+#           after it, the last call of `next` raises after all messages: "Can only parse array of JSON objects, instead got". The
+#           reader expects a bracket in every character outside the array. So an answer that ends with a line feed counts as
+#           failed, and there is no way to keep such a client's connection alive.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 uv venv --quiet env

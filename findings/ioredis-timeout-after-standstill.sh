@@ -1,11 +1,11 @@
 #!/bin/bash
-# What      A command with `commandTimeout` whose answer arrives in time, while the process itself stands still for longer than the limit
-#           (long work in one turn, no processor to run on).
+# What      A command with `commandTimeout` whose response arrives in time while the process itself is blocked for longer than the
+#           limit (long work in one turn of the event loop, no CPU time).
 # Versions  ioredis 6.0.0 (npm), redis-server 7.0.15 (any that answers PING), Node 20.20.2
-# Expected  The answer: it has been in the socket since long before the process looks again.
-# Seen      2026-11-28: `Command timed out`. Timers run before sockets are read, so whatever the server did, a process that stood still
-#           takes it for silent. The same stand-still under the limit gives the answer. On a machine that is short of processors such
-#           errors look like an outage of Redis.
+# Expected  The response: it was in the socket long before the process continued.
+# Seen      2026-11-28: `Command timed out`. Timers run before sockets are read, so a process that was blocked considers every
+#           server silent. A shorter block returns the response. On a machine that is short of CPU such errors look like an outage
+#           of Redis.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "$server" 2> /dev/null || true; rm -rf "$folder"' EXIT

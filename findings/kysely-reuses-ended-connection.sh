@@ -1,10 +1,10 @@
 #!/bin/bash
 # What      A query that PostgreSQL ends together with its connection (FATAL: an administrator's command, a failover), and the
-#           query that waits for a free connection behind it, over pg's own pool.query() and over Kysely on the same pool.
+#           next query that waits for a free connection, with pg's own pool.query() and with Kysely on the same pool.
 # Versions  pg 8.23.1, kysely 0.29.9 (npm); needs PostgreSQL's initdb and postgres (15 here), started on a Unix socket
 # Expected  The pool drops the dead connection in both cases: one query fails, the next one gets a new connection.
-# Seen      2026-11-28: over Kysely the connection is given back as a healthy one before its end is noticed, and the next query
-#           gets it and fails as well.
+# Seen      2026-11-28: with Kysely the connection is returned to the pool as healthy before its end is noticed; the next query
+#           gets it and fails too.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${postgres:-}" 2>/dev/null && wait "$postgres" || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 pg@8.23.1 kysely@0.29.9

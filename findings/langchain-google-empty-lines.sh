@@ -1,11 +1,11 @@
 #!/bin/bash
-# What      An empty line between the events of a Gemini stream, which server-sent events allow anywhere and all of Google's
-#           newer SDKs pass over, read by LangChain's package for Google.
+# What      An empty line between the events of a Gemini stream, which server-sent events allow and all of Google's newer SDKs
+#           ignore, read by LangChain's package for Google.
 # Versions  @langchain/google-genai 2.3.2, @langchain/core 1.4.0 (npm), on @google/generative-ai 0.24.1
-# Expected  It means nothing: the words before and behind it arrive.
-# Seen      2026-11-28: the words before it arrive, then nothing; at the end it raises "Failed to parse stream", and once more in
-#           a promise that nobody has, which ends the process. Its reader looks for `data:` at the beginning of what has come,
-#           and never again finds it there. A comment does the same: such a client cannot be sent a sign of life at all.
+# Expected  It is ignored: the text before and after it arrives.
+# Seen      2026-11-28: the text before it arrives, then nothing. At the end it raises "Failed to parse stream", and once more in
+#           an unhandled promise, which ends the process. Its reader searches for `data:` at the beginning of its buffer, where it
+#           never is again. A comment has the same effect: there is no keep-alive for such a client.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @langchain/google-genai@2.3.2 @langchain/core@1.4.0 @google/generative-ai@0.24.1

@@ -1,9 +1,9 @@
 #!/bin/bash
-# What      What the model is sent for `opencode run "Say hello there"`: one argument with spaces, and the same as words.
+# What      What the model gets for `opencode run "Say hello there"`: one argument with spaces, and the same as separate words.
 # Versions  opencode-ai 1.18.33 (npm)
 # Expected  Say hello there
-# Seen      2026-11-28: an argument with spaces reaches the model in double quotes that nobody wrote; words of their own do not.
-#           A prompt that holds a quote itself comes with backslashes.
+# Seen      2026-11-28: an argument with spaces reaches the model in double quotes that the user did not write; separate words do
+#           not. A prompt that contains a quote gets backslashes.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 opencode-ai@1.18.33

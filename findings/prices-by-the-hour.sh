@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      The price of one and the same usage, asked for at different hours of a day.
+# What      The price of the same usage, requested at different hours of a day.
 # Versions  @pydantic/genai-prices 0.1.8 (npm)
-# Expected  A function of usage, model and day, so that a record priced later (after a retry, in a nightly import) agrees with
-#           the one priced at once.
+# Expected  A function of usage, model and day, so that a record priced later (after a retry, in a nightly import) has the same
+#           price as one priced at once.
 # Seen      2026-11-28: deepseek-chat costs half from 16:30 to 00:30 UTC. Without `timestamp` the hour is that of the call to
-#           calcPrice, not of the request, and the answer does not say that the rate was one of several.
+#           calcPrice, not of the request, and the result does not show that the rate was one of several.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @pydantic/genai-prices@0.1.8

@@ -2,10 +2,10 @@
 # What      The price of usage in units for which a model has no rate in the package: audio tokens of a model with text rates
 #           only, tokens of a model that is priced by the hour.
 # Versions  @pydantic/genai-prices 0.1.8 (npm)
-# Expected  null, as for a model it does not know, or an error, as for contradictory counts: "unknown" is not "cheap".
-# Seen      2026-11-28: audio of gpt-4o-audio-preview and gpt-4o-mini-audio-preview costs what text costs (gpt-audio has
-#           both rates: 2.5 dollars a million for text, 32 for audio); tokens of whisper-1, which the package prices by the hour
-#           of sound, cost 0. The result looks like every other.
+# Expected  null, as for an unknown model, or an error, as for contradictory counts: "unknown" is not "cheap".
+# Seen      2026-11-28: audio of gpt-4o-audio-preview and gpt-4o-mini-audio-preview has the price of text (gpt-audio has both
+#           rates: 2.5 dollars a million for text, 32 for audio). Tokens of whisper-1, which is priced by the hour of audio, cost
+#           0. The result does not differ from others.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 @pydantic/genai-prices@0.1.8

@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      A Responses stream with an event of a type that the SDK does not know yet: the protocol grows, and other
-#           servers that speak it send types of their own.
+# What      A Responses stream with an event of a type that the SDK does not know yet: the protocol grows, and other servers that
+#           speak it send their own types.
 # Versions  openai 7.55.0, ai 7.0.173 with @ai-sdk/openai 4.0.118 (npm); openai 3.57.0 (PyPI)
-# Expected  It is passed on or skipped: raw streams in both languages, the Python helper and the AI SDK do so.
+# Expected  It is passed on or skipped, as by raw streams in both languages, the Python helper and the AI SDK.
 # Seen      2026-11-28: client.responses.stream() for JavaScript raises "Unhandled response stream event" and aborts the request,
-#           so the rest of an answer that is being billed is lost. The type "keepalive" is the exception.
+#           so the rest of an answer that is being billed is lost. The type "keepalive" is the only exception.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 openai@7.55.0 ai@7.0.173 @ai-sdk/openai@4.0.118

@@ -1,11 +1,11 @@
 #!/bin/bash
-# What      HTTP 429 with `Retry-After: 70` (a quota that refills after a minute), default settings, five seconds observed.
+# What      HTTP 429 with `Retry-After: 70` (a quota that refills after a minute), default settings, observed for five seconds.
 # Versions  openai 7.55.0, @anthropic-ai/sdk 1.11.0, ai 7.0.173 with @ai-sdk/openai 4.0.118 (npm);
 #           openai 3.57.0, anthropic 2.14.0 (PyPI)
-# Expected  All do the same: the two SDKs of one vendor at least, and the JavaScript ones among themselves.
-# Seen      2026-11-28: openai for JavaScript and the AI SDK drop a value above a minute and ask again after their own backoff
-#           of half a second and two seconds, into the same limit; openai for Python and both anthropic SDKs sleep for the
-#           70 s without a word to the caller (above two minutes openai for Python gives up, anthropic's still sleep).
+# Expected  All behave alike: at least the two SDKs of one provider, and the JavaScript ones.
+# Seen      2026-11-28: openai for JavaScript and the AI SDK ignore a value above a minute and retry after their own backoff of
+#           half a second and two seconds, while the limit still applies. openai for Python and both anthropic SDKs sleep for the
+#           70 s without notifying the caller (above two minutes openai for Python gives up, anthropic's still sleep).
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 openai@7.55.0 @anthropic-ai/sdk@1.11.0 ai@7.0.173 @ai-sdk/openai@4.0.118

@@ -1,9 +1,9 @@
 #!/bin/bash
-# What      A stream that begins with a byte order mark, which the format of server-sent events allows and tells clients to skip.
+# What      A stream that starts with a byte order mark, which the format of server-sent events allows and tells clients to skip.
 # Versions  openai 3.57.0, anthropic 2.14.0 (PyPI); openai 7.55.0 (npm)
 # Expected  The mark is skipped, as by openai for JavaScript.
-# Seen      2026-11-28: the mark becomes part of the first field's name, so openai and anthropic for Python drop the first
-#           event without a word: the first tokens of a chat answer, the `message_start` with the input tokens of a message.
+# Seen      2026-11-28: the mark becomes part of the first field's name, so openai and anthropic for Python silently drop the
+#           first event: the first tokens of a chat answer, the `message_start` with the input tokens of a message.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 openai@7.55.0

@@ -1,12 +1,12 @@
 #!/bin/bash
-# What      Which sign of life a server may send in an idle stream, over six official SDKs: a comment, an empty `data:`,
-#           an event named ping, an empty line.
+# What      Which keep-alive a server may send in an idle stream to six official SDKs: a comment, an empty `data:`, an event named
+#           ping, an empty line.
 # Versions  openai 7.55.0, @anthropic-ai/sdk 1.11.0, @google/genai 3.1.0 (npm);
 #           openai 3.57.0, anthropic 2.14.0, google-genai 3.6.1 (PyPI)
-# Expected  All of them ignore a comment, as the format of server-sent events has it, so one heartbeat serves everybody.
-# Seen      2026-11-28: google-genai for Python raises at any line that is neither empty nor begins with "data: "; both openai
-#           SDKs and both of Google's raise at an empty `data:`; both openai SDKs hand an event named ping to the caller as a
-#           chunk without choices. Only an empty line between events passes everywhere.
+# Expected  All of them ignore a comment, as the format of server-sent events requires, so that one keep-alive works for all.
+# Seen      2026-11-28: google-genai for Python raises at any line that is neither empty nor starts with "data: "; both openai
+#           SDKs and both of Google's raise at an empty `data:`; both openai SDKs pass an event named ping to the caller as a
+#           chunk without choices. Only an empty line between events works everywhere.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 openai@7.55.0 @anthropic-ai/sdk@1.11.0 @google/genai@3.1.0

@@ -1,12 +1,13 @@
 #!/bin/bash
-# What      A stream whose connection is closed cleanly before its end: no finish_reason and no [DONE], no
-#           message_stop, no response.completed, no finishReason. Each official SDK reads it raw and, where it has one,
-#           through its helper for the final message.
+# What      A stream whose connection is closed cleanly before its end: no finish_reason and no [DONE], no message_stop, no
+#           response.completed, no finishReason. Each official SDK reads it raw and, if it has one, through its helper for the
+#           final message.
 # Versions  openai 7.55.0, @anthropic-ai/sdk 1.11.0, @google/genai 3.1.0 (npm);
 #           openai 3.57.0, anthropic 2.14.0, google-genai 3.6.1 (PyPI)
 # Expected  An error, at the latest from the helper that promises a final message; the same one in both languages.
-# Seen      2026-11-28: no raw stream notices. Of the helpers, chat raises in JavaScript and answers in Python, Responses
-#           answers "in_progress" in JavaScript and raises in Python, Messages raises in JavaScript and answers in Python.
+# Seen      2026-11-28: no raw stream notices. Of the helpers, chat raises in JavaScript and returns an answer in Python,
+#           Responses returns "in_progress" in JavaScript and raises in Python, Messages raises in JavaScript and returns an
+#           answer in Python.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 openai@7.55.0 @anthropic-ai/sdk@1.11.0 @google/genai@3.1.0

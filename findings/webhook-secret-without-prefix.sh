@@ -1,10 +1,10 @@
 #!/bin/bash
-# What      A webhook signed with standardwebhooks under a secret that is written without the prefix `whsec_` (both sides accept
-#           such a secret), verified by the openai SDKs, which follow the same standard.
+# What      A webhook signed with standardwebhooks and a secret without the prefix `whsec_` (which both sides accept), verified by
+#           the openai SDKs, which follow the same standard.
 # Versions  standardwebhooks 1.1.1, openai 7.55.0 (npm); openai 3.57.0 (PyPI)
-# Expected  The prefix is decoration: with it or without it, the secret means the same key.
-# Seen      2026-11-28: with the prefix all three agree. Without it standardwebhooks decodes the secret from Base64 and the
-#           openai SDKs take its letters as the key, so every valid signature is refused.
+# Expected  The prefix does not matter: with or without it, the secret is the same key.
+# Seen      2026-11-28: with the prefix all three agree. Without it standardwebhooks decodes the secret from Base64, and the
+#           openai SDKs use its characters as the key, so every valid signature is refused.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm install --silent --no-audit --no-fund node@24.21.0 openai@7.55.0 standardwebhooks@1.1.1
