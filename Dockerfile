@@ -7,7 +7,7 @@ WORKDIR /sluice
 COPY package.json package-lock.json ./
 COPY simulator/package.json ./simulator/
 COPY scripts/admin-types/package.json ./scripts/admin-types/
-# The npm package "node" puts Node 24 beside older ones; the image has it already.
+# The npm package "node" adds Node 24 to older versions; the image already has it.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.mjs scripts/build-console.mjs ./scripts/
@@ -27,7 +27,7 @@ RUN npm sbom --omit=dev --package-lock-only --workspaces=false --sbom-format=cyc
 FROM ${BASE}
 LABEL org.opencontainers.image.title="sluice" org.opencontainers.image.licenses="Apache-2.0"
 ENV NODE_ENV=production SLUICE_DATA=/data HOST=0.0.0.0 PORT=8080
-# What HEALTHCHECK asks; empty: nothing. For worker, batches and webhooks with --health-port 9090: http://127.0.0.1:9090/healthz.
+# The URL that HEALTHCHECK requests; empty: none. For worker, batches and webhooks with --health-port 9090: http://127.0.0.1:9090/healthz.
 ENV SLUICE_HEALTH_URL=http://127.0.0.1:8080/healthz
 WORKDIR /sluice
 COPY --from=dependencies /sluice/node_modules ./node_modules
@@ -35,14 +35,14 @@ COPY --from=dependencies /sluice/sbom.cdx.json ./
 COPY --from=build /sluice/dist ./dist
 COPY package.json LICENSE ./
 COPY bin ./bin
-# /data/files too: a volume mounted there takes its owner from the image. Nothing else is written: the root may be read-only.
+# /data/files too: a volume mounted there gets its owner from the image. Nothing else is written, so the root can be read-only.
 RUN mkdir -p /data/files && chown -R 1000:1000 /data
 USER 1000:1000
-# Only clients' port 8080 is for others: administration and metrics listen on loopback (server.admin).
+# Only the clients' port 8080 is public: administration and metrics listen on loopback (server.admin).
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=4s --start-period=30s --retries=3 \
   CMD ["node", "-e", "const url = process.env.SLUICE_HEALTH_URL; if (url) fetch(url).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# SIGTERM reaches the process itself: no shell, no npm in between.
+# SIGTERM reaches the process itself, without a shell or npm in between.
 ENTRYPOINT ["node", "bin/sluice.mjs"]
 CMD ["api"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies what a running Sluice keeps into a folder: Redis first, then SQL, then files. In that order nothing is missing in the copy: what
-# the ledger's stream still had is in Redis' copy, and a message that SQL's copy has as well is written once.
+# Copies the data of a running Sluice into a folder: Redis first, then SQL, then files. In this order nothing is missing: the copy of
+# Redis has the messages of the ledger's stream, and a message that the copy of SQL also has is written only once.
 #
 #   SLUICE_REDIS_URL=… SLUICE_DATABASE_URL=… [SLUICE_FILES=/data/files] deploy/backup/backup.sh FOLDER
 #
@@ -20,7 +20,7 @@ copy_redis() {
     echo "Redis: a snapshot, $(du -h "$folder/dump.rdb" | cut -f1)"
     return
   fi
-  # While the file is being written again there is no moment at which its parts belong together.
+  # During a rewrite of the file its parts do not match at any moment.
   local percentage
   percentage=$(redis config get auto-aof-rewrite-percentage | tail -1)
   redis config set auto-aof-rewrite-percentage 0 > /dev/null

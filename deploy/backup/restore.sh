@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Puts what backup.sh has copied into an empty place, before any process of Sluice runs there.
+# Restores a copy of backup.sh into an empty installation, before any process of Sluice runs there.
 #
 #   SLUICE_DATABASE_URL=… [REDIS_DIR=/var/lib/redis] [SLUICE_FILES=/data/files] deploy/backup/restore.sh FOLDER
 #
-# REDIS_DIR: data directory of a Redis that does not run; start it afterwards with `appendonly yes`. The database must exist and be empty.
+# REDIS_DIR: data directory of a stopped Redis; start it afterwards with `appendonly yes`. The database must exist and be empty.
 set -euo pipefail
 umask 077
 folder=${1:?folder with the copy}
@@ -18,7 +18,7 @@ restore_redis() {
     cp -r "$folder/appendonlydir" "$REDIS_DIR/"
     return
   fi
-  # A Redis with `appendonly yes` does not read snapshots: one without makes an append-only file of it.
+  # A Redis with `appendonly yes` does not read snapshots: one without it converts the snapshot to an append-only file.
   cp "$folder/dump.rdb" "$REDIS_DIR/"
   local socket=$REDIS_DIR/restore.sock
   "$(command -v redis-server || command -v valkey-server)" --port 0 --unixsocket "$socket" --dir "$REDIS_DIR" --save '' --appendonly no > /dev/null &

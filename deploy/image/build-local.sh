@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile where no image registry can be reached, and tries what comes out: the base is made of Debian's packages
+# Builds the Dockerfile without an image registry, and tests the result: the base is made of Debian's packages
 # and of Node from npm, everything else is as in the Dockerfile. Needs root, buildah, debootstrap, redis-server, and a checkout with
 # its dependencies. Prints the size, and "the image works" at the end.
 #
-#   deploy/image/build-local.sh [folder for the work, kept for the next time]
+#   deploy/image/build-local.sh [working folder, kept for the next run]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=${1:-$(mktemp -d)}
@@ -87,5 +87,5 @@ buildah "${storage[@]}" inspect --type image localhost/sluice:local > "$work/ima
 script=$(node_modules/.bin/node -p 'JSON.parse(require("node:fs").readFileSync(process.argv[1])).Docker.config.Healthcheck.Test[3]' "$work/image.json")
 for url in "http://127.0.0.1:$api/healthz" "http://127.0.0.1:$health/healthz"; do in_image /usr/bin/env SLUICE_HEALTH_URL="$url" node -e "$script"; done
 ! in_image /usr/bin/env SLUICE_HEALTH_URL="http://127.0.0.1:1/healthz" node -e "$script"
-echo "an API process and a worker answered a request; HEALTHCHECK tells them from what is not there"
+echo "an API process and a worker answered a request; HEALTHCHECK distinguishes them from a missing process"
 echo "the image works"

@@ -40,7 +40,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* sluice.yaml: what the operator wrote, with what the chart decides. Checked here, where a mistake still stops the release. */}}
+{{/* sluice.yaml: the operator's configuration and the chart's settings. Checked here, where an error still prevents the release. */}}
 {{- define "sluice.configuration" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $own := dict "host" "0.0.0.0" "port" 8080 "admin" (dict "host" "0.0.0.0" "port" 8081) -}}
@@ -48,7 +48,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if eq .Values.redis.mode "config" -}}
 {{- if not $config.redis }}{{ fail "redis.mode is config, but config.redis is missing" }}{{ end -}}
 {{- else if $config.redis -}}
-{{- if or $config.redis.url $config.redis.cluster $config.redis.sentinel }}{{ fail "config.redis says where Redis is: set redis.mode to config" }}{{ end -}}
+{{- if or $config.redis.url $config.redis.cluster $config.redis.sentinel }}{{ fail "config.redis has an address of Redis: set redis.mode to config" }}{{ end -}}
 {{- end -}}
 {{- if not (or (($config.files).s3) (($config.files).directory)) -}}
 {{- $_ := set $config "files" (mergeOverwrite (dict "directory" "/files") ($config.files | default dict)) -}}
@@ -56,7 +56,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* "yes" where files stand in a volume. */}}
+{{/* "yes" if files are in a volume. */}}
 {{- define "sluice.hasVolume" -}}
 {{- if not ((.Values.config.files).s3) -}}yes{{- end -}}
 {{- end -}}
@@ -74,7 +74,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- range $name, $_ := .Values.config.providers -}}
 {{- if not (or $all (hasKey $served $name)) }}{{ fail (printf "workerGroups: nobody serves the provider %s" $name) }}{{ end -}}
 {{- end -}}
-{{- if not .Values.config.providers }}{{ fail "config.providers is empty: there is nothing that workers could call" }}{{ end -}}
+{{- if not .Values.config.providers }}{{ fail "config.providers is empty: workers have nothing to call" }}{{ end -}}
 {{- end -}}
 
 {{- define "sluice.variable" -}}
@@ -83,7 +83,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
     secretKeyRef: { name: {{ .secret }}, key: {{ .key }}{{ if .optional }}, optional: true{{ end }} }
 {{- end -}}
 
-{{/* Stores and secrets that every process needs. */}}
+{{/* Stores and secrets of every process. */}}
 {{- define "sluice.environment" -}}
 - name: SLUICE_CONFIG
   value: /etc/sluice/sluice.yaml
@@ -116,7 +116,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end -}}
 
-{{/* Keys of providers: the real ones for those that call, a word for those that only read the same configuration. */}}
+{{/* Keys of providers: real ones for processes that call providers, a placeholder for those that only read the same configuration. */}}
 {{- define "sluice.providerVariables" -}}
 {{- range .root.Values.secrets.providers }}
 {{- if $.calls }}
@@ -245,7 +245,7 @@ spec:
         {{- end }}
 {{- end -}}
 
-{{/* Of processes that serve no clients. /healthz fails when what they do all the time has not succeeded for a minute. */}}
+{{/* Probes of processes that serve no clients. /healthz fails if their regular work has not succeeded for a minute. */}}
 {{- define "sluice.healthProbes" -}}
 startupProbe:
   httpGet: { path: /healthz, port: health }
