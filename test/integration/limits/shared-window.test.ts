@@ -1,24 +1,33 @@
 // A window of requests or tokens per minute that several keys use: a burst of one key leaves room for the others, and the
-// limit is still fully used. Minutes pass in steps of one slice, by moving the window's state back in time.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+// limit is still fully used. Minutes pass in steps of one slice, by the test’s own clock.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Scope } from '#src/contracts/scope.ts';
 import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
 import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { Schedule, withTestTime } from '#test/support/test-time.ts';
 
 const SLICE_MS = 200;
 const MINUTE = 300;
+const BEGIN_MS = 1_800_000_000_000;
 const keyspace = createKeyspace('test');
 let redis: TestRedis;
 let limiter: Limiter;
+let clock: Schedule;
 
 beforeAll(async () => {
   redis = await startTestRedis();
-  limiter = createLimiter(redis.client, keyspace);
+  limiter = createLimiter(withTestTime(redis.client), keyspace);
 });
 afterAll(() => redis.stop());
-beforeEach(() => redis.client.flushall());
+beforeEach(async () => {
+  await redis.client.flushall();
+  vi.useFakeTimers({ toFake: ['Date'] });
+  clock = new Schedule(redis.client);
+  await clock.begin(BEGIN_MS);
+});
+afterEach(() => void vi.useRealTimers());
 
 let counter = 0;
 
@@ -34,24 +43,6 @@ function request(scope: Scope, key: string, weight = 1, tokens = 0): PermitReque
     tokens,
     unsettledEntry: '{}',
   };
-}
-
-/** Times in the window's fields; others are slices or counts. */
-const TIMES = new Set(['shared', 'paced', 'weighed', 'full']);
-
-/** Lets one slice pass. */
-async function pass({ name }: Scope): Promise<void> {
-  const { window, shares } = keyspace.scope(name);
-  const moved: Record<string, string> = {};
-  for (const [field, value] of Object.entries(await redis.client.hgetall(window))) {
-    const [, kind, slice] = /^([rt])(\d+)$/.exec(field) ?? [];
-    if (kind !== undefined) moved[`${kind}${Number(slice) - 1}`] = value;
-    else if (TIMES.has(field)) moved[field] = String(Number(value) - SLICE_MS);
-    else moved[field] = /^h[rt]$/.test(field) ? String(Number(value) - 1) : value;
-  }
-  if (Object.keys(moved).length > 0) await redis.client.pipeline().del(window).hset(window, moved).exec();
-  for (const owner of await redis.client.zrange(shares, '0', '-1'))
-    await redis.client.zincrby(shares, String(-SLICE_MS), owner);
 }
 
 interface Sender {
@@ -70,8 +61,12 @@ interface Served {
   waits: number[];
 }
 
-/** Simulates this many slices: waiting senders ask again in each of them, at most `MOST` of each key start in one. */
+/** Starts of each key in one slice. */
 const MOST = 12;
+/** After so many rounds of questions without a start, more of them at the same time change nothing. */
+const IDLE_ROUNDS = 2;
+
+/** Simulates this many slices: waiting senders ask in each of them until none may start, or `MOST` of each have started. */
 async function play(scope: Scope, senders: readonly Sender[], slices: number): Promise<Map<string, Served>> {
   const served = new Map<string, Served>(senders.map(({ key }) => [key, { started: [], waits: [] }]));
   const waiting = new Map<string, { request: PermitRequest; since: number }[]>(senders.map(({ key }) => [key, []]));
@@ -83,10 +78,13 @@ async function play(scope: Scope, senders: readonly Sender[], slices: number): P
         waiting.get(key)!.push({ request: request(scope, key, weight, tokens), since: slice });
       }
     }
-    for (let round = 0; round < MOST; round++) {
+    let idleRounds = 0;
+    for (let round = 0; round < MOST && idleRounds < IDLE_ROUNDS; round++) {
+      idleRounds += 1;
       for (const { key, weight, tokens, every } of senders) {
         const first = waiting.get(key)![0];
         if (first === undefined || (await limiter.acquire(first.request)).kind === 'denied') continue;
+        idleRounds = 0;
         const { started, waits } = served.get(key)!;
         started[Math.floor(slice / MINUTE)] = (started[Math.floor(slice / MINUTE)] ?? 0) + 1;
         waits.push(slice - first.since);
@@ -94,7 +92,7 @@ async function play(scope: Scope, senders: readonly Sender[], slices: number): P
         if (every === 0) waiting.get(key)!.push({ request: request(scope, key, weight, tokens), since: slice });
       }
     }
-    await pass(scope);
+    await clock.runUntil(clock.nowMs + SLICE_MS);
   }
   return served;
 }
