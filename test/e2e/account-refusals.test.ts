@@ -90,7 +90,7 @@ beforeAll(async () => {
   vendors = await startProviders({ tokens: 8 });
   const protocols = ['openai-chat' as const, 'openai-embeddings' as const];
   broker = await startBroker({
-    batches: 1,
+    together: true,
     configuration: {
       providers: { primary: provider(vendors.primary, { protocols }) },
       models: { solo: { deployments: [deployment('primary', 'solo')] } },

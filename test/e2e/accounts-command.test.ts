@@ -16,7 +16,7 @@ let broker: TestBroker;
 let directory: string;
 beforeAll(async () => {
   vendors = await startProviders({ tokens: 4 });
-  broker = await startBroker({ configuration: providerConfiguration(vendors) });
+  broker = await startBroker({ together: true, configuration: providerConfiguration(vendors) });
   directory = mkdtempSync(join(tmpdir(), 'sluice-accounts-'));
 });
 afterAll(async () => {

@@ -55,6 +55,7 @@ beforeAll(async () => {
   const nativeUrl = `http://127.0.0.1:${(native.address() as AddressInfo).port}/v1`;
   const own = { api_key: PROVIDER_KEY };
   broker = await startBroker({
+    together: true,
     configuration: {
       providers: {
         ...configuration.providers,

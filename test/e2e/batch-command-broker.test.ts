@@ -19,7 +19,7 @@ beforeAll(async () => {
   [vendors, receiver] = await Promise.all([startProviders(), startWebhookReceiver()]);
   const endpoint = { url: receiver.url, secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` };
   broker = await startBroker({
-    batches: 1,
+    together: true,
     configuration: {
       ...providerConfiguration(vendors),
       webhooks: { endpoints: [endpoint], allowed_networks: ['127.0.0.0/8'] },

@@ -13,7 +13,7 @@ let broker: TestBroker;
 beforeAll(async () => {
   vendors = await startProviders();
   const configuration = providerConfiguration(vendors, { protocols: ['openai-chat', 'openai-embeddings'] });
-  broker = await startBroker({ configuration, batches: 1 });
+  broker = await startBroker({ configuration, together: true });
 });
 afterAll(async () => {
   await broker?.stop();

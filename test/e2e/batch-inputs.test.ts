@@ -21,7 +21,7 @@ beforeAll(async () => {
       files: { max_bytes: 300_000 },
       batches: { max_lines: 500, max_bytes: 200_000 },
     },
-    batches: 1,
+    together: true,
   });
 });
 afterAll(async () => {

@@ -22,7 +22,7 @@ let broker: TestBroker;
 
 beforeAll(async () => {
   vendors = await startProviders({ tokens: 4 });
-  broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), together: true });
 });
 afterAll(async () => {
   await broker?.stop();

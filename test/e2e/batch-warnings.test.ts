@@ -16,7 +16,7 @@ let broker: TestBroker;
 beforeAll(async () => {
   vendors = await startProviders({ tokens: 4 });
   const configuration = { ...providerConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 20 } };
-  broker = await startBroker({ configuration, batches: 1 });
+  broker = await startBroker({ configuration, together: true });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const configuration = providerConfiguration(vendors);
   const price = { ...PRICE, long_context: [{ above_input_tokens: 100, input: 5, cached_input: 2.5, output: 20 }] };
   configuration.models!.tiered = { deployments: [deployment('primary', 'tiered', { price })] };
-  broker = await startBroker({ configuration });
+  broker = await startBroker({ together: true, configuration });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -240,7 +240,7 @@ test('the live page reconnects when the API has restarted', async () => {
   const port = new URL(broker.url).port;
   await before.kill();
   await page.getByText('reconnecting …').waitFor();
-  await broker.startApi({ PORT: port });
+  await broker.startCombined([], { PORT: port });
   await page.getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
   await ask(broker.url, { prompt: 'Hello', model: 'solo', key: TEST_KEY });
   await page

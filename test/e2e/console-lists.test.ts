@@ -24,6 +24,7 @@ beforeAll(async () => {
   const names = Array.from({ length: PROVIDERS }, (_, index) => `provider-${index}`);
   const limited = { limits: { rpm: 5_000, tpm: 1_000_000, concurrency: 50 } };
   broker = await startBroker({
+    together: true,
     configuration: {
       providers: Object.fromEntries(names.map((name) => [name, provider(providers.primary, limited)])),
       models: Object.fromEntries(

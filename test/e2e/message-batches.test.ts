@@ -12,7 +12,7 @@ let client: Anthropic;
 
 beforeAll(async () => {
   vendors = await startProviders({ tokens: 6 });
-  broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), together: true });
   client = new Anthropic({ baseURL: broker.url, apiKey: TEST_KEY, maxRetries: 0 });
 });
 afterAll(async () => {

@@ -31,6 +31,7 @@ beforeAll(async () => {
   const routerUrl = `http://127.0.0.1:${(router.address() as AddressInfo).port}/v1`;
   const own = { api_key: PROVIDER_KEY };
   broker = await startBroker({
+    together: true,
     configuration: {
       providers: {
         router: { ...own, protocols: ['openai-chat'], base_url: routerUrl },

@@ -12,6 +12,7 @@ let broker: TestBroker;
 beforeAll(async () => {
   simulator = await startSimulator({ tokens: 12 });
   broker = await startBroker({
+    together: true,
     configuration: {
       server: { deadline_ms: 20_000 },
       providers: {

@@ -13,7 +13,7 @@ describe.skipIf(!hasOpenaiSchemas)('conforms to the specification', () => {
   beforeAll(async () => {
     schemas = loadOpenaiSchemas();
     vendors = await startProviders({ tokens: 4 });
-    broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
+    broker = await startBroker({ configuration: providerConfiguration(vendors), together: true });
   });
   afterAll(async () => {
     await broker?.stop();

@@ -35,7 +35,7 @@ beforeAll(async () => {
     base_url: vendors.primary.url,
   };
   configuration.models!.claude = { deployments: [deployment('claude', 'claude')] };
-  broker = await startBroker({ configuration, batches: 1 });
+  broker = await startBroker({ configuration, together: true });
   const document = await fetchDocument();
   check = schemaChecker(document);
   operations = operationsOf(document).map(({ method, path, operation }) => ({

@@ -13,8 +13,8 @@ beforeAll(async () => {
     providers: { sim: { protocols: ['openai-chat' as const], base_url: `${simulator.url}/v1` } },
     models: { m: { deployments: [{ provider: 'sim', model: 'm', price: { input: 1, output: 2 } }] } },
   };
-  plain = await startBroker({ configuration: { ...configuration, server: { stream_ids: false } } });
-  numbered = await startBroker({ configuration });
+  plain = await startBroker({ together: true, configuration: { ...configuration, server: { stream_ids: false } } });
+  numbered = await startBroker({ together: true, configuration });
 });
 afterAll(async () => {
   await plain.stop();

@@ -16,6 +16,7 @@ beforeAll(async () => {
   providers = await startProviders({ tokens: 4 });
   providers.primary.change({ firstTokenMs: SLOW_MS });
   broker = await startBroker({
+    together: true,
     configuration: {
       providers: {
         primary: provider(providers.primary),

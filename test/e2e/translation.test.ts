@@ -23,7 +23,7 @@ beforeAll(async () => {
       },
     },
   };
-  broker = await startBroker({ configuration });
+  broker = await startBroker({ together: true, configuration });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -42,8 +42,8 @@ export interface TestBroker {
   /** Of the first API process. */
   url: string;
   /** An API and a worker in one process; it counts among the API processes. */
-  startCombined(): Promise<TestProcess>;
-  /** @param variables additional environment variables. */
+  startCombined(args?: string[], variables?: Record<string, string>): Promise<TestProcess>;
+  /** @param variables of its environment, beside those that all have. */
   startApi(variables?: Record<string, string>): Promise<TestProcess>;
   startWorker(args?: string[]): Promise<TestProcess>;
   startBatches(): Promise<TestProcess>;
@@ -57,7 +57,12 @@ export interface TestBrokerOptions {
   /** An existing server instead of a new one; it is not stopped. */
   sharedRedis?: TestRedis;
   databaseUrl?: string;
-  /** Number of processes that are both tiers; then no others are started by default. */
+  /**
+   * All of it in one process, as a small installation runs it: an API, a worker and the batches. For tests that are not about
+   * processes: each costs nearly a second of CPU time until it is warm.
+   */
+  together?: boolean;
+  /** Processes that are both tiers; then none of the others unless they are asked for. */
   combined?: number;
   apis?: number;
   workers?: number;
@@ -108,8 +113,8 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
     workers: [],
     batches: [],
     url: '',
-    async startCombined() {
-      const combined = await launch('workers/combined.ts', ['--no-batches']);
+    async startCombined(args = ['--no-batches'], variables) {
+      const combined = await launch('workers/combined.ts', args, variables);
       broker.apis.push(combined);
       return combined;
     },
@@ -139,8 +144,9 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       rmSync(directory, { recursive: true, force: true });
     },
   };
-  const ofEach = options.combined === undefined ? 1 : 0;
+  const ofEach = options.combined === undefined && !options.together ? 1 : 0;
   const started = await Promise.allSettled([
+    ...(options.together ? [broker.startCombined([])] : []),
     ...Array.from({ length: options.combined ?? 0 }, () => broker.startCombined()),
     ...Array.from({ length: options.apis ?? ofEach }, () => broker.startApi()),
     ...Array.from({ length: options.workers ?? ofEach }, () => broker.startWorker()),
@@ -168,6 +174,8 @@ function authorities(): Record<string, string> {
 
 async function startProcess(entry: string, args: string[], environment: Record<string, string>): Promise<TestProcess> {
   const child = fork(processPath(entry), args, {
+    // Not those that vitest gives its workers: other conditions of imports, and a module of its own that each process would load.
+    execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...processEnvironment(), ...authorities(), ...environment },
   });

@@ -80,6 +80,6 @@ async function startOver(providers: Providers): Promise<TestBroker> {
       dead_letters: { bodies: 'plain' },
       alerts: { check_ms: 1_000 },
     },
-    batches: 1,
+    together: true,
   });
 }

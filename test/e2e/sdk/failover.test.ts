@@ -2,11 +2,11 @@
 // own protocol, and the conversation continues with the next one.
 import { afterEach, describe, expect, test } from 'vitest';
 import { expectCalls } from '#test/support/sdk/describe-tools.ts';
-import { CASCADE, MODES, type ProviderName, useProviders } from '#test/support/sdk/providers.ts';
+import { CASCADE, IN_TIERS, MODES, type ProviderName, useProviders } from '#test/support/sdk/providers.ts';
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
 
-const vendors = useProviders();
-/** Turns are distinguished by their text, so that a fault applies only to the intended ones. */
+const vendors = useProviders({}, IN_TIERS);
+/** Turns are told apart by what they say, so that a fault strikes only those that it is meant for. */
 const away = (...names: ProviderName[]) => {
   for (const name of names) vendors.simulators[name].faults.replace(['503']);
 };

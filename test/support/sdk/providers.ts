@@ -3,7 +3,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { startBroker, TEST_KEY, type TestBroker, type TestBrokerOptions } from '#test/support/broker.ts';
 import { deployment } from '#test/support/providers.ts';
 import type { Question, Sdk, SdkClient } from './sdk-client.ts';
 
@@ -52,8 +52,14 @@ export interface Providers {
   lastBody(vendor: ProviderName): string;
 }
 
+/** In two processes, for some of the files. */
+export const IN_TIERS = { together: false };
+
 /** For the whole of a test file. Use what it gives inside tests and hooks only. */
-export function useProviders(more: ConfigurationInput = {}): Providers {
+export function useProviders(
+  more: ConfigurationInput = {},
+  processes: Pick<TestBrokerOptions, 'together'> = { together: true },
+): Providers {
   const vendors = {
     connect: (sdk, key = TEST_KEY) => sdk.connect(vendors.broker.url, key),
     lastBody: (vendor) => vendors.simulators[vendor].requests().at(-1)?.body ?? '',
@@ -64,7 +70,7 @@ export function useProviders(more: ConfigurationInput = {}): Providers {
       ProviderName,
       Simulator
     >;
-    vendors.broker = await startBroker({ configuration: { ...configurationOf(vendors), ...more } });
+    vendors.broker = await startBroker({ ...processes, configuration: { ...configurationOf(vendors), ...more } });
   });
   afterAll(async () => {
     await vendors.broker?.stop();
