@@ -131,7 +131,7 @@ test('while the request waits in the queue for the provider’s retry-after', as
 
 test('what happens to the next request: it is answered', async () => {
   expect((await ask(broker.url, { model: 'full', prompt: 'And then?' })).status).toBe(200);
-  expect(vendors.primary.stats()).toMatchObject({ inFlight: 0, openStreams: 0 });
+  await vendors.primary.until(({ inFlight, openStreams }) => inFlight === 0 && openStreams === 0);
 });
 
 /** How requests for a model ended, in alphabetical order; null while none has ended. */

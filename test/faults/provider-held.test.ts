@@ -116,5 +116,5 @@ test('what was billed: exactly the calls', async () => {
 
 test('what happens to the next request: it is answered, and the wait queues are empty', async () => {
   expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
-  expect(await broker.redis.client.keys('{sluice}:line:*')).toEqual([]);
+  expect(await broker.redis.client.keys('{sluice}:waiting:*')).toEqual([]);
 });
