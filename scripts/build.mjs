@@ -14,11 +14,19 @@ const SOURCES = ['src', 'workers', 'simulator'].filter((folder) => existsSync(jo
 /** Files that the code reads at run time from its own folder. */
 const ASSET = /\.(lua|json|html|txt)$/;
 
-rmSync(DIST, { recursive: true, force: true });
+empty();
 compile();
 for (const folder of SOURCES) copyAssets(folder);
 writePackage();
-buildConsole({ force: true });
+buildConsole();
+
+/** But for the console, which is built only if its sources have changed: a broker of this checkout may be starting with it. */
+function empty() {
+  mkdirSync(DIST, { recursive: true });
+  for (const name of readdirSync(DIST).filter((entry) => entry !== 'console')) {
+    rmSync(join(DIST, name), { recursive: true, force: true });
+  }
+}
 
 /** `#…` imports are not rewritten (tsc reports TS2877): dist/package.json resolves them. */
 function compile() {
