@@ -6,7 +6,7 @@ import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { volume } from '#test/support/runs.ts';
 
-const RPM = volume(150, 300);
+const RPM = volume(100, 300);
 /** A burst that fills the limit at once, then a steady flow above it: both edges of the window are tried. */
 const BURST = RPM + 10;
 const FLOW_PER_SECOND = (RPM / 60) * 1.2;

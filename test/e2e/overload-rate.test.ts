@@ -4,8 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';
+import { volume } from '#test/support/runs.ts';
 
-const RPM = 300;
+const RPM = volume(150, 300);
 const DEADLINE_MS = 66_000;
 const DURATION_MS = 14_000;
 

@@ -23,12 +23,13 @@ import {
   type ProviderName,
   QUICK,
 } from '#test/support/native-batches.ts';
+import { volume } from '#test/support/runs.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const KEYS = { left: 'sk-account-left-0000001', right: 'sk-account-right-0000002' };
 const OTHER = 'sk-account-right-0000003';
-const LINES = 80;
-const CHUNK_LINES = 20;
+const LINES = volume(40, 80);
+const CHUNK_LINES = LINES / 4;
 const LIMIT_MS = 90_000;
 
 let sides: { left: Simulator; right: Simulator };

@@ -1,4 +1,4 @@
-// A new version is rolled out during a hundred streams (200 in `npm run test:long`): replacements first, then SIGTERM to every
+// A new version is rolled out during forty streams (200 in `npm run test:long`): replacements first, then SIGTERM to every
 // API and worker process in turn. One API process gets less time than its streams need (an orchestrator that kills early): its
 // clients continue elsewhere with their keys. No client gets an error. Then an oscillating autoscaler: workers are added and
 // removed continuously under load.
@@ -13,14 +13,14 @@ import { runErrand } from '../../bench/chaos/client.ts';
 import type { Errand } from '../../bench/chaos/errand.ts';
 import { checkText, type Seen } from '../../bench/chaos/seen.ts';
 
-const STREAMS = volume(100, 200);
-/** Sixty tokens in eighteen seconds: longer than the replacement of all processes takes. */
+const STREAMS = volume(40, 200);
+/** Eighteen seconds of 60 tokens: longer than it takes to replace everything. */
 const PACE_MS = 300;
 const IMPATIENCE_MS = 1_000;
 const SMALL_CALL_EVERY_MS = 100;
 const COMINGS_AND_GOINGS = 4;
-/** Requested repeatedly by this many clients. */
-const CLIENTS = 24;
+/** Asked again and again by as many clients. */
+const CLIENTS = volume(12, 24);
 
 let vendors: Providers;
 let broker: TestBroker;

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { readChatStream } from './chat-stream.ts';
 import { type Answer, ask } from './client.ts';
 import type { Providers } from './providers.ts';
+import { SPOKEN_PROTOCOLS } from './spoken-protocols.ts';
 
 /** Each has the provider's text for its prompt, and its event ids increase by one. */
 export async function expectWholeStreams(
@@ -19,8 +20,8 @@ export async function expectWholeStreams(
   }
 }
 
-/** Both simulators give the same answer to the same prompt, so the one without faults is asked directly. */
+/** Both simulators say the same to the same prompt, streamed or not, so the one that nobody disturbs is asked directly. */
 async function spokenTo(prompt: string, model: string, { secondary }: Providers): Promise<string> {
-  const { text } = await ask(secondary.url, { prompt, model, stream: true });
-  return readChatStream(text).content;
+  const { text } = await ask(secondary.url, { prompt, model });
+  return SPOKEN_PROTOCOLS['openai-chat'].readWhole(text);
 }
