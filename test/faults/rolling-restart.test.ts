@@ -14,12 +14,12 @@ import type { Errand } from '../../bench/chaos/errand.ts';
 import { checkText, type Seen } from '../../bench/chaos/seen.ts';
 
 const STREAMS = volume(40, 200);
-/** Eighteen seconds of 60 tokens: longer than it takes to replace everything. */
+/** Sixty tokens in eighteen seconds: longer than the replacement of all processes takes. */
 const PACE_MS = 300;
 const IMPATIENCE_MS = 1_000;
 const SMALL_CALL_EVERY_MS = 100;
 const COMINGS_AND_GOINGS = 4;
-/** Asked again and again by as many clients. */
+/** Requested repeatedly by this many clients. */
 const CLIENTS = volume(12, 24);
 
 let vendors: Providers;

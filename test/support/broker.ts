@@ -43,7 +43,7 @@ export interface TestBroker {
   url: string;
   /** An API and a worker in one process; it counts among the API processes. */
   startCombined(args?: string[], variables?: Record<string, string>): Promise<TestProcess>;
-  /** @param variables of its environment, beside those that all have. */
+  /** @param variables additional environment variables. */
   startApi(variables?: Record<string, string>): Promise<TestProcess>;
   startWorker(args?: string[]): Promise<TestProcess>;
   startBatches(): Promise<TestProcess>;
@@ -58,11 +58,11 @@ export interface TestBrokerOptions {
   sharedRedis?: TestRedis;
   databaseUrl?: string;
   /**
-   * All of it in one process, as a small installation runs it: an API, a worker and the batches. For tests that are not about
-   * processes: each costs nearly a second of CPU time until it is warm.
+   * API, worker and batches in one process, as in a small installation. For tests that are not about processes: each process
+   * takes nearly a second of CPU time until it is warm.
    */
   together?: boolean;
-  /** Processes that are both tiers; then none of the others unless they are asked for. */
+  /** Number of processes that are both tiers; then no others are started by default. */
   combined?: number;
   apis?: number;
   workers?: number;

@@ -20,7 +20,7 @@ export async function expectWholeStreams(
   }
 }
 
-/** Both simulators say the same to the same prompt, streamed or not, so the one that nobody disturbs is asked directly. */
+/** Both simulators give the same answer to the same prompt, streamed or not, so the one without faults is asked directly. */
 async function spokenTo(prompt: string, model: string, { secondary }: Providers): Promise<string> {
   const { text } = await ask(secondary.url, { prompt, model });
   return SPOKEN_PROTOCOLS['openai-chat'].readWhole(text);

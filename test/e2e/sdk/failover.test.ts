@@ -6,7 +6,7 @@ import { CASCADE, IN_TIERS, MODES, type ProviderName, useProviders } from '#test
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
 
 const vendors = useProviders({}, IN_TIERS);
-/** Turns are told apart by what they say, so that a fault strikes only those that it is meant for. */
+/** Turns are distinguished by their text, so that a fault applies only to the intended ones. */
 const away = (...names: ProviderName[]) => {
   for (const name of names) vendors.simulators[name].faults.replace(['503']);
 };
