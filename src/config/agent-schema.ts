@@ -1,7 +1,6 @@
 // Settings of what agents use in addition to plain requests: parts of schema.ts.
 import { z } from 'zod';
-
-const positive = z.number().int().positive();
+import { positive } from './value-schema.ts';
 
 export const websockets = z
   .union([

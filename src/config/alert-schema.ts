@@ -1,7 +1,6 @@
 // Settings of alerts, a part of schema.ts.
 import { z } from 'zod';
-
-const positive = z.number().int().positive();
+import { positive } from './value-schema.ts';
 
 export const alerts = z
   .strictObject({

@@ -1,8 +1,8 @@
 // Settings of files and batches, a part of schema.ts.
 import { z } from 'zod';
 import { MAX_BATCH_LINES } from '../contracts/batch.ts';
+import { milliseconds, positive } from './value-schema.ts';
 
-const positive = z.number().int().positive();
 const MIB = 1024 * 1024;
 
 export const files = z.strictObject({
@@ -49,11 +49,11 @@ const native = z
     chunk_bytes: positive
       .default(32 * MIB)
       .describe('Size of a provider batch in bytes. Each one is held in memory while it is sent.'),
-    poll_ms: positive
+    poll_ms: milliseconds
       .default(5_000)
       .describe('Time until the first status request to a provider; the interval then grows.'),
-    max_poll_ms: positive.default(60_000).describe('Longest interval between two status requests.'),
-    cancel_ms: positive
+    max_poll_ms: milliseconds.default(60_000).describe('Longest interval between two status requests.'),
+    cancel_ms: milliseconds
       .default(120_000)
       .describe('How long to wait for a provider to cancel. After that, lines that it still has run again.'),
     lines_per_second: z

@@ -11,11 +11,12 @@ export interface ReferenceFault {
 /** All faults, in the order of the file; none for a configuration that `createCatalogue` accepts. */
 export function checkReferences(configuration: Configuration): ReferenceFault[] {
   const content = new Map<string, string>();
+  const known = knownModels(configuration);
   return [
     ...Object.entries(configuration.providers).flatMap(([name, settings]) => checkProvider(name, settings)),
     ...Object.entries(configuration.models).flatMap(([name, model]) => [
       ...checkDeployments(configuration, name, model, content),
-      ...checkOtherModels(configuration, name, model),
+      ...checkOtherModels(known, name, model),
       ...checkHedge(name, model),
     ]),
   ];
@@ -80,13 +81,16 @@ function checkHedge(name: string, { hedge, deployments, fallbacks }: ModelSettin
 /** Members of a model that name other models. */
 const MODEL_LISTS = ['fallbacks', 'on_content_filter', 'on_context_length'] as const;
 
-function checkOtherModels({ models }: Configuration, name: string, model: ModelSettings): ReferenceFault[] {
-  const patterns = Object.keys(models);
+function checkOtherModels(isKnown: (name: string) => boolean, name: string, model: ModelSettings): ReferenceFault[] {
   return MODEL_LISTS.flatMap((list) =>
     model[list].flatMap((other, index) =>
-      patterns.some((pattern) => matchWildcard(pattern, other) !== null)
-        ? []
-        : [{ path: `models.${name}.${list}.${index}`, message: `no model "${other}" is configured` }],
+      isKnown(other) ? [] : [{ path: `models.${name}.${list}.${index}`, message: `no model "${other}" is configured` }],
     ),
   );
+}
+
+/** Thousands of models each name others: exact names are looked up, and only wildcards are tried one by one. */
+function knownModels({ models }: Configuration): (name: string) => boolean {
+  const wildcards = Object.keys(models).filter((name) => name.includes('*'));
+  return (name) => Object.hasOwn(models, name) || wildcards.some((pattern) => matchWildcard(pattern, name) !== null);
 }

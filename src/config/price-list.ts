@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Catalogue, createCatalogue } from './catalogue.ts';
-import { checkReferences, deploymentId } from './check-references.ts';
-import { ConfigurationError, loadConfiguration } from './load.ts';
+import { deploymentId } from './check-references.ts';
+import { loadConfiguration } from './load.ts';
 import { type PriceSettings, price } from './price-schema.ts';
 import type { Configuration } from './schema.ts';
 
@@ -27,7 +27,7 @@ export function loadPrices(
   if (path === undefined) return tried(current, []);
   if (!existsSync(path)) throw new Error(`${path}: no such file`);
   const parsed: unknown = parse(readFileSync(path, 'utf8'));
-  if (isConfiguration(parsed)) return tried(checked(loadConfiguration(path, variables).configuration, path), []);
+  if (isConfiguration(parsed)) return tried(loadConfiguration(path, variables).configuration, []);
   const list = priceList.safeParse(parsed);
   if (!list.success) throw new Error(`${path}: ${z.prettifyError(list.error)}`);
   return withPrices(current, list.data);
@@ -36,12 +36,6 @@ export function loadPrices(
 function isConfiguration(parsed: unknown): boolean {
   const names = Object.keys((parsed ?? {}) as object);
   return ['providers', 'models', 'model_list', 'litellm_settings'].some((name) => names.includes(name));
-}
-
-function checked(configuration: Configuration, file: string): Configuration {
-  const faults = checkReferences(configuration);
-  if (faults.length > 0) throw new ConfigurationError(faults.map((fault) => ({ file, line: null, ...fault })));
-  return configuration;
 }
 
 /** A deployment's own entry takes precedence over its model's. */

@@ -1,9 +1,11 @@
 // Settings of prices and of providers' bills, parts of schema.ts.
 import { z } from 'zod';
+import { apiUrl, positive, secretText } from './value-schema.ts';
 
-const positive = z.number().int().positive();
-const usdPerMillion = z.number().nonnegative();
-const usdPerThousand = z.number().nonnegative();
+/** Far above any real price; the ledger has room for the cost of any call at it. */
+const HIGHEST_PRICE_USD = 1_000_000;
+const usdPerMillion = z.number().nonnegative().max(HIGHEST_PRICE_USD);
+const usdPerThousand = z.number().nonnegative().max(HIGHEST_PRICE_USD);
 
 const rates = {
   input: usdPerMillion.describe('USD per million input tokens.'),
@@ -81,15 +83,12 @@ export const USAGE_APIS = ['openai', 'anthropic'] as const;
 export type UsageApi = (typeof USAGE_APIS)[number];
 
 export const usageApi = z.strictObject({
-  admin_key: z.string().min(1).describe('The organization’s admin key; a key for calling models does not work here.'),
+  admin_key: secretText.describe('The organization’s admin key; a key for calling models does not work here.'),
   kind: z
     .enum(USAGE_APIS)
     .optional()
     .describe('Whose usage and cost APIs to use. Default: derived from the protocols of the provider.'),
-  base_url: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe('Default: the base URL of the provider.'),
+  base_url: apiUrl.optional().describe('Default: the base URL of the provider.'),
   key_ids: z
     .record(z.string(), z.string().min(1))
     .default({})

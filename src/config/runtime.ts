@@ -5,7 +5,6 @@ import { atMost } from '../contracts/cache-size.ts';
 import type { Reload } from '../contracts/configuration-reload.ts';
 import { createGrowingMask, type GrowingMask } from '../contracts/secret-mask.ts';
 import { type Catalogue, createCatalogue, type Deployment, type Provider } from './catalogue.ts';
-import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
 import type { Configuration } from './schema.ts';
@@ -70,11 +69,6 @@ export function loadRuntime(
 ): Runtime {
   const path = configPath ?? environment.configPath;
   const { configuration, notes } = loadConfiguration(path, environment.variables);
-  const faults = checkReferences(configuration);
-  if (faults.length > 0) {
-    const file = path ?? DEFAULT_CONFIG_PATH;
-    throw new ConfigurationError(faults.map((fault) => ({ file, line: null, ...fault })));
-  }
   const redisAddress = redisAddressOf(configuration, environment);
   const { server } = configuration;
   const secrets = configuredSecrets(configuration, environment);

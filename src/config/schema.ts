@@ -3,12 +3,14 @@
 import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
+import { faultOfName, MAX_MODEL_CHARS } from '../protocols/bounds/request-names.ts';
 import { alerts } from './alert-schema.ts';
 import { batches, files } from './batch-schema.ts';
 import { hedge } from './hedge-schema.ts';
 import { price, usageApi } from './price-schema.ts';
 import { deadLetters, ledger, name, redis, server } from './server-schema.ts';
 import { signIn } from './sign-in-schema.ts';
+import { apiUrl, bodyBytes, headers, keptMilliseconds, milliseconds, positive, secretText } from './value-schema.ts';
 import { webhooks } from './webhook-schema.ts';
 
 export const PROTOCOLS = [
@@ -30,9 +32,6 @@ function named<T extends z.ZodType>(value: T) {
     }
   });
 }
-
-const milliseconds = z.number().int().positive();
-const positive = z.number().int().positive();
 
 const limitShape = Object.fromEntries(
   LIMIT_KINDS.map(({ setting, description }) => [setting, positive.optional().describe(description)]),
@@ -86,7 +85,7 @@ const circuit = z
 
 const credential = z
   .strictObject({
-    api_key: z.string().min(1).optional().describe('The secret itself, or an environment variable: ${NAME}.'),
+    api_key: secretText.optional().describe('The secret itself, or an environment variable: ${NAME}.'),
     file: z
       .string()
       .min(1)
@@ -118,21 +117,16 @@ const provider = z.strictObject({
     .min(1)
     .optional()
     .describe('Protocols that the provider speaks. Translated requests use the first one.'),
-  base_url: z
-    .url({ protocol: /^https?$/ })
+  base_url: apiUrl
     .optional()
     .describe('With the version segment for OpenAI-style protocols (…/v1), without one for others.'),
-  api_key: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Sent in the header that the protocol defines. Absent: no key is sent.'),
+  api_key: secretText.optional().describe('Sent in the header that the protocol defines. Absent: no key is sent.'),
   credentials: named(credential)
     .default({})
     .describe(
       'Several keys in place of api_key, by name. Each has its own limits, circuit breaker and weight; if one is refused or exhausted, the others stay in use.',
     ),
-  headers: z.record(z.string(), z.string()).default({}).describe('Headers sent with every call.'),
+  headers: headers.default({}).describe('Headers sent with every call.'),
   send_traceparent: z
     .boolean()
     .default(false)
@@ -242,6 +236,7 @@ const model = z.strictObject({
     .number()
     .int()
     .min(0)
+    .max(86_400_000)
     .default(2_000)
     .describe(
       'If a provider’s retry-after is at most this long, Sluice waits for it instead of trying the next deployment.',
@@ -261,16 +256,18 @@ const workers = z.strictObject({
     .describe(
       'Most batch-lane requests at the same time, per process and provider; fewer while the event loop is busy.',
     ),
-  max_answer_bytes: positive
+  max_answer_bytes: bodyBytes
     .default(64 * 1024 * 1024)
     .describe('Larger provider responses are cut off, and the attempt fails.'),
 });
 
 const storage = z.strictObject({
-  finished_ms: milliseconds
+  finished_ms: keptMilliseconds
     .default(3_600_000)
     .describe('How long a finished stream, or a response that has not been fetched yet, stays in Redis.'),
-  idempotency_ms: milliseconds.default(86_400_000).describe('How long an Idempotency-Key and its response are kept.'),
+  idempotency_ms: keptMilliseconds
+    .default(86_400_000)
+    .describe('How long an Idempotency-Key and its response are kept.'),
   store_responses: z
     .boolean()
     .default(true)
@@ -294,8 +291,21 @@ export const configurationSchema = z.strictObject({
     })
     .prefault({}),
   ledger: ledger.prefault({}),
-  providers: named(provider).default({}),
-  models: z.record(z.string().min(1), model).default({}),
+  providers: named(provider)
+    .default({})
+    .refine((record) => !Object.hasOwn(record, 'auto'), {
+      path: ['auto'],
+      error: 'bad name: the header vendor means any provider by it',
+    }),
+  models: z
+    .record(z.string().min(1), model)
+    .default({})
+    .superRefine((record, context) => {
+      for (const key of Object.keys(record)) {
+        const fault = faultOfName(key, MAX_MODEL_CHARS);
+        if (fault !== null) context.addIssue({ code: 'custom', path: [key], message: `bad name: it must ${fault}` });
+      }
+    }),
   workers: workers.prefault({}),
   storage: storage.prefault({}),
   files: files.prefault({}),

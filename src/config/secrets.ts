@@ -30,14 +30,13 @@ export function configuredSecrets(configuration: Configuration, environment: Env
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 
-/** Secrets that a provider is sent and could quote: its key, those in headers and query, user and password of its URL. */
+/** Secrets that a provider is sent and could quote: its key, those in headers and query. */
 export function providerSecrets(settings: ProviderSettings): string[] {
   return [
     settings.api_key,
     ...Object.values(settings.credentials).map(({ api_key }) => api_key),
     ...Object.entries(settings.headers).flatMap(([name, value]) => (isSecretName(name) ? credentialsIn(value) : [])),
     ...Object.entries(settings.query).flatMap(([name, value]) => (isSecretName(name) ? [value] : [])),
-    ...secretsOfUrl(settings.base_url),
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 

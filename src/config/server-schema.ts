@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isAddressRange } from './address-ranges.ts';
 import { websockets } from './agent-schema.ts';
+import { bodyBytes, milliseconds, positive } from './value-schema.ts';
 
 /** Also part of Redis keys, queue names, metrics and the `vendor:` header. */
 export const name = z
@@ -12,8 +13,6 @@ export const name = z
   );
 
 const addressRange = z.string().refine(isAddressRange, 'must be an IP address or a range such as 10.0.0.0/8');
-const milliseconds = z.number().int().positive();
-const positive = z.number().int().positive();
 
 export const redis = z
   .strictObject({
@@ -49,7 +48,7 @@ export const redis = z
 export const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for all interfaces.'),
   port: z.number().int().min(0).max(65_535).default(8080).describe('0: any free port.'),
-  body_limit_bytes: positive.default(32 * 1024 * 1024).describe('Larger request bodies get 413.'),
+  body_limit_bytes: bodyBytes.default(32 * 1024 * 1024).describe('Larger request bodies get 413.'),
   body_ms: milliseconds
     .default(60_000)
     .describe(

@@ -1,8 +1,8 @@
 // Settings of signing in to the console: sessions, and an OpenID Connect provider. A part of schema.ts.
 import { z } from 'zod';
+import { milliseconds } from './value-schema.ts';
 
 const HOUR_MS = 3_600_000;
-const milliseconds = z.number().int().positive();
 const name = z.string().min(1).max(200);
 const names = z.array(name).max(1_000).default([]);
 

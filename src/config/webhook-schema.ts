@@ -1,8 +1,7 @@
 // Settings of webhooks, a part of schema.ts.
 import { isIP } from 'node:net';
 import { z } from 'zod';
-
-const positive = z.number().int().positive();
+import { milliseconds, positive } from './value-schema.ts';
 
 /** After decoding, as in the Standard Webhooks specification. */
 const MIN_SECRET_BYTES = 24;
@@ -76,7 +75,7 @@ export const webhooks = z.strictObject({
     .max(50)
     .default(11)
     .describe('Attempts before a delivery counts as failed; it can be replayed manually.'),
-  first_retry_ms: positive
+  first_retry_ms: milliseconds
     .default(5_000)
     .describe(
       'Wait after the first failure; it triples each time, up to ten hours. With the defaults, attempts span a day.',

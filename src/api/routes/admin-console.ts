@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from '../../config/catalogue.ts';
-import { checkReferences } from '../../config/check-references.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from '../../config/load.ts';
 import { maskedConfiguration } from '../../config/secrets.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -77,9 +76,7 @@ function registerSettings(admin: FastifyInstance, context: ApiContext): void {
 function compareWithFile({ configuration, environment }: ApiContext) {
   try {
     const { configuration: inFile } = loadConfiguration(environment.configPath, environment.variables);
-    const file = environment.configPath ?? DEFAULT_CONFIG_PATH;
-    const faults = checkReferences(inFile).map((fault) => ({ file, line: null, ...fault }));
-    return { is_file_in_force: isDeepStrictEqual(inFile, configuration), faults };
+    return { is_file_in_force: isDeepStrictEqual(inFile, configuration), faults: [] };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     return { is_file_in_force: false, faults: error.faults };

@@ -2,6 +2,7 @@
 // that have the same `model_name` become the deployments of one model.
 import type { STRATEGY_NAMES } from '../../contracts/route-plan.ts';
 import type { ConfigurationInput } from '../schema.ts';
+import { LARGEST_BODY_BYTES } from '../value-schema.ts';
 import { matchWildcard } from '../wildcard.ts';
 import {
   compact,
@@ -44,7 +45,7 @@ export function importLiteLlm(file: unknown, environment: Environment = ANY_ENVI
   addDefaultFallbacks(models, sections, reading);
   noteSettings(sections, rest, reading);
   const providers = reading.names.providers as NonNullable<ConfigurationInput['providers']>;
-  return { configuration: { providers, models, ...sizesOf(sections.general) }, notes: reading.notes() };
+  return { configuration: { providers, models, ...sizesOf(sections.general, reading) }, notes: reading.notes() };
 }
 
 const ANY_ENVIRONMENT: Environment = { isSet: () => true, valueOf: () => undefined };
@@ -146,19 +147,19 @@ function strategyOf(wanted: unknown, { note }: Reading, place: string): Strategy
 function modelsOf(deployments: readonly Deployment[], router: Fields, reading: Reading): Models {
   const strategies = strategiesOf(router, reading);
   const general = strategyOf(router.routing_strategy, reading, 'router_settings.routing_strategy');
-  const models: Models = {};
+  const models = new Map<string, Models[string]>();
   const contents = new Map<string, string>();
   const placeOf = new Map<object, string>();
   for (const { modelName, place, weight, ...settings } of deployments) {
     const id = uniqueId(settings, contents);
     const deployment = { ...settings, ...(id === null ? {} : { id }), ...(weight === undefined ? {} : { weight }) };
     const strategy = strategies.has(modelName) ? strategies.get(modelName) : general;
-    models[modelName] ??= { deployments: [], ...(strategy === undefined ? {} : { strategy }) };
-    models[modelName].deployments.push(deployment);
+    if (!models.has(modelName)) models.set(modelName, { deployments: [], ...(strategy && { strategy }) });
+    models.get(modelName)!.deployments.push(deployment);
     placeOf.set(deployment, place);
   }
-  for (const model of Object.values(models)) weigh(model, placeOf, reading);
-  return models;
+  for (const model of models.values()) weigh(model, placeOf, reading);
+  return Object.fromEntries(models);
 }
 
 /** `routing_groups`: strategies of some models. */
@@ -303,12 +304,14 @@ function isModel(models: Models, name: unknown): boolean {
   return typeof name === 'string' && Object.keys(models).some((pattern) => matchWildcard(pattern, name) !== null);
 }
 
-function sizesOf({ max_request_size_mb: ofRequests, max_response_size_mb: ofAnswers }: Fields): ConfigurationInput {
-  const bytesOf = (megabytes: unknown) => {
-    const most = countOf(megabytes);
-    return most === undefined ? undefined : Math.round(most * 1024 * 1024);
+function sizesOf(general: Fields, { note }: Reading): ConfigurationInput {
+  const bytesOf = (name: string) => {
+    const bytes = Math.round((countOf(general[name]) ?? 0) * 1024 * 1024);
+    if (bytes > LARGEST_BODY_BYTES)
+      note(`Sluice reads at most ${LARGEST_BODY_BYTES} bytes`, `general_settings.${name}`);
+    return bytes === 0 ? undefined : Math.min(bytes, LARGEST_BODY_BYTES);
   };
-  const [request, answer] = [bytesOf(ofRequests), bytesOf(ofAnswers)];
+  const [request, answer] = [bytesOf('max_request_size_mb'), bytesOf('max_response_size_mb')];
   return {
     ...(request === undefined ? {} : { server: { body_limit_bytes: request } }),
     ...(answer === undefined ? {} : { workers: { max_answer_bytes: answer } }),

@@ -32,18 +32,19 @@ export function importPortkey(file: unknown): Imported {
   const names = createProviderNames();
   const note = (text: string) => void notes.add(text);
   const root = camelless(fieldsOf(fieldsOf(file).config ?? file));
-  const models: Record<string, object> = {};
+  const models = new Map<string, object>();
   const add = (fields: Fields, only: string | null) => {
     const targets = walk({ names, note, nextTier: 1 }, fields, {}, { tier: null, weight: 1, place: 'config' });
     if (targets.length === 0) return;
     const name = only ?? nameOf(targets, note);
     const deployments = wholeShares(targets).map((target) => ({ ...target, model: target.model ?? name }));
-    models[name] ??= { deployments };
+    if (!models.has(name)) models.set(name, { deployments });
   };
   const conditional = conditionsOf(root, note);
   if (conditional === null) add(root, null);
   for (const { model, target } of conditional ?? []) add({ ...root, strategy: undefined, targets: [target] }, model);
-  return { configuration: { providers: names.providers, models } as ConfigurationInput, notes: [...notes] };
+  const configuration = { providers: names.providers, models: Object.fromEntries(models) } as ConfigurationInput;
+  return { configuration, notes: [...notes] };
 }
 
 /** The name that clients request: `*` if one of the targets takes it from them, else the model of the first target. */

@@ -4,7 +4,7 @@ import { createFailure, type Failure, isFailure } from '#src/contracts/failure.t
 import type { ClientProtocol, RequestFacts, RequestTarget } from '../protocol.ts';
 
 /** Longer than any known model name: Bedrock's ARNs have some 150 characters. */
-const MAX_MODEL_CHARS = 256;
+export const MAX_MODEL_CHARS = 256;
 /** Alternatives and preferences; a plan cannot hold more. */
 const MAX_NAMES = 32;
 const MAX_PROVIDER_CHARS = 63;
