@@ -37,17 +37,15 @@ function kindsOf(limits: Limits): readonly LimitKind[] {
   return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
 }
 
-/** The number of limits, then the arguments of each, for permit.lua. */
+/** Four arguments per limit, for permit.lua. */
 export function limitArguments(scope: Scope, taken: Taken): (string | number)[] {
   const limits = holdsLease(scope) ? { concurrency: ANY_NUMBER, ...scope.limits } : scope.limits;
-  const kinds = kindsOf(limits);
-  const each = kinds.flatMap((kind) => [
+  return kindsOf(limits).flatMap((kind) => [
     kind.field,
     kind.periodMs ?? 0,
     limits[kind.name]!,
     amountFor(scope, kind, taken),
   ]);
-  return [kinds.length, ...each];
 }
 
 /** The number of corrections, then the arguments of each, for settle.lua. Only amounts that differ from the reservation. */

@@ -70,8 +70,11 @@ export interface AdoptedPermit {
 export interface Limiter {
   /** One round trip. May be called again with the same attempt id after a denial. */
   acquire(request: PermitRequest): Promise<PermitDecision>;
-  /** The same as a part of another script. */
-  acquireCall(request: PermitRequest): ScriptCall;
+  /**
+   * The same as a part of another script.
+   * @param isNew that script has just accepted the request, which is in no wait queue yet.
+   */
+  acquireCall(request: PermitRequest, isNew?: boolean): ScriptCall;
   /** Builds the permit that such a script granted. */
   adopt(terms: PermitTerms, granted: GrantedPermit): AdoptedPermit;
   /** How many of these attempts have a permit that is neither settled nor reaped. */
@@ -107,8 +110,11 @@ const REAP_AT_ONCE = 500;
 /** Minimum interval between samples of a deployment's pace, per process. */
 const PACE_SAMPLE_MS = 100;
 
-const windowFunctions = loadLuaScript(import.meta.url, './permit-window.lua');
-export const permitScript = withFunctions(windowFunctions, withOwners(loadLuaScript(import.meta.url, './permit.lua')));
+const permitWindow = withFunctions(
+  loadLuaScript(import.meta.url, './permit-window.lua'),
+  loadLuaScript(import.meta.url, './permit.lua'),
+);
+export const permitScript = withOwners(withFunctions(loadLuaScript(import.meta.url, './permit-open.lua'), permitWindow));
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
@@ -118,12 +124,6 @@ const reapScript = loadLuaScript(import.meta.url, './reap.lua');
 const MAX_SAMPLED = 20_000;
 
 export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
-  const scopeKeys = (scopes: readonly Scope[]) =>
-    scopes.flatMap((scope) => {
-      const keys = keyspace.scope(scope.name);
-      return [keys.window, keys.leases, keys.room, keys.presence, keys.turns, keys.shares];
-    });
-
   const sampledAtMs = new LRUCache<string, number>(atMost(MAX_SAMPLED));
 
   /** The mean of a sample of calls is good enough. */
@@ -135,40 +135,31 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   }
 
   function settleCall(permit: Permit, settlement: Settlement): ScriptCall {
-    const { openAttempts, openLeases, ledgerStream } = keyspace;
-    const { pace } = keyspace.scope(calledScope(permit.scopes).name);
-    const settled = permit.scopes.flatMap(({ name }) => {
-      const scope = keyspace.scope(name);
-      return [scope.window, scope.leases, scope.room];
-    });
-    const keys = [openAttempts, openLeases, ledgerStream, pace, ...settled];
     const args = [
       permit.attemptId,
       settlement.entry ?? '',
       permit.slice,
       permit.reserved.tokens,
       settlement.usedTokens,
-      keyspace.freedChannel,
       isSampled(permit) ? Math.max(0, Date.now() - permit.grantedAtMs) : '',
       permit.isBatch ? 1 : 0,
-      ...permit.scopes.flatMap((scope) => [
-        scope.name,
-        holdsLease(scope) ? 1 : 0,
-        ...correctionArguments(scope, permit, settlement),
-      ]),
+      calledScope(permit.scopes).name,
     ];
-    return { script: settleScript, keys, args };
+    for (const scope of permit.scopes) {
+      const corrections = correctionArguments(scope, permit, settlement);
+      const isHeld = holdsLease(scope);
+      if (isHeld || corrections.length > 1) args.push(scope.name, isHeld ? 1 : 0, ...corrections);
+    }
+    return { script: settleScript, keys: [keyspace.openAttempts], args };
   }
 
-  function acquireCall(request: PermitRequest): ScriptCall {
-    const lane = request.isBatch ? 'batch' : 'interactive';
-    const { openAttempts, openLeases, waitQueueTokens, waitQueueServed } = keyspace;
-    const waited = request.isBeside === true ? [] : request.scopes.filter(hasWaitQueue);
-    const queues = waited.map(({ name }) => keyspace.scope(name).waiting[lane]);
-    const keys = [openAttempts, openLeases, waitQueueTokens, waitQueueServed, ...scopeKeys(request.scopes), ...queues];
+  function acquireCall(request: PermitRequest, isNew = false): ScriptCall {
     const { owner, cost, order } = turnOfTerms(request);
-    const { requestId, tokens } = request;
+    const { requestId, tokens, scopes } = request;
     const taken = { reserved: amountsOf(request), expected: expectedOf(request) };
+    const limits = scopes.map((scope) => limitArguments(scope, taken));
+    const hasQueue = (scope: Scope) => request.isBeside !== true && hasWaitQueue(scope);
+    const waiting = { requestId, tokens, ...(request.turn === undefined || request.isBatch ? {} : { owner }) };
     const args = [
       request.attemptId,
       roomMember(request),
@@ -178,14 +169,14 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       PERMIT_LEASE_MS,
       request.unsettledEntry,
       request.isBatch ? 1 : request.isBeside ? 2 : 0,
-      keyspace.freedChannel,
-      request.scopes.length,
       owner,
       cost,
-      waitMember({ requestId, tokens, ...(request.turn === undefined || request.isBatch ? {} : { owner }) }),
-      ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, taken)]),
+      isNew ? '' : waitMember(waiting),
+      scopes.map((scope, index) => `${limits[index]!.length / 4}${hasQueue(scope) ? '+' : ''}`).join(' '),
+      ...scopes.map(({ name }) => name),
+      ...limits.flat(),
     ];
-    return { script: permitScript, keys, args };
+    return { script: permitScript, keys: [keyspace.openAttempts], args };
   }
 
   async function renew(permits: readonly Permit[]): Promise<void> {

@@ -1,6 +1,5 @@
 -- A scope's window (its format: permit.lua): slices are dropped and read, and starts are spread where several keys use the window.
--- Prepended to permit.lua.
-local SLICES = 300
+-- Between permit-open.lua and permit.lua.
 local KEEP_SLICES = 302
 local CHUNK = 50 -- slices read at once
 

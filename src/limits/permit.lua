@@ -14,17 +14,15 @@
 --
 -- If a provider claims a longer wait than Sluice honours (block.lua), one trial call is let through, and then none for TRIAL_MS.
 -- A hedge passes only if every scope has room and no request waits; if it is denied, it does not enter a room.
--- A request that gets its permit leaves the wait queues to which the API tier added it (wait-enter.lua).
+-- A request that gets its permit leaves the wait queues to which the API tier added it (permit-open.lua, which comes before this).
 --
--- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
---       then per scope: window, leases, room, presence, turns, shares; then the wait queues
+-- KEYS  1 open attempts; the other keys begin like it (src/storage/keyspace.ts): building them costs less than sending them
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 1,
---       hedge 2, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
---       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
+--       hedge 2, else 0, 8 owner of the turn, 9 its cost, 10 member in wait queues, '' if it has just been accepted and is in none,
+--       11 per scope the number of limits, with `+` if the scope has a wait queue, then per scope its name,
+--       then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Returns {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 if unknown, 1 if others may pass}.
-local SCOPE_KEYS = 6
-local MINUTE_MS = 60000
 local PRESENCE_MS = 3000
 local MOST_OWNERS = 10000 -- beyond this, owners are dropped; their next turn comes slightly early
 -- The batch lane leaves this share of a window to the interactive lane, and spreads its own starts over the minute.
@@ -39,19 +37,8 @@ local DRAIN_MS = 2000
 -- How soon to ask again if no time can be computed: turns and held permits end without notice.
 local POLL_MS = 50
 local TRIAL_MS = 5000 -- until the next trial, if the last one has not ended
--- As in wait-enter.lua: a client's max_tokens may be any number.
-local MAX_TOKENS = 1000000000
 
-local open, open_leases = KEYS[1], KEYS[2]
-local attempt, member, owner = ARGV[1], ARGV[2], ARGV[10]
-local lease_ms, is_batch, is_beside = tonumber(ARGV[5]), ARGV[7] == '1', ARGV[7] == '2'
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local minute_slice = math.floor(now / (MINUTE_MS / SLICES))
-
--- Already granted: the command was sent again after a lost connection (attempt ids are never shared).
-if redis.call('HEXISTS', open, attempt) == 1 then return {1, minute_slice} end
-
+local member, owner = ARGV[2], ARGV[8]
 local function ttl_of(period) return 2 * period + 10000 end
 
 local function read_kind(at)
@@ -71,21 +58,20 @@ end
 
 -- The kinds of its window, and the maximum number of calls in flight (nil: unlimited).
 local function read_scope(index, at)
-  local k = 5 + (index - 1) * SCOPE_KEYS
+  local name = names[index]
   local scope = {
-    name = ARGV[at], window = KEYS[k], leases = KEYS[k + 1], room = KEYS[k + 2], presence = KEYS[k + 3],
-    turns = KEYS[k + 4], shares = KEYS[k + 5], kinds = {}, blocked = 0, claimed = 0, full = 0, shared = 0,
+    name = name, window = core .. 'window:' .. name, leases = core .. 'leases:' .. name, room = core .. 'room:' .. name,
+    presence = core .. 'presence:' .. name, turns = core .. 'turns:' .. name, shares = core .. 'shares:' .. name,
+    kinds = {}, blocked = 0, claimed = 0, full = 0, shared = 0,
   }
-  local count = tonumber(ARGV[at + 1])
-  for n = 1, count do
-    local kind_at = at + 2 + (n - 1) * 4
+  for kind_at = at, at + (counts[index] - 1) * 4, 4 do
     if ARGV[kind_at + 1] == '0' then
       scope.concurrency = tonumber(ARGV[kind_at + 2])
     else
       scope.kinds[#scope.kinds + 1] = read_kind(kind_at)
     end
   end
-  return scope, at + 2 + count * 4
+  return scope, at + counts[index] * 4
 end
 
 -- Reads all fields of a window in one command.
@@ -187,7 +173,7 @@ local function take_turn(scope, is_last)
   if is_last then return redis.call('UNLINK', scope.turns) end
   if is_batch then return end
   local start = read_turn(scope)
-  redis.call('ZADD', scope.turns, start, '', start + tonumber(ARGV[11]), owner)
+  redis.call('ZADD', scope.turns, start, '', start + tonumber(ARGV[9]), owner)
   redis.call('ZREMRANGEBYSCORE', scope.turns, '-inf', '(' .. string.format('%.17g', start))
   redis.call('ZREMRANGEBYRANK', scope.turns, 1, -1 - MOST_OWNERS)
   redis.call('PEXPIRE', scope.turns, ttl_of(MINUTE_MS))
@@ -272,12 +258,12 @@ local function count_start(scope)
   if ttl and redis.call('PTTL', scope.window) < ttl then redis.call('PEXPIRE', scope.window, digits(ttl)) end
 end
 
-local scopes, at = {}, 13
-for index = 1, tonumber(ARGV[9]) do
+local scopes, at = {}, 12 + #names
+for index = 1, #names do
   scopes[index], at = read_scope(index, at)
 end
 
--- Fast path: usually no room is occupied and scopes without limits have no state. Two calls check that for all scopes.
+-- Usually no room is occupied and scopes without limits have no state. Two calls check that for all scopes.
 local rooms, unlimited = {}, {}
 for _, scope in ipairs(scopes) do
   rooms[#rooms + 1] = scope.room
@@ -330,20 +316,11 @@ for _, scope in ipairs(scopes) do
   end
   local next_one = scope.is_occupied and redis.call('ZRANGE', scope.room, 0, 0)[1]
   if scope.is_occupied then take_turn(scope, not next_one) end
-  if next_one then redis.call('SPUBLISH', ARGV[8], scope.name .. '\n' .. next_one) end
+  if next_one then redis.call('SPUBLISH', core .. 'freed', scope.name .. '\n' .. next_one) end
   if scope.claimed > now then
     is_trial = 1
     redis.call('HSET', scope.window, 'blocked', math.min(scope.claimed, now + TRIAL_MS))
   end
 end
-for k = 5 + #scopes * SCOPE_KEYS, #KEYS do
-  if redis.call('ZREM', KEYS[k], ARGV[12]) == 1 then
-    forget_owner(KEYS[k], ARGV[12])
-    local tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[4], 0)))
-    redis.call('HINCRBY', KEYS[3], KEYS[k], digits(-tokens))
-    redis.call('HINCRBY', KEYS[4], KEYS[k], 1)
-  end
-end
-redis.call('HSET', open, attempt, ARGV[6])
-redis.call('ZADD', open_leases, now + lease_ms, attempt)
+open_attempt()
 return {1, minute_slice, is_trial}

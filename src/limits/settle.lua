@@ -2,14 +2,14 @@
 -- The entry is appended even if the attempt is already closed (its lease expired and the reaper wrote it as unsettled): the
 -- ledger writer replaces an unsettled entry by a settled one, and nothing else.
 --
--- KEYS  1 open attempts, 2 open leases, 3 ledger stream, 4 pace of the called scope,
---       then per scope: window, leases, room
+-- KEYS  1 open attempts; the other keys begin like it (src/storage/keyspace.ts)
 -- ARGV  1 attempt id, 2 ledger message or '' if no call was made, 3 slice of a minute in which it started, 4 tokens reserved,
---       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' if it is not sampled, 8 batch lane
---       0/1, then per scope: its name, 1 if it holds a lease, number of corrections, then per correction: kind, period ms,
---       limit, amount reserved, amount used
+--       5 tokens used, 6 how long the permit was held, ms, or '' if it is not sampled, 7 batch lane 0/1, 8 the called scope, then per
+--       scope with anything to give back: its name, 1 if it holds a lease, number of corrections, then per correction: kind,
+--       period ms, limit, amount reserved, amount used
 -- Returns 1 if the attempt was open, else 0.
 local attempt, minute_slice = ARGV[1], tonumber(ARGV[3])
+local core = string.sub(KEYS[1], 1, -1 - #'open')
 -- As in permit.lua.
 local BATCH_SHARE = 0.97
 local MINUTE_MS = 60000
@@ -33,7 +33,7 @@ local function correct(window, at)
     count_field, digits(math.max(0, whole(state[1], 0) + change)),
     '+' .. field, digits(math.max(0, whole(state[2] or 0, 0) + change)),
   }
-  if ARGV[8] == '1' and state[3] then
+  if ARGV[7] == '1' and state[3] then
     fields[5], fields[6] = 'p' .. field, tonumber(state[3]) + change * period / (limit * BATCH_SHARE)
   end
   redis.call('HSET', window, unpack(fields))
@@ -41,30 +41,31 @@ local function correct(window, at)
 end
 
 -- The entry comes first: a failing script is not rolled back, and nothing else writes this entry.
-if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
+if ARGV[2] ~= '' then redis.call('XADD', core .. 'ledger', '*', 'e', ARGV[2]) end
 local was_open = redis.call('HDEL', KEYS[1], attempt)
 if was_open == 1 then
-  redis.call('ZREM', KEYS[2], attempt)
+  redis.call('ZREM', core .. 'open-leases', attempt)
   local at = 9
-  for k = 5, #KEYS, 3 do
+  while ARGV[at] do
     local name, corrections = ARGV[at], tonumber(ARGV[at + 2])
-    local is_freed = ARGV[at + 1] == '1' and redis.call('ZREM', KEYS[k + 1], attempt) == 1
+    local is_freed = ARGV[at + 1] == '1' and redis.call('ZREM', core .. 'leases:' .. name, attempt) == 1
     for n = 1, corrections do
-      if correct(KEYS[k], at + 3 + (n - 1) * 5) then is_freed = true end
+      if correct(core .. 'window:' .. name, at + 3 + (n - 1) * 5) then is_freed = true end
     end
-    if is_freed and redis.call('EXISTS', KEYS[k + 2]) == 1 then redis.call('SPUBLISH', ARGV[6], name) end
+    if is_freed and redis.call('EXISTS', core .. 'room:' .. name) == 1 then redis.call('SPUBLISH', core .. 'freed', name) end
     at = at + 3 + corrections * 5
   end
 end
-if was_open == 1 and ARGV[2] ~= '' and ARGV[7] ~= '' then
+if was_open == 1 and ARGV[2] ~= '' and ARGV[6] ~= '' then
   local reserved = tokens_of(ARGV[4], 0)
   local used = tokens_of(ARGV[5], reserved)
-  local pace = redis.call('HMGET', KEYS[4], 'calls', 'ms', 'share')
+  local key = core .. 'pace:' .. ARGV[8]
+  local pace = redis.call('HMGET', key, 'calls', 'ms', 'share')
   local calls = math.min(PACE_CALLS, tonumber(pace[1] or 0) + 1)
   local ms, share = tonumber(pace[2] or 0), tonumber(pace[3] or 0)
-  ms = ms + (tonumber(ARGV[7]) - ms) / calls
+  ms = ms + (tonumber(ARGV[6]) - ms) / calls
   share = share + (used / math.max(1, reserved) - share) / calls
-  redis.call('HSET', KEYS[4], 'calls', calls, 'ms', ms, 'share', share)
-  redis.call('PEXPIRE', KEYS[4], PACE_TTL_MS)
+  redis.call('HSET', key, 'calls', calls, 'ms', ms, 'share', share)
+  redis.call('PEXPIRE', key, PACE_TTL_MS)
 end
 return was_open

@@ -34,13 +34,10 @@ if not worker then
 end
 
 local fence = claim(keys_of(5), {worker, unpack(args_of(5))})
-local permit_keys = keys_of(6)
-local permit = ARGV[11] ~= '0' and permit(permit_keys, args_of(6)) or {0}
+local permit = ARGV[11] ~= '0' and permit(keys_of(6), args_of(6)) or {0}
 local totals = false
 local granted = '- -'
 if permit[1] == 1 then
-  -- With a permit it never enters its wait queues: only counts it as having passed them.
-  for _, queue in ipairs({unpack(keys_of(2), 3)}) do redis.call('HINCRBY', permit_keys[4], queue, 1) end
   granted = permit[2] .. ' ' .. permit[3]
 else
   totals = count_waiting()

@@ -147,7 +147,7 @@ function offerCalls(parts: HandOverParts, { spec, timeToLiveMs }: AcceptedReques
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, terms),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),
-    permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes, turn)),
+    permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes, turn), true),
     limits: limitsOf(scopes),
   };
 }
