@@ -114,7 +114,9 @@ const permitWindow = withFunctions(
   loadLuaScript(import.meta.url, './permit-window.lua'),
   loadLuaScript(import.meta.url, './permit.lua'),
 );
-export const permitScript = withOwners(withFunctions(loadLuaScript(import.meta.url, './permit-open.lua'), permitWindow));
+export const permitScript = withOwners(
+  withFunctions(loadLuaScript(import.meta.url, './permit-open.lua'), permitWindow),
+);
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');

@@ -8,7 +8,7 @@ local MAX_TOKENS = 1000000000
 local core = string.sub(KEYS[1], 1, -1 - #'open')
 local attempt, wait_member = ARGV[1], ARGV[10]
 local lease_ms, is_batch, is_beside = tonumber(ARGV[5]), ARGV[7] == '1', ARGV[7] == '2'
-local time = redis.call('TIME')
+local time = ARGV.time or redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local minute_slice = math.floor(now / (MINUTE_MS / SLICES))
 

@@ -20,7 +20,8 @@
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 1,
 --       hedge 2, else 0, 8 owner of the turn, 9 its cost, 10 member in wait queues, '' if it has just been accepted and is in none,
 --       11 per scope the number of limits, with `+` if the scope has a wait queue, then per scope its name,
---       then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
+--       then per limit: kind, period ms (0: calls in flight), limit, amount (whole); as a part of another script also `time`, by
+--       the clock of Redis
 -- Returns {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 if unknown, 1 if others may pass}.
 local PRESENCE_MS = 3000

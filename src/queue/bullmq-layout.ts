@@ -107,11 +107,7 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
   const base = `${keyspace.queuePrefix(provider)}:${queueName(provider, lane)}:`;
   const freeWorkers = keyspace.freeWorkers(queueName(provider, lane), provider);
   const leases = keyspace.leases(queueName(provider, lane), provider);
-  const takeKeys = [
-    ...['wait', 'active', 'marker', 'meta', 'delayed', 'prioritized'].map((name) => base + name),
-    freeWorkers,
-  ];
-  const offerKeys = [freeWorkers, ...['wait', 'prioritized', 'meta'].map((name) => base + name), leases];
+  const takeKeys = [`${base}wait`, freeWorkers];
   const addKeys = ['wait', 'marker', 'meta', 'prioritized'].map((name) => base + name);
   const takeArguments = ({ claim }: QueueScripts, { token, durationMs, workerId }: LockTerms) => [
     base,
@@ -119,7 +115,7 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
     token,
     durationMs,
     workerId,
-    ...(claim?.args ?? []),
+    claim === null ? '' : claimArguments(claim),
   ];
   return {
     add(jobs, turn) {
@@ -134,7 +130,7 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
     offer(job, { sentAtMs, nearWorkerId }) {
       const { sign, channel } = keyspace.handOff;
       const args = [channel, sign, jobId(job), LEASE_MS, sentAtMs, nearWorkerId];
-      return { script: offerScript, keys: offerKeys, args };
+      return { script: offerScript, keys: [leases, freeWorkers], args };
     },
     renewLeases: (ids) => ({ script: renewScript, keys: [leases], args: [LEASE_MS, ...ids] }),
     putBack(job, dueAtMs, turn) {
@@ -146,16 +142,26 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
     },
     take: (scripts, lock) => ({ script: scripts.take, keys: takeKeys, args: takeArguments(scripts, lock) }),
     finish(scripts, { id, isLeased, wantsNext }, lock, closing) {
-      const taking = takeArguments(scripts, lock);
-      const held = isLeased ? [leases] : [base + id, `${base}${id}:lock`, `${base}stalled`];
-      const flags = [wantsNext ? '1' : '', taking.length, isLeased ? '1' : ''];
+      const flags = [wantsNext ? '1' : '', isLeased ? '1' : ''];
       return {
         script: closing === null ? scripts.finish : scripts.closeAndFinish(closing.script),
-        keys: [...takeKeys, ...held, ...(closing?.keys ?? [])],
-        args: [id, ...flags, ...taking, ...(closing?.args ?? [])],
+        keys: [...takeKeys, ...(closing?.keys ?? [])],
+        args: [id, ...flags, ...takeArguments(scripts, lock), ...(closing?.args ?? [])],
       };
     },
   };
+}
+
+const writtenClaims = new WeakMap<ScriptFunction, string>();
+
+/** The same for all jobs of a consumer, and only read when a job is taken. */
+function claimArguments(claim: ScriptFunction): string {
+  let written = writtenClaims.get(claim);
+  if (written === undefined) {
+    written = JSON.stringify(claim.args.map(String));
+    writtenClaims.set(claim, written);
+  }
+  return written;
 }
 
 /** Options as stored in jobs. */

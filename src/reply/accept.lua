@@ -1,11 +1,15 @@
 -- Writes the record and the body of a request. Does nothing if the record exists.
 -- With an idempotency key: joins the request that has the key, unless that one failed, was cancelled or is forgotten.
 --
--- KEYS  1 record, 2 body[, 3 idempotency key]
+-- KEYS  1 record[, 2 idempotency key]
 -- ARGV  1 spec (JSON), 2 body, '' if it was sent before, 3 time to live, ms, 4 '' or bytes that were sent before, bytes of each
 --       piece and their key[, 5 fingerprint, 6 idempotency key's time to live, ms, 7 request id, 8 prefix of records
 --       in this shard]
--- Returns {'accepted'[, 1 if the record is new]}, {'joined', request id}, {'conflict'}, or an error if the body is missing.
+--       As a part of hand-over.lua also `find_worker`: called for a new record, returns the worker that has it from the start, or
+--       false.
+-- Returns {'accepted'[, 1 if the record is new[, its worker]]}, {'joined', request id}, {'conflict'}, or an error if the body is
+-- missing.
+local body = string.gsub(KEYS[1], '}:req:', '}:body:', 1)
 -- Not sent to the body's own key: if it is sent again after a lost connection, a worker may be reading the first one.
 local sent_bytes, piece_bytes, sent = string.match(ARGV[4], '^(%d+) (%d+) (.+)$')
 local is_apart = sent ~= nil
@@ -26,8 +30,8 @@ end
 if is_apart and not is_known and not is_whole() then
   return with_body_unused(redis.error_reply('BODYLOST the body of the request has not arrived whole'))
 end
-if KEYS[3] then
-  local known = redis.call('GET', KEYS[3])
+if KEYS[2] then
+  local known = redis.call('GET', KEYS[2])
   if known then
     local fingerprint, other = string.match(known, '^(%S+) (%S+)$')
     -- The same command, resent after a lost connection.
@@ -39,16 +43,21 @@ if KEYS[3] then
       return with_body_unused({'joined', other})
     end
   end
-  redis.call('SET', KEYS[3], ARGV[5] .. ' ' .. ARGV[7], 'PX', ARGV[6])
+  redis.call('SET', KEYS[2], ARGV[5] .. ' ' .. ARGV[7], 'PX', ARGV[6])
 end
 if is_known then return with_body_unused({'accepted'}) end
-redis.call('HSET', KEYS[1], 'spec', ARGV[1], 'step', 0, 'attempts', 0, 'state', 'queued')
-if KEYS[3] then redis.call('HSET', KEYS[1], 'listeners', 1) end
-if is_apart then
-  redis.call('RENAME', sent, KEYS[2])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+local worker = ARGV.find_worker and ARGV.find_worker()
+if worker then
+  redis.call('HSET', KEYS[1], 'spec', ARGV[1], 'step', '0', 'attempts', '1', 'state', 'running', 'owner', worker)
 else
-  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+  redis.call('HSET', KEYS[1], 'spec', ARGV[1], 'step', '0', 'attempts', '0', 'state', 'queued')
+end
+if KEYS[2] then redis.call('HSET', KEYS[1], 'listeners', 1) end
+if is_apart then
+  redis.call('RENAME', sent, body)
+  redis.call('PEXPIRE', body, ARGV[3])
+else
+  redis.call('SET', body, ARGV[2], 'PX', ARGV[3])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return {'accepted', 1}
+return {'accepted', 1, worker}

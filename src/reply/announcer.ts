@@ -127,13 +127,9 @@ export function createAnnouncer(
   }
 
   function publishCall(batch: readonly OutgoingFrame[]): ScriptCall {
-    const keys: string[] = [];
+    const keys = batch.map(({ requestId }) => keyspace.request(requestId).log);
     const args: (string | number | Buffer)[] = [channel ?? ''];
     for (const frame of batch) {
-      const { log, record, body } = keyspace.request(frame.requestId);
-      keys.push(log);
-      if (frame.retentionMs !== null) keys.push(record, body);
-      else if (frame.kind === 'head') keys.push(record);
       args.push(
         frame.requestId,
         frame.id,

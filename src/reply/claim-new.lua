@@ -1,9 +1,9 @@
--- Claims a new request in the step that writes its record, as claim.lua does; it has no earlier owner.
+-- Opens the log of a new request whose record names its worker already (accept.lua), as claim.lua does.
 --
--- KEYS  1 record, 2 log
--- ARGV  1 worker id, 2 log's time to live, ms
+-- KEYS  1 record
+-- ARGV  1 log's time to live, ms
 -- Returns the id of the first attempt's fence.
-redis.call('HSET', KEYS[1], 'attempts', 1, 'owner', ARGV[1], 'state', 'running')
-local fence = redis.call('XADD', KEYS[2], '1-*', 'k', 'fence', 'm', '', 'b', '')
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+local log = string.gsub(KEYS[1], '}:req:', '}:log:', 1)
+local fence = redis.call('XADD', log, '1-*', 'k', 'fence', 'm', '', 'b', '')
+redis.call('PEXPIRE', log, ARGV[1])
 return fence

@@ -38,6 +38,8 @@ for _, entry in ipairs(attempt > 1 and redis.call('XREVRANGE', KEYS[3], '+', '-'
 end
 local fence = redis.call('XADD', KEYS[3], attempt .. '-*', 'k', 'fence', 'm', '', 'b', '')
 redis.call('PEXPIRE', KEYS[3], math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1])))
--- A request whose body is lost is claimed as well: it has a client that must be told.
-local body = redis.call('STRLEN', KEYS[2]) <= tonumber(ARGV[6]) and redis.call('GET', KEYS[2]) or ''
-return {'claimed', attempt, before, fence, record[5] or '', record[6] or '', record[7] or '', spec, body}
+-- A request whose body is lost is claimed as well: it has a client that must be told. One byte more than is returned shows that
+-- the body is longer.
+local most = tonumber(ARGV[6])
+local body = redis.call('GETRANGE', KEYS[2], '0', most)
+return {'claimed', attempt, before, fence, record[5] or '', record[6] or '', record[7] or '', spec, #body <= most and body or ''}

@@ -2,7 +2,7 @@
 -- A frame whose log already has its id or a later one comes from a writer that lost the request: it is neither stored nor
 -- announced.
 --
--- KEYS  per frame: log; then for `head`: record; then for a frame that ends its request: record, body
+-- KEYS  per frame: log
 -- ARGV  1 channel, or '' to announce nothing; then per frame: request id, id, previous id, kind, meta, bytes,
 --       retention ms ('' unless it ends the request), '1' if the body is still needed
 -- Returns the indexes (from 1) of the refused frames.
@@ -11,13 +11,12 @@
 local BODY_KEPT_MS = 3600000
 local refused = {}
 local announced = {}
-local key, index = 1, 0
+local index = 0
+local function key_of(log, kind) return (string.gsub(log, '}:log:', kind, 1)) end
 for a = 2, #ARGV, 8 do
   index = index + 1
   local id, kind, meta, bytes, retention = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
-  local log, record, body = KEYS[key], KEYS[key + 1], KEYS[key + 2]
-  local is_last = retention ~= ''
-  key = key + (is_last and 3 or kind == 'head' and 2 or 1)
+  local log, is_last = KEYS[index], retention ~= ''
   local added = redis.pcall('XADD', log, 'NOMKSTREAM', id, 'k', kind, 'm', meta, 'b', bytes, 'p', ARGV[a + 2])
   if not added then
     -- The fence creates the log: if there is none, the request was answered by another worker and forgotten.
@@ -31,6 +30,7 @@ for a = 2, #ARGV, 8 do
     end
   else
     if is_last then
+      local record, body = key_of(log, '}:req:'), key_of(log, '}:body:')
       redis.call('HSET', record, 'state', 'done', 'outcome', kind == 'end' and meta or kind == 'fail' and 'failed' or 'ok')
       redis.call('PEXPIRE', record, retention)
       redis.call('PEXPIRE', log, retention)
@@ -40,7 +40,7 @@ for a = 2, #ARGV, 8 do
         redis.call('UNLINK', body)
       end
     elseif kind == 'head' then
-      redis.call('HSET', record, 'answered', id)
+      redis.call('HSET', key_of(log, '}:req:'), 'answered', id)
     end
     if ARGV[1] ~= '' then
       announced[#announced + 1] = ARGV[a] .. ' ' .. id .. ' ' .. ARGV[a + 2] .. ' ' .. kind .. ' ' .. #meta .. ' ' .. #bytes

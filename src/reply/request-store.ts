@@ -90,8 +90,6 @@ export interface RequestStore {
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
   /** The same, in the script that takes the request's job; parse its reply with readClaim. */
   claimInTake(workerId: string, timeToLiveMs: number): ScriptFunction;
-  /** The same, in the step that writes the record, before anyone else can own it. The caller prepends the worker id to `args`. */
-  claimNewCall(requestId: string, timeToLiveMs: number): ScriptCall;
   /** Opens the owner's next attempt. Null if the worker no longer owns the request: it must stop immediately. */
   continueClaim(
     requestId: string,
@@ -150,8 +148,8 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     idempotency?: IdempotencyClaim,
   ): ScriptCall {
     const { requestId } = spec;
-    const { record, body: bodyKey, sentBody } = keyspace.request(requestId);
-    const keys = [record, bodyKey];
+    const { record, sentBody } = keyspace.request(requestId);
+    const keys = [record];
     const isCarried = body.length <= MAX_CARRIED_BYTES;
     const args: (string | number | Buffer)[] = [JSON.stringify(spec), isCarried ? body : NO_BYTES, timeToLiveMs];
     if (isCarried) args.push('');
@@ -208,11 +206,6 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       source: CLAIM_IN_TAKE,
       args: [keyspace.namespace, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION, MAX_CARRIED_BYTES],
     }),
-
-    claimNewCall(requestId, timeToLiveMs) {
-      const { record, log } = keyspace.request(requestId);
-      return { script: claimNewScript, keys: [record, log], args: [timeToLiveMs] };
-    },
 
     async claim(requestId, step, workerId, timeToLiveMs) {
       const keys = keyspace.request(requestId);

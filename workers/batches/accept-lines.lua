@@ -6,7 +6,7 @@
 local lines = tonumber(ARGV[1])
 for i = 1, lines do
   local arg = 4 * i - 2
-  local accepted = accept({KEYS[2 * i - 1], KEYS[2 * i]}, {unpack(ARGV, arg, arg + 3)})
+  local accepted = accept({KEYS[i]}, {unpack(ARGV, arg, arg + 3)})
   if accepted.err then return accepted end
 end
-return add({unpack(KEYS, 2 * lines + 1)}, {unpack(ARGV, 4 * lines + 2)})
+return add({unpack(KEYS, lines + 1)}, {unpack(ARGV, 4 * lines + 2)})

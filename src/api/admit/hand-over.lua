@@ -3,38 +3,46 @@
 -- Without a worker, or if its limits are full, the request is added to its wait queues (wait-enter.lua), and without a worker its
 -- job is queued (add-jobs.lua). Used only if one server has all keys. Nothing else is done if the request joins another.
 --
--- ARGV  1 to 12: number of keys and arguments of each part: accept, enter (0: already counted), add, offer (0: not offered),
---       claim, permit (0: the worker asks for it); 13 what the worker must know of the permit; then the arguments of the parts;
---       KEYS in the same order
+-- KEYS  1 record, 2 and 3 those of offer, 4 that of permit[, 5 idempotency key]
+-- ARGV  1 to 4 of accept, 5 '1' if it has an idempotency key, 6 and 7 calls of enter ('': already counted) and add, as JSON: they
+--       are rarely made, 8 what the worker must know of the permit; then of offer (the first '': not offered); of permit (the first
+--       '': the worker asks for it); of accept from the fifth on
 -- Returns {reply of accept, reply of enter or nil[, fence and permit, as in the message, for the worker in the same process]}.
-local first = {}
-local key, arg = 1, 14
-for part = 1, 6 do
-  first[part] = {key, arg}
-  key, arg = key + tonumber(ARGV[part * 2 - 1]), arg + tonumber(ARGV[part * 2])
+local OFFER, PERMIT = 9, 15
+local function args_of(first, last)
+  local args = {unpack(ARGV, first, last)}
+  args.time = ARGV.time
+  return args
 end
-first[7] = {key, arg}
-local function keys_of(part) return {unpack(KEYS, first[part][1], first[part + 1][1] - 1)} end
-local function args_of(part) return {unpack(ARGV, first[part][2], first[part + 1][2] - 1)} end
-local function count_waiting()
-  return ARGV[3] ~= '0' and enter(keys_of(2), args_of(2)) or false
+local function make(call, json)
+  local made = cjson.decode(json)
+  return call(made[1], made[2])
 end
+local function count_waiting() return ARGV[6] ~= '' and make(enter, ARGV[6]) or false end
 
-local request = args_of(1)
-local accepted = accept(keys_of(1), request)
+-- The idempotency key's arguments come last, because they are rare.
+local last, request = #ARGV, ARGV
+if ARGV[5] ~= '' then
+  last = last - 4
+  request = {ARGV[1], ARGV[2], ARGV[3], ARGV[4], unpack(ARGV, last + 1)}
+end
+ARGV.time = redis.call('TIME')
+local offered = ARGV[OFFER] ~= '' and args_of(OFFER, PERMIT - 1)
+request.find_worker = offered and function() return offer({KEYS[2], KEYS[3]}, offered) end
+local accepted = accept({KEYS[1], KEYS[5]}, request)
 if accepted.err then return accepted end
 if accepted[1] ~= 'accepted' then return {accepted} end
--- An existing record means that this command was resent.
-local offered = ARGV[7] ~= '0' and accepted[2] and args_of(4)
-local worker = offered and offer(keys_of(4), offered)
+-- Without a worker also if this command was resent: then the record was there.
+local worker = accepted[3]
+accepted[3] = nil
 if not worker then
   local totals = count_waiting()
-  add(keys_of(3), args_of(3))
+  make(add, ARGV[7])
   return {accepted, totals}
 end
 
-local fence = claim(keys_of(5), {worker, unpack(args_of(5))})
-local permit = ARGV[11] ~= '0' and permit(keys_of(6), args_of(6)) or {0}
+local fence = claim({KEYS[1]}, {ARGV[3]})
+local permit = ARGV[PERMIT] ~= '' and permit({KEYS[4]}, args_of(PERMIT, last)) or {0}
 local totals = false
 local granted = '- -'
 if permit[1] == 1 then
@@ -45,5 +53,5 @@ end
 if worker == offered[6] then return {accepted, totals, fence .. ' ' .. granted} end
 local spec, body = request[1], request[2] -- '' for a large one, which the worker reads
 redis.call('SPUBLISH', offered[1] .. worker,
-  fence .. ' ' .. granted .. ' ' .. ARGV[13] .. ' ' .. #spec .. '\n' .. spec .. body)
+  fence .. ' ' .. granted .. ' ' .. ARGV[8] .. ' ' .. #spec .. '\n' .. spec .. body)
 return {accepted, totals}

@@ -78,7 +78,15 @@ const handOverScript = joinScripts(
   },
   mainScript,
 );
-const NO_CALLS = { offer: null, claim: null, permit: null, limits: '' };
+
+/** Without those for an idempotency key. */
+const ACCEPT_ARGUMENTS = 4;
+const NOT_OFFERED = Array.from({ length: 6 }, () => '');
+
+/** A call that the script makes only if no worker is free: parsed there. */
+function written({ keys, args }: ScriptCall): string {
+  return JSON.stringify([keys, args.map(String)]);
+}
 
 export function createHandOver(parts: HandOverParts): HandOver {
   const { redis, store, waitQueues, producer } = parts;
@@ -96,11 +104,21 @@ export function createHandOver(parts: HandOverParts): HandOver {
 
   async function inOneStep(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver> {
     const { accept, enter, add } = callsOf(request, entry);
-    const { offer, claim, permit, limits } = (entry === null ? null : offerCalls(parts, request)) ?? NO_CALLS;
-    const calls = [accept, enter, add, offer, claim, permit];
-    const sizes = calls.flatMap((call) => [call?.keys.length ?? 0, call?.args.length ?? 0]);
-    const keys = calls.flatMap((call) => call?.keys ?? []);
-    const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
+    const offered = entry === null ? null : offerCalls(parts, request);
+    const { offer = null, permit = null, limits = '' } = offered ?? {};
+    const [record, ...idempotencyKey] = accept.keys;
+    // The record's key stands for one that is not used: a Redis user may be allowed keys of Sluice only.
+    const keys = [record!, ...(offer?.keys ?? [record!, record!]), permit?.keys[0] ?? record!, ...idempotencyKey];
+    const args = [
+      ...accept.args.slice(0, ACCEPT_ARGUMENTS),
+      idempotencyKey.length === 0 ? '' : '1',
+      enter === null ? '' : written(enter),
+      written(add),
+      limits,
+      ...(offer?.args ?? NOT_OFFERED),
+      ...(permit?.args ?? ['']),
+      ...accept.args.slice(ACCEPT_ARGUMENTS),
+    ];
     const reply = await runScript(redis, handOverScript, keys, args);
     const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
     // The first argument of `accept` is the spec as JSON: passed as text, so that neither side can change the other's objects.
@@ -129,8 +147,8 @@ export function createHandOver(parts: HandOverParts): HandOver {
 }
 
 /** Calls that hand a request to a free worker, usually with a permit for its first call; null if it is queued in any case. */
-function offerCalls(parts: HandOverParts, { spec, timeToLiveMs }: AcceptedRequest) {
-  const { catalogue, holds, circuits, producer, store, limiter, learned, redisNowMs, neighbours } = parts;
+function offerCalls(parts: HandOverParts, { spec }: AcceptedRequest) {
+  const { catalogue, holds, circuits, producer, limiter, learned, redisNowMs, neighbours } = parts;
   const step = spec.plan.steps[0]!;
   const deployment = catalogue.deployments.get(step.deployment);
   const near = neighbours?.receive ? neighbours.instanceId : '';
@@ -146,7 +164,6 @@ function offerCalls(parts: HandOverParts, { spec, timeToLiveMs }: AcceptedReques
   const terms = { sentAtMs, nearWorkerId: near };
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, terms),
-    claim: store.claimNewCall(spec.requestId, timeToLiveMs),
     permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes, turn), true),
     limits: limitsOf(scopes),
   };
