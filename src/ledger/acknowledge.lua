@@ -4,9 +4,11 @@
 -- KEYS  1 ledger stream
 -- ARGV  1 group, then ids
 -- Returns how many messages were deleted.
+local AT_ONCE = 1000 -- Lua passes no more than 8,000 values to a function
 local deleted = 0
-for i = 2, #ARGV do
-  redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-  deleted = deleted + redis.call('XDEL', KEYS[1], ARGV[i])
+for first = 2, #ARGV, AT_ONCE do
+  local last = math.min(#ARGV, first + AT_ONCE - 1)
+  redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, first, last))
+  deleted = deleted + redis.call('XDEL', KEYS[1], unpack(ARGV, first, last))
 end
 return deleted
