@@ -3,6 +3,8 @@
 //   {ns}            limits, open attempts, the ledger stream, key budgets        (the core)
 //   {ns:r<shard>}   request records, bodies, logs, reply and control channels    (a reply shard)
 //   {ns:<provider>} BullMQ's keys of one provider's queues                       (its prefix)
+// Scripts that run once per request get one key of a family and build the others like it: each key that is sent costs four times
+// as much (permit-open.lua, settle.lua, accept.lua, publish.lua, offer-job.lua, take-job.lua, finish-job.lua).
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../contracts/cache-size.ts';
 import { shardOf } from '../contracts/ids.ts';
