@@ -103,8 +103,9 @@ function linesOf(value: unknown, sought: string, path = '', lines: Line[] = []):
   return lines;
 }
 
-/** Expanded initially as long as it stays short. */
+/** Expanded initially if it is short: hundreds of names at once would delay a frame. */
 const OPEN_DEPTH = 1;
+const OPEN_NAMES = 50;
 
 function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChildren {
   if (typeof value !== 'object' || value === null) return <span class="mono">{JSON.stringify(value)}</span>;
@@ -129,7 +130,7 @@ function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChi
 
 /** Its content is rendered once it has been opened: most of many providers and models never are. */
 function Branch({ name, value, depth }: { name: string; value: object; depth: number }) {
-  const [isOpen, setOpen] = useState(depth < OPEN_DEPTH);
+  const [isOpen, setOpen] = useState(depth < OPEN_DEPTH && Object.keys(value).length <= OPEN_NAMES);
   return (
     <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{name}</summary>
