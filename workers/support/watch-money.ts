@@ -33,30 +33,47 @@ const REPORT_AGE_DAYS = 2;
 /** Errors are logged: the next check repeats the work. */
 export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<void> } {
   const { alerts } = options.runtime.configuration;
-  if (!alerts.enabled) {
-    const closing = closeAll(options.database).catch((error: unknown) =>
-      options.logger.warn({ err: error }, 'the alerts that are open could not be closed'),
-    );
-    return { stop: () => closing };
+  if (alerts.enabled) {
+    const check = createMoneyCheck(options);
+    const failed = (error: unknown) => options.logger.warn({ err: error }, 'budgets and spending could not be checked');
+    return repeat(alerts.check_ms, () => inTurn(options, alerts, check).catch(failed));
   }
-  const check = createMoneyCheck(options);
-  let running: Promise<unknown> = Promise.resolve();
+  const failed = (error: unknown) =>
+    options.logger.warn({ err: error }, 'the alerts that are open could not be closed');
+  const off = () => keepOff(options).catch(failed);
+  return repeat(OFF_EVERY_MS, off, off());
+}
+
+/** Skips a time at which it is still busy. @param running what it is busy with at first. */
+function repeat(everyMs: number, act: () => Promise<void>, running: Promise<void> = Promise.resolve()) {
   let isBusy = false;
   const timer = setInterval(() => {
     if (isBusy) return;
     isBusy = true;
-    running = inTurn(options, alerts, check)
-      .catch((error: unknown) => options.logger.warn({ err: error }, 'budgets and spending could not be checked'))
-      .finally(() => {
-        isBusy = false;
-      });
-  }, alerts.check_ms);
+    running = running.then(act).finally(() => {
+      isBusy = false;
+    });
+  }, everyMs);
   return {
     async stop() {
       clearInterval(timer);
       await running;
     },
   };
+}
+
+const OFF_EVERY_MS = 20_000;
+/** Longer than the interval, so that no process that has alerts on gets a turn in between. */
+const OFF_FOR_MS = 60_000;
+
+/**
+ * During a rolling restart some processes have alerts on and others off: those that have them off win. They take the turn of the
+ * others, which would raise again what is closed here, and keep it until a minute after the last of them has ended.
+ */
+async function keepOff({ redis, keyspace, database }: MoneyWatchOptions): Promise<void> {
+  await redis.set(keyspace.alertTurn('watch'), 'off', 'PX', OFF_FOR_MS);
+  // Repeated: a check may have been running.
+  await closeAll(database);
 }
 
 /** Nothing checks them any more: closed without a notice. The other types of alerts end by themselves. */
