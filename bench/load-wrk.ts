@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 import type { Target } from './targets.ts';
 
 export interface WrkResult {
@@ -41,16 +42,8 @@ end
 export async function runWrk(target: Target, { connections, seconds }: WrkLoad): Promise<WrkResult> {
   const script = join(mkdtempSync(join(tmpdir(), 'sluice-bench-')), 'wrk.lua');
   writeFileSync(script, scriptFor(target, BODY));
-  const child = spawn('wrk', [
-    '-t1',
-    `-c${connections}`,
-    `-d${seconds}s`,
-    '--timeout',
-    '30s',
-    '-s',
-    script,
-    target.url,
-  ]);
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '-s', script, target.url];
+  const child = endWithParent(spawn('wrk', args));
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();

@@ -2,6 +2,7 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 
 export interface Measured {
   name: string;
@@ -12,26 +13,14 @@ export interface Measured {
 /** Kernel ticks per second. */
 const TICKS = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout.trim() || 100);
 
-/** Child processes to stop when the benchmark ends for any reason. */
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 export function startProcess(
   name: string,
   command: string,
   args: string[],
   options: SpawnOptions = {},
 ): Measured & { child: ChildProcess } {
-  const child = spawn(command, args, { stdio: 'ignore', ...options });
-  running.add(child);
-  const exited = new Promise<void>((resolve) =>
-    child.once('exit', () => {
-      running.delete(child);
-      resolve();
-    }),
-  );
+  const child = endWithParent(spawn(command, args, { stdio: 'ignore', ...options }));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return {
     name,
     pid: child.pid!,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 
 const SCRIPTS = /^cmdstat_(?:evalsha|eval|fcall|evalsha_ro|fcall_ro):calls=(\d+),usec=(\d+)/gm;
 
@@ -37,7 +38,8 @@ export interface CommandCounts {
  * fails if commands arrive in the same piece as the reply to MONITOR ("Command queue state error").
  */
 export async function commandsDuring(port: number, work: () => Promise<unknown>): Promise<CommandCounts> {
-  const monitor = spawn('redis-cli', ['-p', String(port), 'monitor'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = ['-p', String(port), 'monitor'];
+  const monitor = endWithParent(spawn('redis-cli', args, { stdio: ['ignore', 'pipe', 'inherit'] }));
   const lines = createInterface({ input: monitor.stdout });
   const counts = { sent: 0, inScripts: 0 };
   await once(lines, 'line');

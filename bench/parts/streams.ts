@@ -1,6 +1,7 @@
 // Streams: chunks per second with many open at once, time to the first token, CPU per chunk; memory of open streams.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 import type { Figures } from '../figures.ts';
 import type { StreamResult } from '../load-streams.ts';
 import { cpuDuring, type Measured, residentMiB } from '../processes.ts';
@@ -64,7 +65,7 @@ async function memoryOf(target: Target): Promise<Record<string, number>> {
 function runStreams(target: Target, streams: number, seconds: number): Promise<StreamResult> {
   const entry = fileURLToPath(new URL('../load-streams.ts', import.meta.url));
   const load = JSON.stringify({ url: target.url, headers: target.headers, streams, seconds });
-  const child = spawn(process.execPath, [entry, load], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = endWithParent(spawn(process.execPath, [entry, load], { stdio: ['ignore', 'pipe', 'inherit'] }));
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { ConfigurationInput } from '#src/config/schema.ts';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 import { freePort, type TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -41,7 +42,7 @@ class Servers {
     const directory = mkdtempSync(join(this.directory, 'server-'));
     const common = ['--bind', '127.0.0.1', '--dir', directory, '--save', ''];
     const ports = args.includes('--tls-port') ? ['--port', '0'] : ['--port', String(port)];
-    const child = spawn(command, [...args, ...ports, ...common], { stdio: 'ignore' });
+    const child = endWithParent(spawn(command, [...args, ...ports, ...common], { stdio: 'ignore' }));
     this.#children.push(child);
     const cli = args.includes('--tls-port') ? null : ['-p', String(port), 'ping'];
     if (cli !== null)

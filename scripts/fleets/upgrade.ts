@@ -4,7 +4,7 @@
 // Runs on SQLite, then on PostgreSQL if available: the old processes keep writing while their tables get partitions and roll-ups.
 //
 //   npm run upgrade [-- COMMIT]     (default: the last tag, else the commit below)
-import { type ChildProcess, execFileSync, fork, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, type ForkOptions, fork, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { type Database, openDatabase } from '#src/storage/database.ts';
 import { listPartitions } from '#src/storage/ledger-partitions.ts';
 import { isPostgres } from '#src/storage/rollups.ts';
 import { type Answer, ask } from '#test/support/client.ts';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { ROOT } from '#test/support/processes.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
@@ -203,7 +204,8 @@ async function start(stage: Stage, root: string, entry: string): Promise<Running
     SLUICE_DATA: directory,
   };
   const args = entry.startsWith('workers') ? ['--no-batches'] : [];
-  const child = fork(join(root, entry), args, { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const options = { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] } satisfies ForkOptions;
+  const child = endWithParent(fork(join(root, entry), args, options));
   stage.children.push(child);
   const details = await new Promise<{ url?: string }>((resolve, reject) => {
     child.on('message', (message: { type?: string; url?: string }) => message.type === 'ready' && resolve(message));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 import type { BillTotals } from '../../simulator/src/engine/records/bill.ts';
 import { type Simulator, startSimulator } from '../../simulator/src/simulator.ts';
 import { openDatabase } from '../../src/storage/database.ts';
@@ -53,6 +54,7 @@ export async function startSluice(more: { server?: object; retries?: object } = 
     env: { PATH: process.env.PATH, HOME: folder, SLUICE_CONFIG: configPath, SLUICE_DATA: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endWithParent(child, 'SIGTERM');
   const url = await addressOf(child, folder);
   const database = await openDatabase(`sqlite:${join(folder, 'sluice.db')}`, (error) => console.error(error));
   const read = new Set<string>();

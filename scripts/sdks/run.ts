@@ -10,6 +10,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { endWithParent } from '#test/support/end-with-parent.ts';
 import { formatTable } from '../../src/cli/terminal.ts';
 import { installNpm, installPython } from '../harness/install.ts';
 import { isOnLoopback, rerunOnLoopback } from '../harness/loopback.ts';
@@ -179,6 +180,7 @@ function ask(sdk: Sdk, input: object, { name }: Case): Promise<Result> {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: LIMIT_MS,
   });
+  endWithParent(child);
   child.stdin.end(JSON.stringify(input));
   const said = { out: '', error: '' };
   child.stdout.on('data', (piece: Buffer) => (said.out += piece.toString()));

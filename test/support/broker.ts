@@ -8,6 +8,7 @@ import type { KeySettings } from '#src/accounts/api-key.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
+import { endWithParent } from './end-with-parent.ts';
 import { lastSignal, processEnvironment, processPath } from './processes.ts';
 import { startTestRedis, type TestRedis, type TestRedisOptions } from './redis-server.ts';
 
@@ -179,6 +180,7 @@ async function startProcess(entry: string, args: string[], environment: Record<s
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...processEnvironment(), ...authorities(), ...environment },
   });
+  endWithParent(child);
   let log = '';
   const keep = (chunk: Buffer) => {
     log += chunk.toString();

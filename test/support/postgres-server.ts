@@ -16,6 +16,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GenericContainer, Wait } from 'testcontainers';
+import { endWithParent } from './end-with-parent.ts';
 import { ROOT } from './processes.ts';
 import { freePort } from './redis-server.ts';
 import { waitFor } from './wait.ts';
@@ -76,6 +77,7 @@ async function startLocal(binaries: string, settings: readonly string[]): Promis
     const args = ['-D', data, '-p', String(port), '-k', data, '-h', '127.0.0.1'];
     args.push(...settings.flatMap((setting) => ['-c', setting]));
     const child = spawn(join(binaries, 'postgres'), args, { stdio: 'ignore', cwd: data, ...owner });
+    endWithParent(child, 'SIGQUIT');
     const isReady = () => run('pg_isready', ['-h', '127.0.0.1', '-p', String(port), '-U', 'sluice']).status === 0;
     await waitFor('PostgreSQL', isReady, 20_000);
     return child;
@@ -175,7 +177,7 @@ export async function startPgBouncer(server: TestPostgres): Promise<{ url: strin
   const databases = `[databases]\n* = host=127.0.0.1 port=${new URL(server.url).port} user=sluice\n`;
   const pooling = 'pool_mode = transaction\nauth_type = any\nunix_socket_dir =\n';
   writeFileSync(file, `${databases}[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\n${pooling}`);
-  const child = spawn('pgbouncer', [file], { stdio: 'ignore', ...owner });
+  const child = endWithParent(spawn('pgbouncer', [file], { stdio: 'ignore', ...owner }));
   await waitFor('PgBouncer', () => answers(port));
   return {
     url: `postgres://sluice@127.0.0.1:${port}/postgres`,

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { endWithParent } from './end-with-parent.ts';
 
 export interface TestRedis {
   url: string;
@@ -78,10 +79,7 @@ async function launchLocal(
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...settings(options)];
   // A server that may write no further byte (full-disk.ts) gets an error, as from a full disk, and not the signal that ends it.
   const child = spawn('sh', ['-c', `trap '' XFSZ; exec "$0" "$@"`, command, ...args], { stdio: 'ignore' });
-  // A test run that is interrupted must not leave servers behind.
-  const killChild = () => void child.kill('SIGKILL');
-  process.once('exit', killChild);
-  child.once('exit', () => process.off('exit', killChild));
+  endWithParent(child);
   await untilAnswering(port);
   return {
     freeze: () => void child.kill('SIGSTOP'),

@@ -1,5 +1,6 @@
 // The command `sluice` as its user runs it: a separate process, in a separate directory, without a terminal.
 import { spawn } from 'node:child_process';
+import { endWithParent } from './end-with-parent.ts';
 import { processEnvironment, processPath } from './processes.ts';
 
 export interface CommandEnd {
@@ -23,6 +24,7 @@ export function startSluice(args: readonly string[], cwd: string, environment: R
     env: { ...processEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endWithParent(child, 'SIGTERM');
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (piece: Buffer) => {
