@@ -6,7 +6,6 @@ import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
 import { faultOfName, MAX_MODEL_CHARS } from '../protocols/bounds/request-names.ts';
 import { alerts } from './alert-schema.ts';
 import { batches, files } from './batch-schema.ts';
-import { hedge } from './hedge-schema.ts';
 import { price, usageApi } from './price-schema.ts';
 import { deadLetters, ledger, name, redis, server } from './server-schema.ts';
 import { signIn } from './sign-in-schema.ts';
@@ -193,6 +192,37 @@ const deployment = z.strictObject({
     .describe('native: batch lines go through the provider’s own batch API. Absent: each line is an ordinary call.'),
   price_batch: price.optional().describe('Prices in the provider’s own batch API. Default: half of price.'),
 });
+
+const percent = z.number().min(0).max(100);
+
+const hedge = z
+  .strictObject({
+    after_ms: z
+      .number()
+      .int()
+      .positive()
+      .optional()
+      .describe(
+        'How long to wait for the first deployment’s response to begin before a second one is called. Default: the moving p95 of its recent responses of the same kind (streamed or not).',
+      ),
+    at_least_ms: z.number().int().min(0).default(200).describe('Lower bound of that wait.'),
+    max_share_percent: percent
+      .default(5)
+      .describe('Most second attempts, as a percentage of the model’s responses, over ten minutes and all workers.'),
+    max_extra_cost_percent: percent
+      .default(5)
+      .describe(
+        'Highest cost of losing attempts, as a percentage of the cost of the model’s responses in the same ten minutes.',
+      ),
+    only_on_request: z
+      .boolean()
+      .default(false)
+      .describe('Hedge only requests with provider.hedge: true. Requests with false are never hedged.'),
+  })
+  .optional()
+  .describe(
+    'Hedged requests: if the first deployment is slow to begin, a second one is called too. The first to begin provides the response; the other call is cancelled, and its cost is recorded. Absent: off.',
+  );
 
 const model = z.strictObject({
   deployments: z.array(deployment).min(1),
