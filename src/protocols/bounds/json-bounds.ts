@@ -3,13 +3,25 @@
 // Only counts; validity is left to the parser. Long strings are skipped by native search, so that a body that
 // is mostly one image costs next to nothing. Measured by bench/micro/json-bounds.ts.
 
+import { readLongString } from './long-string.ts';
+
 /** Strings from this length on are reported, because they are cheaper to handle apart (wire/long-strings.ts). */
 export const LONG_BYTES = 64 * 1024;
 
-/** A string in a JSON text, with its quotes. */
+/** A long string in a JSON text, with its quotes. */
 export interface StringRange {
   start: number;
   end: number;
+  /** Bytes of its text in UTF-8; null if `JSON.parse` would refuse it. */
+  textBytes: number | null;
+}
+
+/** By the buffer that holds the text, which is never written to: ends of its long strings by their starts. */
+const knownEnds = new WeakMap<Buffer, ReadonlyMap<number, number>>();
+
+/** Ends of the long values of a text that was scanned before, by their starts: they need no second search. */
+export function longStringEnds(json: Buffer): ReadonlyMap<number, number> | undefined {
+  return knownEnds.get(json);
 }
 
 export interface JsonBounds {
@@ -78,9 +90,13 @@ export class JsonScan {
       const kind = KINDS[json[at]!];
       if (kind === STRING) {
         if (++strings > bounds.strings) return SAID.strings(bounds.strings);
-        const end = stringEnd(json, at);
+        let end = stringEnd(json, at, LONG_BYTES);
+        const long = end === TOO_LONG || end - at >= LONG_BYTES ? readLongString(json, at) : null;
+        end = long?.end ?? end;
         if (end - at > bounds.keyBytes && isKey(json, end)) return SAID.keyBytes(bounds.keyBytes);
-        if (end - at >= LONG_BYTES && !isKey(json, end)) this.longStrings.push({ start: at, end });
+        if (long !== null && end - at >= LONG_BYTES && !isKey(json, end)) {
+          this.longStrings.push({ start: at, end, textBytes: long.textBytes });
+        }
         at = end < 0 ? json.length : end;
         continue;
       }
@@ -101,6 +117,9 @@ export class JsonScan {
       if (items > bounds.items) return SAID.items(bounds.items);
     }
     [this.#at, this.#depth, this.#containers, this.#strings, this.#items] = [at, depth, containers, strings, items];
+    if (this.isOver && this.longStrings.length > 0) {
+      knownEnds.set(json, new Map(this.longStrings.map(({ start, end }) => [start, end])));
+    }
     return null;
   }
 }
@@ -131,10 +150,16 @@ KINDS[0x3a] = COLON;
 /** Native search has a cost per call, so short strings, and strings with many escaped quotes, are read byte by byte. */
 const LOOKED_AT = 48;
 
-/** One past the closing quote of the string that opens at `from`; -1 if it does not end. Takes linear time for any input. */
-export function stringEnd(json: Buffer, from: number): number {
+const TOO_LONG = -2;
+
+/**
+ * One past the closing quote of the string that opens at `from`; -1 if it does not end. Takes linear time for any input.
+ * @param mostBytes gives up with -2 after about so many; a string without quotes in it may be longer.
+ */
+export function stringEnd(json: Buffer, from: number, mostBytes = Number.POSITIVE_INFINITY): number {
   let at = from + 1;
   for (;;) {
+    if (at - from > mostBytes) return TOO_LONG;
     const near = Math.min(json.length, at + LOOKED_AT);
     while (at < near) {
       const byte = json[at]!;

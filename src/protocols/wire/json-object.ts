@@ -1,6 +1,6 @@
 // Edits members of a JSON object in its bytes. Everything else stays as the client or the provider wrote it: unknown
 // fields, number precision (a parse and print would round a 64-bit seed), spacing, order.
-import { stringEnd } from '../bounds/json-bounds.ts';
+import { longStringEnds, stringEnd } from '../bounds/json-bounds.ts';
 
 interface Member {
   key: string;
@@ -47,19 +47,22 @@ function skipSpace(json: Buffer, from: number): number {
   return at;
 }
 
-function skipString(json: Buffer, from: number): number {
-  const end = stringEnd(json, from);
+/** Ends of long strings, if they are known. */
+type Ends = ReadonlyMap<number, number> | undefined;
+
+function skipString(json: Buffer, from: number, ends: Ends): number {
+  const end = ends?.get(from) ?? stringEnd(json, from);
   if (end < 0) throw new TypeError('unterminated string');
   return end;
 }
 
-function skipValue(json: Buffer, from: number): number {
+function skipValue(json: Buffer, from: number, ends: Ends): number {
   let depth = 0;
   let at = from;
   while (at < json.length) {
     const byte = json[at]!;
     if (byte === QUOTE) {
-      at = skipString(json, at);
+      at = skipString(json, at, ends);
       if (depth === 0) return at;
       continue;
     }
@@ -88,18 +91,19 @@ function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): Scanne
 }
 
 function scan(json: Buffer, maxMembers: number): ScannedObject {
+  const ends = json.length < LARGE_BYTES ? undefined : longStringEnds(json);
   const open = skipSpace(json, 0);
   if (json[open] !== BRACE_OPEN) throw new TypeError('not a JSON object');
   const members: Member[] = [];
   let start = open + 1;
   let at = skipSpace(json, start);
   while (json[at] === QUOTE) {
-    const keyEnd = skipString(json, at);
+    const keyEnd = skipString(json, at, ends);
     const key = readKey(json, at, keyEnd);
     at = skipSpace(json, keyEnd);
     if (json[at] !== COLON) throw new TypeError('member without a value');
     const valueStart = skipSpace(json, at + 1);
-    const valueEnd = skipValue(json, valueStart);
+    const valueEnd = skipValue(json, valueStart, ends);
     if (members.length === maxMembers) throw new TypeError(`an object of more than ${maxMembers} members`);
     members.push({ key, start, valueStart, valueEnd });
     at = skipSpace(json, valueEnd);

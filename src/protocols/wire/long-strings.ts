@@ -1,9 +1,10 @@
-// Parses JSON whose longest strings are media in base64: `JSON.parse` reads five megabytes of it in 5 to 8 ms and copies them
-// twice. Plain strings (printable ASCII without escapes, so their bytes are their characters) are left out of the text that is
-// parsed, and made from the bytes when they are read, which few are: 1 ms. Apart from that the value is the one that
-// `JSON.parse` returns. Likewise `JSON.stringify` takes 12 ms to look for characters that need an escape.
+// Parses JSON whose longest strings are media in base64, or documents as text: `JSON.parse` reads five megabytes of it in 5 to 8 ms
+// and copies them twice. Long strings that JSON allows are left out of the text that is parsed, and are made from the bytes when
+// they are read, which few are: 1 ms. Apart from that the value is the one that `JSON.parse` returns. Likewise `JSON.stringify`
+// takes 12 ms to look for characters that need an escape.
 import { isAscii } from 'node:buffer';
 import { JsonScan, LONG_BYTES, type StringRange } from '../bounds/json-bounds.ts';
+import { hasControlAscii } from '../bounds/long-string.ts';
 import { isJsonObject } from './exact-json.ts';
 
 /** Values (not keys) of at least LONG_BYTES, in order. The JSON must be valid. */
@@ -34,10 +35,10 @@ export function parseBytes(json: Buffer, parse: (text: string) => unknown): unkn
  * @param strings values (not keys) of at least LONG_BYTES, in order.
  */
 export function parseAround(bytes: Buffer, strings: readonly StringRange[], parse: (text: string) => unknown): unknown {
-  const plain = strings.filter((range) => isPlain(bytes, range));
-  if (plain.length === 0) return parse(bytes.toString());
+  const valid = strings.filter(({ textBytes }) => textBytes !== null);
+  if (valid.length === 0) return parse(bytes.toString());
   try {
-    return fill(parse(textAround(bytes, plain)), bytes, plain);
+    return fill(parse(textAround(bytes, valid)), bytes, valid);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     return parse(bytes.toString());
@@ -60,15 +61,13 @@ function textAround(bytes: Buffer, strings: readonly StringRange[]): string {
 /** Replaces the marks by their strings, in place. Ends at the last one, since the rest of the body may be large. */
 function fill(parsed: unknown, bytes: Buffer, strings: readonly StringRange[]): unknown {
   let left = strings.length;
-  const stringOf = (mark: string) => () => {
-    const { start, end } = strings[Number(mark.slice(MARK.length))]!;
-    return bytes.toString('latin1', start + 1, end - 1);
-  };
   const fillIn = (holder: object, name: string | number, value: unknown): void => {
     if (typeof value === 'object' && value !== null) return walk(value);
     if (typeof value !== 'string' || !value.startsWith(MARK)) return;
     left--;
-    define(holder, name, stringOf(value));
+    const range = strings[Number(value.slice(MARK.length))]!;
+    define(holder, name, () => textOf(bytes, range));
+    noteTextBytes(holder, name, range.textBytes!);
   };
   function walk(value: object): void {
     if (Array.isArray(value)) {
@@ -83,6 +82,28 @@ function fill(parsed: unknown, bytes: Buffer, strings: readonly StringRange[]): 
   const whole = { parsed };
   fillIn(whole, 'parsed', parsed);
   return whole.parsed;
+}
+
+function textOf(bytes: Buffer, { start, end }: StringRange): string {
+  const text = bytes.subarray(start + 1, end - 1);
+  if (text.includes(BACKSLASH)) return JSON.parse(bytes.toString('utf8', start, end)) as string;
+  return text.toString(isAscii(text) ? 'latin1' : 'utf8');
+}
+
+/** Lengths of members that were not made yet. */
+const lengths = new WeakMap<object, Map<string | number, number>>();
+
+function noteTextBytes(holder: object, name: string | number, textBytes: number): void {
+  const known = lengths.get(holder) ?? new Map<string | number, number>();
+  lengths.set(holder, known.set(name, textBytes));
+}
+
+/** Bytes of a member's text in UTF-8, without making it if it is long; null if it is not a string. */
+export function textBytesOf<T extends object>(holder: T, name: keyof T & string): number | null {
+  const known = lengths.get(holder)?.get(name);
+  if (known !== undefined && Object.getOwnPropertyDescriptor(holder, name)?.get !== undefined) return known;
+  const value = holder[name];
+  return typeof value === 'string' ? Buffer.byteLength(value) : null;
 }
 
 /** A member that is made when it is read for the first time. */
@@ -117,25 +138,8 @@ export function printAround(value: unknown): Buffer {
 const QUOTE = 0x22;
 const QUOTE_BYTES = Buffer.from('"');
 const BACKSLASH = 0x5c;
-const SPACES = 0x20202020;
-const HIGH_BITS = 0x80808080 | 0;
-
-function isPlain(bytes: Buffer, { start, end }: StringRange): boolean {
-  return isPlainText(bytes.subarray(start + 1, end - 1));
-}
 
 /** Neither escapes nor control characters (which JSON forbids), and ASCII only. */
 function isPlainText(text: Buffer): boolean {
-  return !text.includes(BACKSLASH) && isAscii(text) && !hasControl(text);
-}
-
-/** Four bytes at a time: subtracting a space from each sets a high bit only if one of them is below it, as all are ASCII. */
-function hasControl(ascii: Buffer): boolean {
-  const before = Math.min(ascii.length, -ascii.byteOffset & 3);
-  const words = new Int32Array(ascii.buffer, ascii.byteOffset + before, (ascii.length - before) >> 2);
-  let bits = 0;
-  for (let at = 0; at < words.length; at++) bits |= words[at]! - SPACES;
-  if ((bits & HIGH_BITS) !== 0) return true;
-  const isControl = (byte: number) => byte < 0x20;
-  return ascii.subarray(0, before).some(isControl) || ascii.subarray(before + words.length * 4).some(isControl);
+  return !text.includes(BACKSLASH) && isAscii(text) && !hasControlAscii(text);
 }

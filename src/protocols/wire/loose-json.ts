@@ -1,4 +1,5 @@
 // Reads values of unknown shape: what a provider sends is never trusted to have its documented one.
+import { z } from 'zod';
 import type { JsonObject } from '../codec.ts';
 import { isJsonObject, parseMessage } from './exact-json.ts';
 
@@ -37,3 +38,13 @@ export function present<T extends object>(members: T): Present<T> {
     Object.entries(members).filter(([, value]) => value !== undefined && value !== null),
   ) as Present<T>;
 }
+
+/**
+ * The schema of an object whose members are not looked at. Unlike `z.looseObject({})` it returns the object itself: a copy would
+ * make its long strings (wire/long-strings.ts).
+ */
+export const anyObject = z.unknown().transform((value, context): Record<string, unknown> => {
+  if (isObject(value)) return value;
+  context.issues.push({ code: 'invalid_type', expected: 'object', input: value });
+  return z.NEVER;
+});

@@ -1,8 +1,12 @@
 // Long strings that are left out of the text that is parsed: the value is the one of `JSON.parse`.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JsonScan, LONG_BYTES } from '#src/protocols/bounds/json-bounds.ts';
+import { readLongString } from '#src/protocols/bounds/long-string.ts';
+import { clientProtocol } from '#src/protocols/registry.ts';
 import { parseCarried, parseMessage } from '#src/protocols/wire/exact-json.ts';
-import { findLongStrings, parseAround, printAround } from '#src/protocols/wire/long-strings.ts';
+import { findLongStrings, parseAround, printAround, textBytesOf } from '#src/protocols/wire/long-strings.ts';
+import { explore } from '#test/support/runs.ts';
 
 const LONG = 'iVBORw0KGgo+/='.repeat(10_000);
 
@@ -86,6 +90,10 @@ describe('what is refused', () => {
     ['a line feed in the middle', `{"a":"${LONG}\n${LONG}"}`],
     ['a control character at the end', `{"a":"${LONG}\u001f"}`],
     ['an escape that JSON does not have', `{"a":"${LONG}\\x"}`],
+    ['an escape with three digits', `{"a":"${LONG}\\u12f","b":1}`],
+    ['a line feed after an escape', `{"a":"${LONG}\\n\n"}`],
+    ['a string that ends in an escape', `{"a":"${LONG}\\`],
+    ['a string that does not end', `{"a":"${LONG}\\n`],
     ['something wrong after it', `{"a":"${LONG}",}`],
     ['something wrong before it', `{"a":tru,"b":"${LONG}"}`],
     ['two values', `"${LONG}" "${LONG}"`],
@@ -126,5 +134,51 @@ describe('a value is printed as JSON.stringify prints it', () => {
 
 test('long keys are not mistaken for values', () => {
   const bytes = Buffer.from(JSON.stringify({ [LONG]: LONG }));
-  expect(findLongStrings(bytes)).toEqual([{ start: bytes.length - 3 - LONG.length, end: bytes.length - 1 }]);
+  expect(findLongStrings(bytes)).toEqual([
+    { start: bytes.length - 3 - LONG.length, end: bytes.length - 1, textBytes: LONG.length },
+  ]);
+});
+
+describe('the length of a long text is known without making it', () => {
+  const PAIR = '\\ud83d\\ude00';
+  test.each<[string, string]>([
+    ['plain', LONG],
+    ['other characters', `${LONG}é漢😀`],
+    ['escapes', `${LONG}\\n\\"quoted\\"\\\\\\/\\t`],
+    ['numbers of characters', `${LONG}\\u0041\\u00e9\\u6F22${PAIR}`],
+    ['halves of surrogate pairs', `\\ud83d${LONG}\\ude00\\ud83d\\ud83d\\ude00\\ud83d`],
+  ])('%s', (_name, written) => {
+    const json = `{"a":"${written}"}`;
+    const value = parsed(json).value as { a: string };
+    const isMade = () => Object.getOwnPropertyDescriptor(value, 'a')?.get === undefined;
+    const length = textBytesOf(value, 'a');
+    expect(isMade()).toBe(false);
+    expect(length).toBe(Buffer.byteLength(value.a));
+    expect(value.a).toBe((JSON.parse(json) as { a: string }).a);
+    value.a = 'short';
+    expect(textBytesOf(value, 'a')).toBe(5);
+  });
+
+  test('whatever it is made of', () => {
+    const unit = fc.constantFrom('"', '\\', 'a', 'é', '😀', '\n', '\u0001', '\ud83d', '\ude00', 'x'.repeat(200));
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 60 }), fc.nat(3), (text, shift) => {
+        const json = Buffer.from(`${' '.repeat(shift)}${JSON.stringify(text + LONG + text)}`);
+        const { end, textBytes } = readLongString(json, shift);
+        expect([end, textBytes]).toEqual([json.length, Buffer.byteLength(text + LONG + text)]);
+      }),
+      explore(100),
+    );
+  });
+});
+
+test('a request is counted without making its text', () => {
+  const body = { model: 'm', max_tokens: 1, messages: [{ role: 'user', content: `${LONG}"` }] };
+  for (const name of ['openai-chat', 'anthropic-messages']) {
+    const { value } = parsed(JSON.stringify(body));
+    const facts = clientProtocol(name).readRequest(value, { path: '', query: {} });
+    expect(facts).toEqual(clientProtocol(name).readRequest(body, { path: '', query: {} }));
+    const [message] = (value as typeof body).messages;
+    expect(Object.getOwnPropertyDescriptor(message, 'content')?.get).toBeDefined();
+  }
 });

@@ -20,13 +20,15 @@ import {
 import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
 import { parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
+import { textBytesOf } from '#src/protocols/wire/long-strings.ts';
+import { anyObject } from '#src/protocols/wire/loose-json.ts';
 
 const names = z.array(z.string()).nullish();
 
 /** In addition to what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
 export const countRequest = z.looseObject({
   model: z.string().min(1),
-  messages: z.array(z.looseObject({})).min(1),
+  messages: z.array(anyObject).min(1),
   models: names,
   provider: providerPreferences,
   extra_body: z.record(z.string(), z.unknown()).nullish(),
@@ -40,7 +42,7 @@ export const messagesRequest = countRequest.extend({
 
 /** Resumes a paused answer of a thread: Anthropic has the conversation. */
 const threadRequest = messagesRequest.extend({
-  messages: z.array(z.looseObject({})),
+  messages: z.array(anyObject),
 });
 
 /** Body members that are the broker's own and never reach a provider. */
@@ -108,7 +110,7 @@ function estimateInputTokens({ system, messages, tools }: JsonObject): number {
   return (
     TOKENS_PER_MESSAGE +
     tokensOfContent(system) +
-    asObjects(messages).reduce((sum, { content }) => sum + TOKENS_PER_MESSAGE + tokensOfContent(content), 0) +
+    asObjects(messages).reduce((sum, message) => sum + TOKENS_PER_MESSAGE + tokensOfMember(message, 'content'), 0) +
     (hasTools ? tokensOfText(JSON.stringify(tools)) : 0)
   );
 }
@@ -118,17 +120,23 @@ function tokensOfContent(content: unknown): number {
   return asObjects(content).reduce((sum, block) => sum + tokensOfBlock(block), 0);
 }
 
+/** A text is not made only to be counted. */
+function tokensOfMember(holder: JsonObject, name: string): number {
+  const textBytes = textBytesOf(holder, name);
+  return textBytes === null ? tokensOfContent(holder[name]) : tokensOfBytes(textBytes);
+}
+
 function tokensOfBlock(block: JsonObject): number {
   switch (block.type) {
     case 'text':
-      return tokensOfText(asText(block.text));
+      return tokensOfBytes(textBytesOf(block, 'text') ?? 0);
     case 'image':
       return TOKENS_PER_IMAGE;
     case 'document':
       return tokensOfSource(asObject(block.source) ?? {});
     case 'tool_result':
     case 'search_result':
-      return tokensOfContent(block.content);
+      return tokensOfMember(block, 'content');
     case 'thinking':
       return tokensOfText(asText(block.thinking));
     case 'redacted_thinking':

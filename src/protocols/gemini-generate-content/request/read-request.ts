@@ -21,6 +21,7 @@ import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protoc
 import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
 import { parseCarried, parseJson } from '#src/protocols/wire/exact-json.ts';
 import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
+import { textBytesOf } from '#src/protocols/wire/long-strings.ts';
 
 const names = z.array(z.string()).nullish();
 
@@ -139,7 +140,8 @@ function tokensOfContent(content: JsonObject | null): number {
 }
 
 function tokensOfPart(part: JsonObject): number {
-  if (typeof part.text === 'string') return tokensOfBytes(Buffer.byteLength(part.text));
+  const textBytes = textBytesOf(part, 'text');
+  if (textBytes !== null) return tokensOfBytes(textBytes);
   const media = asObject(field(part, 'inlineData')) ?? asObject(field(part, 'fileData'));
   if (media === null) return tokensOfBytes(JSON.stringify(part).length);
   const mimeType = asText(field(media, 'mimeType')) ?? '';

@@ -12,12 +12,14 @@ import {
   TOKENS_PER_MESSAGE,
   tokensOfBytes,
 } from '#src/protocols/providers/token-estimate.ts';
+import { textBytesOf } from '#src/protocols/wire/long-strings.ts';
+import { anyObject } from '#src/protocols/wire/loose-json.ts';
 
 const tokenLimit = z.number().int().positive().nullish();
 export const chatRequest = z.looseObject({
   ...routingMembers,
   ...streamMembers,
-  messages: z.array(z.looseObject({})).min(1),
+  messages: z.array(anyObject).min(1),
   max_tokens: tokenLimit,
   max_completion_tokens: tokenLimit,
   n: z.number().int().positive().nullish(),
@@ -43,7 +45,8 @@ export function estimateMessages(messages: readonly Record<string, unknown>[]): 
   let tokens = TOKENS_PER_MESSAGE;
   for (const message of messages) {
     tokens += TOKENS_PER_MESSAGE;
-    if (typeof message.content === 'string') bytes += Buffer.byteLength(message.content);
+    const text = textBytesOf(message, 'content');
+    if (text !== null) bytes += text;
     else if (Array.isArray(message.content)) {
       for (const part of message.content) {
         if (isImagePart(part)) tokens += TOKENS_PER_IMAGE;
@@ -63,12 +66,10 @@ function isImagePart(part: unknown): boolean {
 const BINARY_SHARE = 10;
 
 function partBytes(part: unknown): number {
-  const {
-    text,
-    file,
-    input_audio: audio,
-  } = (part ?? {}) as Record<string, Record<string, unknown> | string | undefined>;
-  if (typeof text === 'string') return Buffer.byteLength(text);
+  if (typeof part !== 'object' || part === null) return BYTES_PER_TOKEN;
+  const text = textBytesOf(part as Record<string, unknown>, 'text');
+  if (text !== null) return text;
+  const { file, input_audio: audio } = part as Record<string, Record<string, unknown> | string | undefined>;
   const data =
     (file as Record<string, unknown> | undefined)?.file_data ?? (audio as Record<string, unknown> | undefined)?.data;
   return typeof data === 'string' ? Math.ceil(data.length / BINARY_SHARE) : BYTES_PER_TOKEN;
