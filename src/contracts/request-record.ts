@@ -71,6 +71,8 @@ export interface RequestSpec {
   isStream: boolean;
   /** How the client gets a stream's usage; the broker asks its providers for it in any case. */
   usageDelivery: 'none' | 'own-event' | 'last-event';
+  /** The usage so far is in every chunk, if the provider sends it there. */
+  hasRunningUsage?: boolean;
   /** Client headers that are forwarded to a provider of the same protocol: versions, betas. */
   forwardedHeaders: Record<string, string>;
   /** Number of requested answers. */

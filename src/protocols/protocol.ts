@@ -20,6 +20,8 @@ export interface RequestFacts {
   model: string;
   isStream: boolean;
   usageDelivery: UsageDelivery;
+  /** The client asked for the usage so far in every chunk (vLLM's `continuous_usage_stats`). */
+  hasRunningUsage?: boolean;
   estimatedInputTokens: number;
   /** The most output tokens that the request allows over all choices; null if it sets no limit. */
   maxOutputTokens: number | null;
@@ -214,6 +216,8 @@ export interface RelayedBody {
 /** What relays need from the request they answer. */
 export interface RelayContext {
   usageDelivery: UsageDelivery;
+  /** As the client asked; absent: it gets the usage once. */
+  hasRunningUsage?: boolean;
   choices: number;
   estimatedInputTokens: number;
   /** The client's name of the model, for clients that compare it with the answer's. Absent: the provider's name is shown. */

@@ -90,6 +90,7 @@ export async function callProvider(
       translation: call.translation,
       context: {
         usageDelivery: spec.usageDelivery,
+        hasRunningUsage: spec.hasRunningUsage === true,
         choices: spec.choices,
         estimatedInputTokens: estimatedInputTokens(delivery),
         requestedModel: spec.model,

@@ -65,6 +65,7 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
     ...readPriority(headers),
     isStream: facts.isStream,
     usageDelivery: facts.usageDelivery,
+    ...(facts.hasRunningUsage === true ? { hasRunningUsage: true } : {}),
     forwardedHeaders: forwardedHeaders(headers, client),
     choices: facts.choices,
     plan,

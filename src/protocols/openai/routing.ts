@@ -14,7 +14,9 @@ export const routingMembers = {
 
 export const streamMembers = {
   stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  stream_options: z
+    .looseObject({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.unknown().optional() })
+    .nullish(),
 };
 
 /** Body members that are the broker's own and never reach a provider. */
@@ -30,7 +32,11 @@ export function readRouting(request: z.infer<z.ZodObject<typeof routingMembers>>
 
 export function readStreaming(request: z.infer<z.ZodObject<typeof streamMembers>>, target: RequestTarget) {
   const isAskedFor = request.stream_options?.include_usage === true;
-  return { isStream: request.stream === true, usageDelivery: usageDelivery(isAskedFor, target) };
+  return {
+    isStream: request.stream === true,
+    usageDelivery: usageDelivery(isAskedFor, target),
+    ...(request.stream_options?.continuous_usage_stats === true ? { hasRunningUsage: true } : {}),
+  };
 }
 
 /** ImageRouter's clients never ask for usage and find it, with the cost, in the last chunk. */

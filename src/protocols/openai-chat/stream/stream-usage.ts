@@ -30,6 +30,8 @@ export function openStreamUsage(context: RelayContext): StreamUsage {
 class OwnEventUsage implements StreamUsage {
   readonly #context: RelayContext;
   #hasShown = false;
+  /** The latest chunk of a provider that sends the usage so far with the answer (docs/reference/openai-chat.md section 9). */
+  #running: { event: SseEvent; chunk: ChatChunk } | null = null;
   /** Identity of the answer, for a usage chunk if the provider sends none. */
   #lastChunk: ChatChunk = {};
 
@@ -43,14 +45,26 @@ class OwnEventUsage implements StreamUsage {
     if (counted === null) return event.raw;
     // Impossible counts are not shown here; the estimate follows at the end.
     if (counted.isEstimated) return withoutUsage(event, chunk);
+    if (this.#isShownLater(event, chunk)) return withoutUsage(event, chunk);
     this.#hasShown = true;
     return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage())));
   }
 
+  /** Clients that add up what they get (LangChain, Pydantic AI: findings/usage-in-every-chunk.sh) must get it once. */
+  #isShownLater(event: SseEvent, chunk: ChatChunk): boolean {
+    const choices = objectsIn(chunk.choices);
+    if (this.#context.hasRunningUsage === true || choices.length === 0) return false;
+    const isUnfinished = !choices.some((choice) => Boolean(choice.finish_reason));
+    if (isUnfinished || this.#running !== null) this.#running = { event, chunk };
+    return this.#running !== null;
+  }
+
   end(usage: Usage): Buffer | null {
     if (this.#hasShown) return null;
-    const chunk = { ...identityOf(this.#lastChunk), choices: [], usage: writeChatUsage(usage) };
-    const json = Buffer.from(JSON.stringify(chunk));
+    const bare = Buffer.from(JSON.stringify({ ...identityOf(this.#lastChunk), choices: [] }));
+    const counts =
+      this.#running === null ? countsOf(usage) : usageJson(this.#running.event, this.#running.chunk, usage);
+    const json = editObject(bare, { set: new Map([['usage', counts]]) });
     return dataEvent(insertCost(json, this.#context.priceUsage(usage)));
   }
 }
@@ -104,7 +118,7 @@ export class LastEventUsage implements StreamUsage {
   end(usage: Usage): Buffer | null {
     if (this.#hasShown) return null;
     this.#held ??= this.#ownFinish();
-    return this.#release(this.#usage ?? { counts: usage, json: Buffer.from(JSON.stringify(writeChatUsage(usage))) });
+    return this.#release(this.#usage ?? { counts: usage, json: countsOf(usage) });
   }
 
   #giveUp(): Buffer[] {
@@ -140,7 +154,11 @@ export class LastEventUsage implements StreamUsage {
 function usageJson(event: SseEvent, chunk: ChatChunk, counts: Usage): Buffer {
   const own =
     counts.isEstimated || readChatUsage(chunk.usage) === null ? null : memberBytes(Buffer.from(event.data!), 'usage');
-  return own ?? Buffer.from(JSON.stringify(writeChatUsage(counts)));
+  return own ?? countsOf(counts);
+}
+
+function countsOf(usage: Usage): Buffer {
+  return Buffer.from(JSON.stringify(writeChatUsage(usage)));
 }
 
 // Small edits of the chunks that relays pass on, and the chunks that they add.

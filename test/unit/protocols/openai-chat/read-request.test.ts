@@ -24,7 +24,7 @@ describe('what Sluice reads of a request', () => {
       model: 'm',
       messages,
       stream: true,
-      stream_options: { include_usage: true },
+      stream_options: { include_usage: true, continuous_usage_stats: true },
       max_tokens: 5,
       max_completion_tokens: 10,
       n: 3,
@@ -34,6 +34,7 @@ describe('what Sluice reads of a request', () => {
     expect(readChatRequest(body, TARGET)).toMatchObject({
       isStream: true,
       usageDelivery: 'own-event',
+      hasRunningUsage: true,
       maxOutputTokens: 30,
       choices: 3,
       alternativeModels: ['a'],

@@ -44,6 +44,34 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: false });
   });
 
+  describe('of a provider that sends the usage so far in every chunk', () => {
+    // LangChain and Pydantic AI add up what they get: 50 input tokens instead of 10 (findings/usage-in-every-chunk.sh).
+    const count = (tokens: number) =>
+      `"usage":{"prompt_tokens":8,"completion_tokens":${tokens},"total_tokens":${8 + tokens},"num_sources_used":3}`;
+    const said = (content: string, tokens: number, finish = 'null') =>
+      chunk(`"choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${finish}}],${count(tokens)}`);
+    const whole = said('Hi', 1) + said(' you', 2) + said('', 2, '"stop"');
+    const bare = delta('Hi') + delta(' you') + delta('', '"stop"');
+    const shown = `"choices":[],${count(2).replace(/}$/, ',"cost":0.00001}')},"cost":0.0001`;
+
+    test('has it once, in the chunk after the answer', () => {
+      const { bytes, usage } = relay(whole + chunk(`"choices":[],${count(2)}`) + DONE);
+      expect(bytes).toBe(bare + chunk(shown) + DONE);
+      expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: false });
+    });
+
+    test('has it in a chunk of the broker if the provider sends none after the answer', () => {
+      const { bytes } = relay(whole + DONE);
+      const own = `{"id":"c","object":"chat.completion.chunk","created":1,"model":"m",${shown}}`;
+      expect(bytes).toBe(`${bare}data: ${own}\n\n${DONE}`);
+    });
+
+    test('has it everywhere for a client that asked for that', () => {
+      const { bytes } = relay(whole + DONE, { hasRunningUsage: true });
+      expect(bytes.match(/"num_sources_used":3/g)).toHaveLength(3);
+    });
+  });
+
   test('has no usage for a client that did not request it', () => {
     const { bytes, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE, {
       usageDelivery: 'none',
