@@ -1,7 +1,9 @@
 // What can be checked of the container files without a Docker engine: they parse, refer to existing things, and Sluice
 // accepts their configuration.
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -154,4 +156,35 @@ test('every installed package has a content hash, and none runs install scripts 
 
 test.each(globSync(['.ci/*', 'deploy/**/*.sh'], { cwd: at('.') }))('%s is a valid bash script', (path) => {
   expect(spawnSync('bash', ['-n', fileURLToPath(at(path))], { encoding: 'utf8' }).stderr).toBe('');
+});
+
+describe('the units for systemd', () => {
+  const units = globSync('deploy/systemd/*.service', { cwd: at('.') }).sort();
+  const setting = (text: string, name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1];
+
+  test.each(units)('%s starts a process that exists, and stops it as it has to be stopped', (path) => {
+    const text = read(path);
+    const [, command] = /^ExecStart=\/usr\/local\/bin\/sluice (\S+)/m.exec(text)!;
+    expect(read('src/cli/program.ts')).toMatch(new RegExp(`\\.command\\('${command}'\\)`));
+    expect(setting(text, 'RestartPreventExitStatus')).toBe('78');
+    expect(Number(setting(text, 'TimeoutStopSec')) * 1_000).toBeGreaterThan(
+      parseConfiguration('{}', 'none', {}).server.shutdown_grace_ms,
+    );
+  });
+
+  test('systemd understands every line of them', ({ skip }) => {
+    if (spawnSync('systemd-analyze', ['--version']).status !== 0) skip('needs systemd-analyze');
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-units-'));
+    try {
+      const paths = units.map((path) => join(folder, path.split('/').at(-1)!.replace('@.', '@9090.')));
+      // It also looks for the program.
+      for (const [index, path] of paths.entries())
+        writeFileSync(path, read(units[index]!).replaceAll('/usr/local/bin/sluice', process.execPath));
+      const { stderr, status } = spawnSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8' });
+      expect(stderr.split('\n').filter((line) => line.includes(folder) || line.startsWith('sluice'))).toEqual([]);
+      expect(status).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
