@@ -3,13 +3,36 @@
 # Redis has the messages of the ledger's stream, and a message that the copy of SQL also has is written only once.
 #
 #   SLUICE_REDIS_URL=… SLUICE_DATABASE_URL=… [SLUICE_FILES=/data/files] deploy/backup/backup.sh FOLDER
+#   SLUICE_DATA=/some/folder/.sluice deploy/backup/backup.sh FOLDER      # of `sluice start` with its own Redis and SQLite
 #
 # Redis on this machine: its append-only file. Elsewhere: a snapshot over the network (redis-cli --rdb), which needs no CONFIG command.
 set -euo pipefail
 umask 077
 folder=${1:?folder for the copy}
 mkdir -p "$folder"
-redis() { redis-cli -u "$SLUICE_REDIS_URL" --no-auth-warning "$@"; }
+
+if [ -z "${SLUICE_REDIS_URL:-}" ]; then
+  : "${SLUICE_DATA:?or SLUICE_REDIS_URL and SLUICE_DATABASE_URL}"
+  data=$(realpath "$SLUICE_DATA")
+  read_access() { node -p 'JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"))[process.argv[2]]' "$data/redis/redis.json" "$1"; }
+  password=$(read_access password)
+  SLUICE_REDIS_URL=redis://:$password@127.0.0.1:$(read_access port)
+  [ ! -S "$data/redis/redis.sock" ] || SLUICE_REDIS_URL=unix://$data/redis/redis.sock?password=$password
+  SLUICE_DATABASE_URL=${SLUICE_DATABASE_URL:-sqlite:$data/sluice.db}
+  SLUICE_FILES=${SLUICE_FILES:-$data/files}
+fi
+
+case $SLUICE_REDIS_URL in
+  # As in redis.url, which redis-cli does not know: unix:///path/redis.sock?password=…
+  unix:*)
+    socket=${SLUICE_REDIS_URL#unix://}
+    password=$(sed -n 's/.*[?&]password=\([^&]*\).*/\1/p' <<< "$SLUICE_REDIS_URL")
+    REDISCLI_AUTH=$(printf '%b' "${password//%/\\x}")
+    export REDISCLI_AUTH
+    redis() { redis-cli -s "${socket%%\?*}" "$@"; }
+    ;;
+  *) redis() { redis-cli -u "$SLUICE_REDIS_URL" --no-auth-warning "$@"; } ;;
+esac
 
 copy_redis() {
   local directory appendonly
@@ -49,4 +72,8 @@ copy_sql
 if [ -n "${SLUICE_FILES:-}" ]; then
   tar --create --file="$folder/files.tar" --directory="$SLUICE_FILES" .
   echo "files: $(du -h "$folder/files.tar" | cut -f1)"
+fi
+if [ -n "${data:-}" ]; then
+  # The keys that `sluice start` has created, and its configuration for the simulator.
+  for name in key admin-key sluice.yaml; do [ ! -f "$data/$name" ] || cp "$data/$name" "$folder/"; done
 fi

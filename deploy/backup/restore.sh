@@ -2,11 +2,22 @@
 # Restores a copy of backup.sh into an empty installation, before any process of Sluice runs there.
 #
 #   SLUICE_DATABASE_URL=… [REDIS_DIR=/var/lib/redis] [SLUICE_FILES=/data/files] deploy/backup/restore.sh FOLDER
+#   SLUICE_DATA=/some/folder/.sluice deploy/backup/restore.sh FOLDER     # for `sluice start`
 #
 # REDIS_DIR: data directory of a stopped Redis; start it afterwards with `appendonly yes`. The database must exist and be empty.
 set -euo pipefail
 umask 077
 folder=${1:?folder with the copy}
+
+if [ -z "${SLUICE_DATABASE_URL:-}" ]; then
+  : "${SLUICE_DATA:?or SLUICE_DATABASE_URL}"
+  mkdir -p "$SLUICE_DATA"
+  data=$(realpath "$SLUICE_DATA")
+  SLUICE_DATABASE_URL=sqlite:$data/sluice.db
+  REDIS_DIR=${REDIS_DIR:-$data/redis}
+  SLUICE_FILES=${SLUICE_FILES:-$data/files}
+  for name in key admin-key sluice.yaml; do [ ! -f "$folder/$name" ] || cp --no-clobber "$folder/$name" "$data/"; done
+fi
 
 restore_redis() {
   mkdir -p "$REDIS_DIR"
