@@ -77,16 +77,17 @@ local MOST_AHEAD_MS = 60000
 local MOST_SHARES = 1000
 local SAMPLE = 20 -- the weights of so many keys stand for all
 
--- The longest interval that the given rate (amount per ms) leaves between starts of this size, and the kind of limit.
+-- The longest interval that the given rate (amount per ms) leaves between starts of this size, and the kind of limit with its rate.
 local function slowest(scope, part, rate_of)
-  local longest, field
+  local longest, field, its_rate
   for _, kind in ipairs(scope.kinds) do
     if kind.is_shared and kind.sum + kind.amount > kind.limit * part then
-      local interval = kind.amount / rate_of(scope, kind)
-      if not longest or interval > longest then longest, field = interval, kind.field end
+      local rate = rate_of(scope, kind)
+      local interval = kind.amount / rate
+      if not longest or interval > longest then longest, field, its_rate = interval, kind.field, rate end
     end
   end
-  return longest, field
+  return longest, field, its_rate
 end
 
 local function shared_rate(_, kind) return SHARED_PART * kind.limit / kind.period end

@@ -150,9 +150,10 @@ end
 
 -- Spreads the starts of owners that have used more than their share.
 local function check_share(index, scope)
-  local field
-  scope.interval, field = slowest(scope, FREE_PART, filling_rate)
+  local field, rate
+  scope.interval, field, rate = slowest(scope, FREE_PART, filling_rate)
   if not scope.interval then return end
+  scope.pacing = field .. ' ' .. rate
   scope.ahead = ahead_of(scope, owner)
   if not is_ahead(scope, now) or scope.paced <= now then return end
   -- The pace may have become faster since it was computed.
@@ -250,7 +251,7 @@ local function count_start(scope)
   end
   if scope.interval then
     local paced = math.max(scope.paced, now - CREDIT_MS) + scope.interval
-    fields[n + 1], fields[n + 2] = 'paced', math.ceil(paced)
+    fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'paced', math.ceil(paced), 'pacing', scope.pacing
   end
   if scope.is_shared then charge_share(scope, owner, now) end
   note_owner(scope, fields)

@@ -26,7 +26,7 @@ local function correct(window, at)
   local reserved = tokens_of(ARGV[at + 3], 0)
   local change = tokens_of(ARGV[at + 4], reserved) - reserved
   local count_field = field .. math.floor(minute_slice * MINUTE_MS / period)
-  local state = redis.call('HMGET', window, count_field, '+' .. field, 'p' .. field)
+  local state = redis.call('HMGET', window, count_field, '+' .. field, 'p' .. field, 'paced', 'pacing')
   -- If its slice has left the window, so has the reservation.
   if change == 0 or not state[1] then return false end
   local fields = {
@@ -35,6 +35,12 @@ local function correct(window, at)
   }
   if ARGV[7] == '1' and state[3] then
     fields[5], fields[6] = 'p' .. field, tonumber(state[3]) + change * period / (limit * BATCH_SHARE)
+  end
+  -- A start was paced by its reservation; what it did not use is given back to those that wait for the pace.
+  local paced_by, rate = string.match(state[5] or '', '^(%S+) (%S+)$')
+  if change < 0 and paced_by == field and state[4] and ARGV[7] == '0' then
+    local n = #fields
+    fields[n + 1], fields[n + 2] = 'paced', math.ceil(tonumber(state[4]) + change / tonumber(rate))
   end
   redis.call('HSET', window, unpack(fields))
   return change < 0
