@@ -162,7 +162,8 @@ function checkPlace(value: unknown, path: readonly string[], from: number, said:
   if (typeof value !== 'object' || value === null) return null;
   const step = path[from]!;
   if (step !== '*') return checkPlace((value as Record<string, unknown>)[step], path, from + 1, join(said, step), max);
-  if (!Array.isArray(value)) return null;
+  // Google reads a single value as a list of one.
+  if (!Array.isArray(value)) return checkPlace(value, path, from + 1, said, max);
   for (const [index, item] of value.entries()) {
     const fault = checkPlace(item, path, from + 1, join(said, String(index)), max);
     if (fault !== null) return fault;

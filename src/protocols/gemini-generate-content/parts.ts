@@ -4,7 +4,7 @@ import type { JsonObject } from '#src/protocols/codec.ts';
 import { unwrapSignature, wrapSignature } from '#src/protocols/translate/signatures.ts';
 import { parseCarriedJson } from '../wire/exact-json.ts';
 import { audioMediaType, fileUriOf } from './media.ts';
-import { asArray, asObject, asText, defined, field } from './wire-values.ts';
+import { asObject, asRepeated, asText, defined, field } from './wire-values.ts';
 
 /** Null for what an answer cannot hold. */
 export function encodeAnswerPart(part: Part): JsonObject | null {
@@ -92,8 +92,8 @@ export function readReasoningMetadata(part: JsonObject): Pick<ReasoningPart, 'id
 export function removeForeignSignatures(contents: unknown): unknown {
   const kept: unknown[] = [];
   let isInForeignThought = false;
-  for (const content of asArray(contents).toReversed()) {
-    const parts = asArray(asObject(content)?.parts).toReversed();
+  for (const content of asRepeated(contents).toReversed()) {
+    const parts = asRepeated(asObject(content)?.parts).toReversed();
     const own = parts.flatMap((value) => {
       const part = asObject(value) ?? {};
       isInForeignThought = part.thought === true && (isInForeignThought ? !isSigned(part) : isForeign(part));

@@ -11,8 +11,13 @@ export function asArray(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** A repeated field: Google reads a single value as a list of one (function_calling.sh of its API examples, 2026-11). */
+export function asRepeated(value: unknown): unknown[] {
+  return value === null || value === undefined ? [] : Array.isArray(value) ? value : [value];
+}
+
 export function asObjects(value: unknown): JsonObject[] {
-  return asArray(value)
+  return asRepeated(value)
     .map(asObject)
     .filter((object) => object !== null);
 }

@@ -16,6 +16,7 @@ import { readSignature } from '#src/protocols/anthropic-messages/foreign-thought
 import { asObject, asObjects, asText } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { standardBase64 } from '#src/protocols/wire/base64.ts';
+import { checkBlock } from './check-values.ts';
 
 /** Blocks of server tools are meaningful only to their own provider. The text based on them follows. */
 const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|fallback|.+_tool_result)$/;
@@ -42,6 +43,7 @@ export class BlockDecoder {
   #decodeBlock(value: unknown, path: string): Part[] {
     const block = asObject(value);
     const type = asText(block?.type);
+    if (block !== null) checkBlock(block, path, this.#decoding.fail);
     switch (type) {
       case 'text':
         return [decodeTextBlock(block!)];
@@ -201,7 +203,7 @@ export class Decoding {
   failure: Failure | null = null;
 
   /** The request cannot be understood; `param` is the path as Anthropic writes it: `messages.0.content.1.type`. */
-  fail(param: string, problem: string): void {
+  readonly fail = (param: string, problem: string): void => {
     this.failure ??= createFailure('request_invalid', `${param}: ${problem}`, { param });
-  }
+  };
 }

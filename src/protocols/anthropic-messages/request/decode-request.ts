@@ -21,6 +21,7 @@ import {
 } from '#src/protocols/anthropic-messages/loose-json.ts';
 import { mergeExtras } from '#src/protocols/call/effective-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { checkMembers, checkTool } from './check-values.ts';
 import { BlockDecoder, Decoding } from './decode-blocks.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 
@@ -60,6 +61,7 @@ export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Fail
     else decoding.unmapped[name] = value;
   }
   noteWithin(body, decoding);
+  checkMembers(body, decoding.fail);
   const request: InferenceRequest = {
     turns: decodeTurns(body, decoding),
     ...decodeTools(body, decoding),
@@ -158,6 +160,7 @@ function decodeTools({ tools, tool_choice: choice }: JsonObject, decoding: Decod
   for (const [index, value] of asList(tools).entries()) {
     const tool = asObject(value) ?? {};
     const type = asText(tool.type);
+    checkTool(value, `tools.${index}`, decoding.fail);
     if (type.startsWith('web_search_')) decoded.webSearch = decodeSearch(tool, decoding);
     else if (type !== '' && type !== 'custom') decoding.unmapped[`tools.${type}`] = tool;
     else if (asText(tool.name) === '') decoding.fail(`tools.${index}.name`, 'Field required');
@@ -225,7 +228,10 @@ function decodeChoice(choice: JsonObject | null, decoding: Decoding): Partial<To
 }
 
 function toolChoiceOf({ type, name }: JsonObject, decoding: Decoding): ToolChoice | undefined {
-  if (type === 'tool') return { kind: 'tool', name: asText(name) };
+  if (type === 'tool') {
+    if (asText(name) === '') decoding.fail('tool_choice.name', 'Field required');
+    return { kind: 'tool', name: asText(name) };
+  }
   const kind = CHOICES[asText(type)];
   if (kind !== undefined) return { kind };
   decoding.fail('tool_choice.type', `'${String(type)}' does not match 'auto', 'any', 'tool' or 'none'`);

@@ -56,7 +56,8 @@ export function unmappedParts(body: JsonObject): JsonObject {
 /** A Content according to the reference; some clients send a bare text or a list of parts. */
 function decodeSystem(instruction: unknown): Turn[] {
   if (typeof instruction === 'string') return [{ role: 'system', parts: [{ kind: 'text', text: instruction }] }];
-  const texts = asObjects(asObject(instruction)?.parts).flatMap((part) => asText(part.text) ?? []);
+  const parts = Array.isArray(instruction) ? instruction : asObject(instruction)?.parts;
+  const texts = asObjects(parts).flatMap((part) => asText(part.text) ?? []);
   return [{ role: 'system', parts: texts.map((text) => ({ kind: 'text', text })) }];
 }
 

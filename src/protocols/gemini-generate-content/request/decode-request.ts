@@ -1,19 +1,20 @@
 // A client's request in the canonical form.
-import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { createFailure, type Failure, FailureError } from '#src/contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, ReasoningRequest } from '#src/contracts/inference-request.ts';
 import { type Extras, mergeExtras } from '#src/protocols/call/effective-request.ts';
 import type { JsonObject, RequestField } from '#src/protocols/codec.ts';
 import { decodeServiceTier } from '#src/protocols/gemini-generate-content/usage.ts';
 import {
-  asArray,
   asNumber,
   asObject,
+  asRepeated,
   asText,
   camelCase,
   defined,
   field,
   othersIn,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { checkValues } from './check-values.ts';
 import { decodeTurns, UnsupportedError, unmappedParts } from './decode-contents.ts';
 import { decodeToolChoice, decodeTools, readSchema } from './decode-tools.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
@@ -30,8 +31,11 @@ export function decodeGeminiRequest(body: JsonObject): InferenceRequest | Failur
   try {
     const bound = BOUND.find((name) => field(body, name) !== undefined);
     if (bound !== undefined) throw new UnsupportedError(bound);
-    return decode(mergeExtras(body));
+    const merged = mergeExtras(body);
+    checkValues(merged.body);
+    return decode(merged);
   } catch (error) {
+    if (error instanceof FailureError) return error.failure;
     if (!(error instanceof UnsupportedError)) throw error;
     const { param } = error;
     const message = `'${param}' can only be sent to a provider that speaks Gemini’s own protocol.`;
@@ -156,7 +160,7 @@ function decodeGenerationConfig(config: JsonObject | null): ConfigMembers {
 }
 
 function textsOf(value: unknown): string[] | undefined {
-  const texts = asArray(value).filter((text) => typeof text === 'string');
+  const texts = asRepeated(value).filter((text) => typeof text === 'string');
   return texts.length === 0 ? undefined : texts;
 }
 

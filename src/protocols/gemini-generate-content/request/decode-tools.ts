@@ -11,6 +11,7 @@ import {
   asArray,
   asObject,
   asObjects,
+  asRepeated,
   asText,
   camelCase,
   defined,
@@ -71,7 +72,7 @@ function decodeFunction(declaration: JsonObject): ToolDefinition {
 
 export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
   const config = asObject(field(asObject(field(body, 'toolConfig')), 'functionCallingConfig'));
-  const names = asArray(field(config, 'allowedFunctionNames')).filter((name) => typeof name === 'string');
+  const names = asRepeated(field(config, 'allowedFunctionNames')).filter((name) => typeof name === 'string');
   switch (asText(config?.mode)?.toUpperCase()) {
     case 'NONE':
       return { kind: 'none' };

@@ -44,7 +44,7 @@ export function readGeminiRequest(body: unknown, target: RequestTarget): Request
   if (path === null) return createFailure('route_not_found', `Unknown method: ${target.path}.`);
   const request = asObject(effectiveRequest(body));
   if (request === null) return createFailure('request_invalid', 'The request body must be a JSON object.');
-  const parsed = geminiRequest.safeParse(inCamelCase(request));
+  const parsed = geminiRequest.safeParse(inCamelCase({ ...request, ...listed(request) }));
   if (!parsed.success) return describeIssue(parsed.error.issues[0]!, request);
   const { generationConfig, models, provider } = parsed.data;
   const choices = generationConfig?.candidateCount ?? 1;
@@ -64,6 +64,11 @@ export function readGeminiRequest(body: unknown, target: RequestTarget): Request
 export function readTokenCountRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {
   const request = asObject(body);
   return readGeminiRequest(asObject(field(request, 'generateContentRequest')) ?? request, target);
+}
+
+/** A single content is a list of one. */
+function listed({ contents }: JsonObject): JsonObject {
+  return asObject(contents) === null ? {} : { contents: [contents] };
 }
 
 function inCamelCase(request: JsonObject): JsonObject {
