@@ -1,5 +1,6 @@
 // The targets of measurements: a direct call, and Sluice as `sluice start` runs it (append-only Redis, one API and one worker
 // process, ledger in SQLite, logs on), from any checkout. Peers are in peers.ts.
+import type { SpawnOptions } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,9 @@ export interface Target {
 /** First port of the first installation; each further one starts ten higher. */
 const FIRST_PORT = 19_130;
 const PORTS_EACH = 10;
+/** Under a profiler, on a busy machine, a start takes minutes. */
+const START_LIMIT_MS = 300_000;
+const READY_EVERY_MS = 100;
 const BENCH_KEY = 'sk-sluice-bench-0123456789';
 
 export function directTarget(upstreamPort: number): Target {
@@ -52,11 +56,14 @@ export interface SluiceOptions {
   configuration?: Record<string, unknown>;
   /** Index of the installation, if several run at once; it determines the ports. */
   place?: number;
+  /** A command and its arguments that Node is run by. */
+  runBy?: readonly string[];
+  nodeOptions?: readonly string[];
 }
 
 /** Resolves when it answers. Further API processes listen on the following ports. */
 export async function startSluice(upstreamPort: number, options: SluiceOptions = {}): Promise<Target> {
-  const { checkout = CURRENT, isCombined = false, apis = 1, place = 0 } = options;
+  const { checkout = CURRENT, isCombined = false, apis = 1, place = 0, runBy = [], nodeOptions = [] } = options;
   const workers = isCombined ? 0 : (options.workers ?? 1);
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const redisPort = FIRST_PORT + place * PORTS_EACH;
@@ -87,11 +94,14 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
   const profile =
     process.env.BENCH_PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`];
   const launch = (name: string, entry: string, more: Record<string, string> = {}) =>
-    startProcess(name, process.execPath, [...profile, entry], { cwd: checkout.root, env: { ...environment, ...more } });
+    startCommand(name, [...runBy, process.execPath, ...nodeOptions, ...profile, entry], {
+      cwd: checkout.root,
+      env: { ...environment, ...more },
+    });
   const [name, entry] = isCombined ? (['combined', 'workers/combined.ts'] as const) : (['api', 'src/main.ts'] as const);
   const processes = [launch(name, entry, { PORT: String(ports[0]) })];
   // The first process creates the tables for the others.
-  await untilListening(ports[0]!, processes[0]!.child);
+  await untilListening(ports[0]!, processes[0]!.child, START_LIMIT_MS);
   for (const port of ports.slice(1)) processes.push(launch(name, entry, { PORT: String(port) }));
   for (let index = 0; index < workers; index++) processes.push(launch('worker', 'workers/inference.ts'));
   for (const port of ports) await untilReady(`http://127.0.0.1:${port}/readyz`);
@@ -108,6 +118,10 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+function startCommand(name: string, [command, ...args]: string[], options: SpawnOptions) {
+  return startProcess(name, command!, args, options);
 }
 
 /** Older commits reach Redis over TCP only. */
@@ -131,10 +145,10 @@ function redisArguments(port: number, directory: string): string[] {
 }
 
 async function untilReady(url: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let waitedMs = 0; waitedMs < START_LIMIT_MS; waitedMs += READY_EVERY_MS) {
     const answer = await fetch(url).catch(() => null);
     if (answer?.ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, READY_EVERY_MS));
   }
   throw new Error('Sluice is not ready');
 }

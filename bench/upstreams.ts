@@ -25,7 +25,7 @@ const COMPLETION = JSON.stringify({
   usage: { prompt_tokens: 8, completion_tokens: 9, total_tokens: 17 },
 });
 
-export async function startFixedUpstream(): Promise<Measured> {
+export async function startFixedUpstream(port = FIXED_PORT): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const path = join(directory, 'nginx.conf');
   writeFileSync(
@@ -35,16 +35,16 @@ events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 100000000; client_body_temp_path ${directory}/body;
   server {
-    listen 127.0.0.1:${FIXED_PORT};
+    listen 127.0.0.1:${port};
     client_body_buffer_size 64k; client_max_body_size 0;
     location / { default_type application/json; return 200 '${COMPLETION}'; }
   }
 }
 `,
   );
-  await expectFree(FIXED_PORT);
+  await expectFree(port);
   const nginx = startProcess('upstream', 'nginx', ['-c', path]);
-  await untilListening(FIXED_PORT, nginx.child);
+  await untilListening(port, nginx.child);
   return nginx;
 }
 
