@@ -1,10 +1,11 @@
 // Loads a Lua script from the file beside its TypeScript, joins scripts, and runs them by their digests (script-command.ts).
-import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RedisClient } from './redis.ts';
-import { sendScript } from './script-command.ts';
+import { type ScriptArgument, sendScript } from './script-command.ts';
+
+export type { ScriptArgument };
 
 export interface LuaScript {
   /** Made of the file's name, or of the names of its parts. One name has one source. */
@@ -14,8 +15,6 @@ export interface LuaScript {
 
 const WHOLE_NUMBERS = readFileSync(new URL('./whole-numbers.lua', import.meta.url), 'utf8');
 const MONEY = readFileSync(new URL('./money.lua', import.meta.url), 'utf8');
-
-export type ScriptArgument = string | number | Buffer;
 
 /** A part's error ends the script before the next part has written anything. */
 const sequenceScript: LuaScript = {
@@ -78,11 +77,8 @@ export function inSequence(first: ScriptCall, second: ScriptCall): ScriptCall {
     script = joinScripts(command, { first: first.script, second: second.script }, sequenceScript);
     sequences.set(command, script);
   }
-  return {
-    script,
-    keys: [...first.keys, ...second.keys],
-    args: [first.keys.length, first.args.length, ...first.args, ...second.args],
-  };
+  const sizes: ScriptArgument[] = [first.keys.length, first.args.length];
+  return { script, keys: first.keys.concat(second.keys), args: sizes.concat(first.args, second.args) };
 }
 
 export function runCall(redis: RedisClient, { script, keys, args }: ScriptCall): Promise<unknown> {
@@ -120,17 +116,5 @@ function send(
   args: readonly ScriptArgument[],
   wantsBuffers: boolean,
 ): Promise<unknown> {
-  return sendScript(redis, { name, source, keys, args: args.map(written), wantsBuffers });
-}
-
-/** Larger buffers are sent as they are, to avoid another copy. */
-const MAX_TEXT_BYTES = 64 * 1024;
-
-/**
- * Numbers are written as JavaScript writes them, because they become parts of members that are compared as text. A single buffer
- * makes ioredis turn all other arguments into buffers, which costs three times as much as text of the same bytes.
- */
-function written(arg: ScriptArgument): string | Buffer {
-  if (typeof arg === 'number') return String(arg);
-  return typeof arg !== 'string' && arg.length <= MAX_TEXT_BYTES && isUtf8(arg) ? arg.toString() : arg;
+  return sendScript(redis, { name, source, keys, args, wantsBuffers });
 }
