@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 
 /** Each limit is divided into this many steps. A pause of the process, however long, counts as one step. */
-const STEPS = 6;
+const STEPS = 12;
 /** Bounds the wait of a command while replies to earlier commands keep arriving, in limits. */
 const MOST_LIMITS = 6;
 
@@ -36,48 +36,71 @@ function waitStep(limitMs: number, then: () => void): NodeJS.Timeout {
 
 type SendCommand = Redis['sendCommand'];
 
-/** Fields of an ioredis command. ioredis clears the timer when the command is settled (6.0.0, Command.js). */
-interface TimedCommand {
+/** Fields of an ioredis command (6.0.0, Command.js), and how long it has waited. */
+interface WaitingCommand {
   isSettled: boolean;
-  _commandTimeoutTimer?: NodeJS.Timeout | undefined;
   reject(error: Error): void;
+  /** Steps begun since it was sent, and how many of them in a row without any arrival. */
+  steps: number;
+  silentSteps: number;
 }
 
 /**
  * Replaces ioredis' `commandTimeout`: rejects a command once nothing has arrived on the connection for `limitMs`. Replies come
  * in the order of the commands, so a reply to an earlier command shows that the server is working. In a cluster a command may
  * be redirected to another node's connection, so there the time of the command itself is limited.
+ *
+ * One timer per connection, and only while commands wait: a timer for each of thousands of commands a second cost more than
+ * writing them.
  */
 export function limitSilence(redis: Redis, limitMs: number, { isNode = false } = {}): void {
-  const heard = isNode ? () => 0 : () => bytesHeard(redis);
   const send: SendCommand = redis.sendCommand.bind(redis);
+  let waiting: WaitingCommand[] = [];
+  let isWatched = false;
+  let bytes = 0;
+
+  function watch(): void {
+    isWatched = true;
+    waitStep(limitMs, () => {
+      isWatched = false;
+      const heard = bytesHeard(redis);
+      // A new connection starts at 0; while it stays there, no server has answered on it.
+      const isSilent = isNode || heard === bytes || heard === 0;
+      bytes = heard;
+      waiting = waiting.filter((command) => !command.isSettled);
+      for (const command of waiting) endStep(command, isSilent);
+      if (waiting.length > 0) watch();
+    });
+  }
+
   redis.sendCommand = (...args: Parameters<SendCommand>) => {
-    const command = args[0] as unknown as TimedCommand;
-    command._commandTimeoutTimer ??= watch(command, limitMs, heard, { silent: 0, all: 0, bytes: heard() });
+    const command = args[0] as unknown as WaitingCommand;
+    // A command that is sent again, after a reconnect or as a whole script, is still counted.
+    if (command.steps === undefined) note(command);
     return send(...args);
   };
+
+  function note(command: WaitingCommand): void {
+    // The current step is only a part of one.
+    command.steps = isWatched ? -1 : 0;
+    command.silentSteps = command.steps;
+    // They are settled in their order: without this, all commands of a step would be kept until its end.
+    while (waiting[0]?.isSettled === true) waiting.shift();
+    waiting.push(command);
+    if (isWatched) return;
+    bytes = bytesHeard(redis);
+    watch();
+  }
+}
+
+function endStep(command: WaitingCommand, isSilent: boolean): void {
+  command.steps += 1;
+  command.silentSteps = isSilent || command.silentSteps < 0 ? command.silentSteps + 1 : 0;
+  const isLate = command.silentSteps >= STEPS || command.steps >= STEPS * MOST_LIMITS;
+  if (isLate) command.reject(new Error('Command timed out'));
 }
 
 /** Bytes received on the current connection. */
 function bytesHeard({ stream }: Redis): number {
   return (stream as { bytesRead?: number } | undefined)?.bytesRead ?? 0;
-}
-
-interface Waited {
-  /** Consecutive steps in which nothing arrived. */
-  silent: number;
-  all: number;
-  bytes: number;
-}
-
-function watch(command: TimedCommand, limitMs: number, heard: () => number, before: Waited): NodeJS.Timeout {
-  return waitStep(limitMs, () => {
-    if (command.isSettled) return;
-    const bytes = heard();
-    // A new connection starts at 0; while it stays there, no server has answered on it.
-    const isSilent = bytes === before.bytes || bytes === 0;
-    const waited = { bytes, silent: isSilent ? before.silent + 1 : 0, all: before.all + 1 };
-    if (waited.silent >= STEPS || waited.all >= STEPS * MOST_LIMITS) command.reject(new Error('Command timed out'));
-    else command._commandTimeoutTimer = watch(command, limitMs, heard, waited);
-  });
 }
