@@ -107,6 +107,21 @@ export const RATE_KINDS: readonly RateKind[] = LIMIT_KINDS.filter((kind): kind i
 /** All optional; absent kinds are not limited. */
 export type Limits = { [Name in LimitName]?: number };
 
+const knownKinds = new WeakMap<Limits, readonly LimitKind[]>();
+
+/**
+ * The kinds that are limited, in the order of the table. The object must not change afterwards: nearly all are of the
+ * configuration, and each request asks for them a dozen times.
+ */
+export function kindsIn(limits: Limits): readonly LimitKind[] {
+  let kinds = knownKinds.get(limits);
+  if (kinds === undefined) {
+    kinds = LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
+    knownKinds.set(limits, kinds);
+  }
+  return kinds;
+}
+
 export type LimitSettings = { [Setting in LimitKind['setting']]?: number | undefined };
 
 export function limitsOf(settings: LimitSettings): Limits {

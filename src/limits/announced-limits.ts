@@ -34,8 +34,11 @@ const HINTED_DAYS = [
 
 /** Headers do not name the period; it follows from their reset times. */
 export function readAnnounced(hint: RateLimitHint): AnnouncedLimit[] {
+  if (Object.keys(hint).length === 0) return NOTHING;
   return [...readMinutes(hint), ...readDays(hint)];
 }
+
+const NOTHING: AnnouncedLimit[] = [];
 
 /** Refusals name daily limits without what remains; only the broker's own count is known then. */
 function readDays(hint: RateLimitHint): AnnouncedLimit[] {

@@ -1,7 +1,7 @@
 // Arguments of the permit scripts for each kind of limit (contracts/limit-kinds.ts): the amount that a call reserves, and
 // corrections if it used another amount.
-import { type Amounts, LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
-import type { Limits, Scope } from '../contracts/scope.ts';
+import { type Amounts, kindsIn, type LimitKind } from '../contracts/limit-kinds.ts';
+import type { Scope } from '../contracts/scope.ts';
 import { holdsLease } from './permit-terms.ts';
 
 interface Taken {
@@ -33,19 +33,14 @@ function usedAmounts(used: UsedTokens): Amounts {
 /** A limit that is never reached: the call is only counted. */
 const ANY_NUMBER = 1_000_000_000;
 
-function kindsOf(limits: Limits): readonly LimitKind[] {
-  return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
-}
-
 /** Four arguments per limit, for permit.lua. */
 export function limitArguments(scope: Scope, taken: Taken): (string | number)[] {
   const limits = holdsLease(scope) ? { concurrency: ANY_NUMBER, ...scope.limits } : scope.limits;
-  return kindsOf(limits).flatMap((kind) => [
-    kind.field,
-    kind.periodMs ?? 0,
-    limits[kind.name]!,
-    amountFor(scope, kind, taken),
-  ]);
+  const args: (string | number)[] = [];
+  for (const kind of kindsIn(limits)) {
+    args.push(kind.field, kind.periodMs ?? 0, limits[kind.name]!, amountFor(scope, kind, taken));
+  }
+  return args;
 }
 
 /** The number of corrections, then the arguments of each, for settle.lua. Only amounts that differ from the reservation. */
@@ -53,15 +48,13 @@ export function correctionArguments(scope: Scope, taken: Taken, used: UsedTokens
   const counted = usedAmounts(used);
   const usedOf = ({ name, measure }: LimitKind) =>
     used.isRefused === true && scope.learned?.includes(name) === true ? 0 : counted[measure];
-  const kinds = kindsOf(scope.limits).filter(
-    (kind) => kind.periodMs !== null && usedOf(kind) !== amountFor(scope, kind, taken),
-  );
-  const each = kinds.flatMap((kind) => [
-    kind.field,
-    kind.periodMs!,
-    scope.limits[kind.name]!,
-    amountFor(scope, kind, taken),
-    usedOf(kind),
-  ]);
-  return [kinds.length, ...each];
+  const corrections: (string | number)[] = [];
+  let count = 0;
+  for (const kind of kindsIn(scope.limits)) {
+    const [amount, usedAmount] = [amountFor(scope, kind, taken), usedOf(kind)];
+    if (kind.periodMs === null || usedAmount === amount) continue;
+    count += 1;
+    corrections.push(kind.field, kind.periodMs, scope.limits[kind.name]!, amount, usedAmount);
+  }
+  return [count, ...corrections];
 }

@@ -3,7 +3,7 @@
 import type { Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
 import { attemptId } from '../contracts/ids.ts';
-import { type Amounts, LIMIT_KINDS, type Limits } from '../contracts/limit-kinds.ts';
+import { type Amounts, kindsIn, type Limits } from '../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
 import { accountScopesOf, modelScopeName, type Scope } from '../contracts/scope.ts';
@@ -25,15 +25,14 @@ export function attemptScopes(
 ): Scope[] {
   const ofModel = modelScope(deployment, step, credential);
   const { scope, provider } = deployment;
+  const scopes = [provider.scope];
+  if (credential !== null) scopes.push(credential.scope);
+  if (ofModel !== scope) scopes.push(scope);
   // Limits configured for all credentials together do not apply to a single one.
   const configured = credential?.scope.limits ?? { ...provider.scope.limits, ...scope.limits };
-  return [
-    provider.scope,
-    ...(credential === null ? [] : [credential.scope]),
-    ...(ofModel === scope ? [] : [scope]),
-    provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
-    ...accountScopesOf(spec),
-  ];
+  scopes.push(provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel);
+  scopes.push(...accountScopesOf(spec));
+  return scopes;
 }
 
 const NO_LIMITS: Limits = Object.freeze({});
@@ -103,11 +102,10 @@ export function permitTermsOf(
   credential: Credential | null = null,
 ): PermitTerms {
   const { requestId, acceptedAtMs, lane, estimatedInputTokens, estimatedOutputTokens } = spec;
-  return {
+  const terms: PermitTerms = {
     attemptId: attemptId(requestId, attempt),
     requestId,
     scopes,
-    ...(credential === null ? {} : { credential: credential.name }),
     acceptedAtMs,
     turn,
     isBatch: lane === 'batch',
@@ -115,6 +113,8 @@ export function permitTermsOf(
     inputTokens: estimatedInputTokens,
     outputTokens: estimatedOutputTokens,
   };
+  if (credential !== null) terms.credential = credential.name;
+  return terms;
 }
 
 /** A permit that another process acquired for this one. */
@@ -131,11 +131,13 @@ export function holdsLease({ limits, countsCalls }: Scope): boolean {
 
 /** A fingerprint of the limits of each scope: processes with the same one request the same permit. */
 export function limitsOf(scopes: readonly Scope[]): string {
-  const each = scopes.map((scope) => {
-    const kinds = LIMIT_KINDS.filter(({ name }) => scope.limits[name] !== undefined);
-    return `${holdsLease(scope) ? '+' : ''}${kinds.map(({ name, field }) => field + scope.limits[name]).join('')}`;
-  });
-  return `=${each.join('|')}`;
+  let text = '';
+  for (const scope of scopes) {
+    text += text === '' ? '=' : '|';
+    if (holdsLease(scope)) text += '+';
+    for (const { name, field } of kindsIn(scope.limits)) text += `${field}${scope.limits[name]}`;
+  }
+  return text;
 }
 
 /** Above any model's limit, and sums stay exact integers in the scripts. A client's max_tokens may be any number. */

@@ -82,20 +82,27 @@ export type WaitingSpec = Pick<
 
 /** @param step the step of its plan at which it waits. */
 export function waitEntry(spec: WaitingSpec, step: Pick<RouteStep, 'deployment'>): WaitEntry {
-  return {
+  const scopes = [`deployment:${step.deployment}`];
+  for (const { name } of accountScopesOf(spec)) scopes.push(name);
+  const entry: WaitEntry = {
     requestId: spec.requestId,
     acceptedAtMs: spec.acceptedAtMs,
     lane: spec.lane,
     tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
     inputTokens: spec.estimatedInputTokens,
-    // The batch lane has its own sharing (workers/batches).
-    ...(spec.lane === 'batch' ? {} : { owner: ownerOf(spec.keyId, spec.weight ?? 1) }),
-    scopes: [`deployment:${step.deployment}`, ...accountScopesOf(spec).map(({ name }) => name)],
+    scopes,
   };
+  // The batch lane has its own sharing (workers/batches).
+  if (spec.lane !== 'batch') entry.owner = ownerOf(spec.keyId, spec.weight ?? 1);
+  return entry;
+}
+
+interface WaitingMember extends Pick<WaitEntry, 'requestId' | 'tokens'> {
+  owner?: string | undefined;
 }
 
 /** Its member in wait queues. */
-export function waitMember({ requestId, tokens, owner }: Pick<WaitEntry, 'requestId' | 'tokens' | 'owner'>): string {
+export function waitMember({ requestId, tokens, owner }: WaitingMember): string {
   return owner === undefined ? `${requestId} ${tokens}` : `${requestId} ${tokens} ${owner}`;
 }
 

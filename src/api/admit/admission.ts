@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
 import { atMost } from '../../contracts/cache-size.ts';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
-import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
+import { kindsIn } from '../../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../../contracts/route-plan.ts';
 import { accountInWords, accountScopesOf } from '../../contracts/scope.ts';
@@ -45,7 +45,7 @@ export interface AdmissionOptions {
 const CALM_PART = 1 / 240;
 const CALM_AT_LEAST = 4;
 /** Daily limits do not define a pace: a queue that they cause is forecast like any other. */
-const MINUTE_KINDS = RATE_KINDS.filter(({ periodMs }) => periodMs === 60_000);
+const MINUTE_MS = 60_000;
 /** Divisor for a concurrency limit: a quarter of it may wait. */
 const CALM_TURNS = 4;
 /** Without limits: more than the number that waits for a worker at 4,000 requests per second (3 ms each). */
@@ -141,14 +141,15 @@ function queueName({ scopes, lane }: WaitEntry): string {
 
 /** How many requests of this size may wait without a forecast, by the tightest of the limits. */
 function calmRequests({ scope, provider }: Deployment, tokens: number): number {
-  const parts = [scope.limits, provider.scope.limits].flatMap((limits) => [
-    ...MINUTE_KINDS.map(({ name, measure }) => {
+  let least = Number.POSITIVE_INFINITY;
+  for (const limits of [scope.limits, provider.scope.limits]) {
+    for (const { name, measure, periodMs } of kindsIn(limits)) {
       const perRequest = measure === 'requests' ? 1 : Math.max(1, tokens);
-      return ((limits[name] ?? Number.POSITIVE_INFINITY) * CALM_PART) / perRequest;
-    }),
-    (limits.concurrency ?? Number.POSITIVE_INFINITY) / CALM_TURNS,
-  ]);
-  return Math.min(CALM_UNLIMITED, Math.max(CALM_AT_LEAST, Math.min(...parts)));
+      if (periodMs === MINUTE_MS) least = Math.min(least, (limits[name]! * CALM_PART) / perRequest);
+      if (name === 'concurrency') least = Math.min(least, limits[name]! / CALM_TURNS);
+    }
+  }
+  return Math.min(CALM_UNLIMITED, Math.max(CALM_AT_LEAST, least));
 }
 
 function endMs({ startMs, accountStartMs, callMs }: ForecastAnswer): number {
