@@ -168,7 +168,7 @@ function measure(clientName: string, upstreamName: string): number {
         priceUsage: () => ({ cost: 0, charge: 0 }) as never,
       },
       writer,
-      answerHeaders: {},
+      answerHeaders: () => ({}),
       hasEventIds: true,
       maxAnswerBytes: 1e9,
       holdBackTokens: 0,

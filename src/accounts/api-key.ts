@@ -98,7 +98,8 @@ const MAX_WEIGHT = 1_000;
 /** The fields of a request's record about its key and accounts. */
 export function accountsOf(key: ApiKey): Pick<RequestSpec, 'keyScope' | 'accountScopes' | 'accounts' | 'weight'> {
   const weight = weightOf(key);
-  const own = { keyScope: scopeOf(key), ...(weight === 1 ? {} : { weight }) };
+  const own: Pick<RequestSpec, 'keyScope' | 'weight'> = { keyScope: scopeOf(key) };
+  if (weight !== 1) own.weight = weight;
   if (key.above.length === 0 && key.credits === null) return own;
   const scopes = key.above.flatMap(({ id, kind, settings: { limits } }) =>
     Object.keys(limits).length === 0 ? [] : [{ name: `${kind}:${id}`, limits }],

@@ -82,14 +82,10 @@ export function estimatedUsage(
   isUnbilled: boolean,
 ): Usage {
   const { estimatedOutputTokens: outputTokens, serviceTier } = spec;
-  return {
-    ...NO_USAGE,
-    inputTokens,
-    outputTokens,
-    isEstimated: true,
-    ...(serviceTier === undefined ? {} : { serviceTier }),
-    ...(isUnbilled ? { isUnbilled: true as const } : {}),
-  };
+  const usage: Usage = { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true };
+  if (serviceTier !== undefined) usage.serviceTier = serviceTier;
+  if (isUnbilled) usage.isUnbilled = true;
+  return usage;
 }
 
 /** Most providers bill a call that ended before they reported usage, at least its prompt, and unstreamed calls too. */

@@ -30,12 +30,16 @@ export function methodNotAllowed(request: FastifyRequest, allowed: readonly stri
 
 /** Headers that plugins have set (CORS); answers that are written past Fastify need them too. */
 export function answerHeadersOf(reply: FastifyReply): Record<string, string> {
-  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(reply.getHeaders())) headers[name] = String(value);
+  return headers;
 }
 
 /** The response header with the id for `GET /v1/requests/{id}`. */
 export function idHeaders({ requestIdHeader }: ClientProtocol, requestId: string): Record<string, string> {
-  return { 'x-request-id': requestId, ...(requestIdHeader === undefined ? {} : { [requestIdHeader]: requestId }) };
+  const headers: Record<string, string> = { 'x-request-id': requestId };
+  if (requestIdHeader !== undefined) headers[requestIdHeader] = requestId;
+  return headers;
 }
 
 /**

@@ -6,11 +6,11 @@ const MAX_PARTS = 64;
 
 /** Adds the time since the last part as this part. Consecutive parts of the same kind and place are merged. */
 export function spendTime(progress: RequestProgress, part: TimelinePart): RequestProgress {
-  const timeline = [...progress.timeline];
+  const { timeline } = progress;
   const last = timeline.at(-1);
-  if (last !== undefined && (isSame(last, part) || timeline.length >= MAX_PARTS)) timeline.pop();
-  timeline.push(part);
-  return { ...progress, timeline };
+  const isMerged = last !== undefined && (isSame(last, part) || timeline.length >= MAX_PARTS);
+  const kept = isMerged ? timeline.slice(0, -1) : timeline;
+  return { ...progress, timeline: kept.concat(part) };
 }
 
 function isSame(a: TimelinePart, b: TimelinePart): boolean {

@@ -3,7 +3,13 @@
 
 import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
-import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
+import type {
+  CostDetails,
+  LedgerEntry,
+  LedgerMessage,
+  LedgerState,
+  RequestOutcome,
+} from '../contracts/ledger-entry.ts';
 import { type Cost, chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
 import type { BudgetReservation, RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
@@ -79,7 +85,7 @@ export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: Bo
 interface AttemptFacts {
   spec: RequestSpec;
   step: RouteStep;
-  credential?: string;
+  credential?: string | undefined;
   attempt: number;
   startedAtMs: number;
   /** The attempt is a hedge. */
@@ -97,15 +103,13 @@ interface AttemptEnd {
 
 export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry {
   const { spec, step, credential, attempt, startedAtMs, isHedge = false } = facts;
-  return {
+  const entry: LedgerEntry = {
     requestId: spec.requestId,
     attempt,
     keyId: spec.keyId,
-    ...accountsOf(spec),
     model: spec.model,
     provider: step.provider,
     deployment: step.deployment,
-    ...(credential === undefined ? {} : { credential }),
     upstreamModel: step.upstreamModel,
     protocol: spec.protocol,
     lane: spec.lane,
@@ -122,8 +126,12 @@ export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry 
     outputTokens: end.usage.outputTokens,
     reasoningTokens: end.usage.reasoningTokens,
     costPicoUsd: end.cost.cost.toString(),
-    ...detailsOf(end, isHedge),
   };
+  noteAccounts(entry, spec);
+  if (credential !== undefined) entry.credential = credential;
+  const { details } = detailsOf(end, isHedge);
+  if (details !== undefined) entry.details = details;
+  return entry;
 }
 
 /** The ledger message for an attempt whose end is never reported. JSON. */
@@ -138,11 +146,13 @@ export function detailsOf(
   isHedge = false,
 ): Pick<LedgerEntry, 'details'> {
   const { disputed, serviceTier, toolCalls } = usage;
-  const unpriced = cost.unpriced.length === 0 ? undefined : cost.unpriced;
-  const told = Object.entries({ unpriced, disputed, serviceTier, toolCalls, hedge: isHedge || undefined }).filter(
-    ([, value]) => value !== undefined,
-  );
-  return told.length === 0 ? {} : { details: Object.fromEntries(told) };
+  const details: CostDetails = {};
+  if (cost.unpriced.length > 0) details.unpriced = cost.unpriced;
+  if (disputed !== undefined) details.disputed = disputed;
+  if (serviceTier !== undefined) details.serviceTier = serviceTier;
+  if (toolCalls !== undefined) details.toolCalls = toolCalls;
+  if (isHedge) details.hedge = true;
+  return Object.keys(details).length === 0 ? {} : { details };
 }
 
 interface RequestEnd {
@@ -155,11 +165,9 @@ interface RequestEnd {
 }
 
 export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutcome {
-  return {
+  const outcome: RequestOutcome = {
     requestId: spec.requestId,
     keyId: spec.keyId,
-    ...accountsOf(spec),
-    ...(spec.accounts?.credits === undefined ? {} : { creditAccount: spec.accounts.credits.account }),
     model: spec.model,
     protocol: spec.protocol,
     lane: spec.lane,
@@ -173,20 +181,22 @@ export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutco
     costPicoUsd: end.cost.toString(),
     timeline: end.timeline,
     chargeUnits: chargeOf(end.cost, spec.accounts?.credits),
-    ...aftermathOf(spec),
   };
+  noteAccounts(outcome, spec);
+  if (spec.accounts?.credits !== undefined) outcome.creditAccount = spec.accounts.credits.account;
+  const { aftermath } = aftermathOf(spec);
+  if (aftermath !== undefined) outcome.aftermath = aftermath;
+  return outcome;
 }
 
-function accountsOf({
-  accounts = {},
-  labels,
-}: RequestSpec): Pick<LedgerEntry, 'projectId' | 'organisationId' | 'labels'> {
-  const { project: projectId, organisation: organisationId } = accounts;
-  return {
-    ...(projectId === undefined ? {} : { projectId }),
-    ...(organisationId === undefined ? {} : { organisationId }),
-    ...(labels === undefined ? {} : { labels }),
-  };
+function noteAccounts(
+  written: Pick<LedgerEntry, 'projectId' | 'organisationId' | 'labels'>,
+  { accounts = {}, labels }: RequestSpec,
+): void {
+  const { project, organisation } = accounts;
+  if (project !== undefined) written.projectId = project;
+  if (organisation !== undefined) written.organisationId = organisation;
+  if (labels !== undefined) written.labels = labels;
 }
 
 /** The message for a failed request, with its dead letter if it becomes one. */

@@ -97,9 +97,7 @@ export async function callProvider(
         priceUsage: (usage) => pricing.priceUsage(usage, costBeside?.()),
       },
       writer,
-      get answerHeaders() {
-        return answerHeaders(delivery, call, startedAtMs);
-      },
+      answerHeaders: () => answerHeaders(delivery, call, startedAtMs),
       hasEventIds: context.settings.hasEventIds,
       maxAnswerBytes: context.settings.maxAnswerBytes,
       holdBackTokens: context.settings.holdBackTokens,
@@ -159,13 +157,19 @@ export function noteEnded(delivery: Delivery, ended: EndedCall): LedgerEntry {
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
   delivery.progress = progressAfter(delivery, failure, cost.cost);
-  const overlap =
-    beside === undefined ? {} : { sinceMs: startedAtMs, ...(beside.isHedge ? { isHedge: true as const } : {}) };
-  const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok', ...streamOf(delivery, ended), ...overlap };
-  spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
-  const used = credential === null ? {} : { credential: credential.name };
+  const isHedge = beside?.isHedge === true;
+  const part: Omit<TimelinePart, 'untilMs'> = {
+    kind: 'attempt',
+    provider: step.provider,
+    attempt: writer.attempt,
+    outcome: failure?.code ?? 'ok',
+  };
+  if (spec.isStream) Object.assign(part, streamOf(delivery, ended));
+  if (beside !== undefined) part.sinceMs = startedAtMs;
+  if (isHedge) part.isHedge = true;
+  spend(delivery, part);
   return attemptEntry(
-    { spec, step, ...used, attempt: writer.attempt, startedAtMs, ...(beside?.isHedge ? { isHedge: true } : {}) },
+    { spec, step, credential: credential?.name, attempt: writer.attempt, startedAtMs, isHedge },
     {
       state: usage.isEstimated ? 'estimated' : 'settled',
       outcome: failure?.code ?? 'ok',
@@ -236,33 +240,30 @@ export function report(
   context.metrics.attempt(entry);
   noteWaits(context, delivery);
   endAttempt(trace, entry, outcome.firstTokenMs, next);
-  context.logger.info(
-    {
-      request_id: spec.requestId,
-      attempt: writer.attempt,
-      provider: step.provider,
-      ...(credential && { credential: credential.name }),
-      model: step.upstreamModel,
-      outcome: entry.outcome,
-      status: outcome.failure?.upstreamStatus,
-      first_byte_ms: outcome.firstByteMs,
-      duration_ms: outcome.durationMs,
-      input_tokens: entry.inputTokens,
-      output_tokens: entry.outputTokens,
-      ...entry.details,
-      next,
-      ...traceFields(trace?.span.context),
-    },
-    'attempt',
-  );
+  const record: Record<string, unknown> = {
+    request_id: spec.requestId,
+    attempt: writer.attempt,
+    provider: step.provider,
+    credential: credential?.name,
+    model: step.upstreamModel,
+    outcome: entry.outcome,
+    status: outcome.failure?.upstreamStatus,
+    first_byte_ms: outcome.firstByteMs,
+    duration_ms: outcome.durationMs,
+    input_tokens: entry.inputTokens,
+    output_tokens: entry.outputTokens,
+    next,
+  };
+  if (entry.details !== undefined) Object.assign(record, entry.details);
+  if (trace !== null) Object.assign(record, traceFields(trace.span.context));
+  context.logger.info(record, 'attempt');
 }
 
 /** Timeline fields of a streamed attempt. The last frame of an answer, made right afterwards, is counted too. */
 function streamOf(
-  { spec, writer, prefillTokens }: Delivery,
+  { writer, prefillTokens }: Delivery,
   { outcome: { samples, failure }, before }: EndedCall,
 ): Pick<TimelinePart, 'tokens' | 'frames' | 'rescue'> {
-  if (!spec.isStream) return {};
   const frames = writer.frames - before.frames + (failure === null ? 1 : 0);
   return {
     ...(samples.length === 0 ? {} : { tokens: samples }),

@@ -36,9 +36,9 @@ export function permitRequest(
   const { spec, step, writer, client } = delivery;
   const usage = estimatedUsage(spec, estimatedInputTokens(delivery), isFree(client));
   const cost = costOfAttempt(context.catalogue, deployment, step.upstreamModel, usage);
-  const used = credential === null ? {} : { credential: credential.name };
-  const hedge = delivery.beside?.isHedge === true ? { isHedge: true as const } : {};
-  const facts = { spec, step, ...used, attempt: writer.attempt, startedAtMs: Date.now(), ...hedge };
+  const isHedge = delivery.beside?.isHedge === true;
+  const attempt = { attempt: writer.attempt, startedAtMs: Date.now(), isHedge };
+  const facts = { spec, step, credential: credential?.name, ...attempt };
   const terms = permitTerms(context, delivery, deployment, credential);
   const expected = expectedTokens(context, delivery, terms);
   return { ...terms, ...expected, unsettledEntry: unsettledMessage(facts, usage, cost) };
@@ -99,12 +99,13 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
   }
   const input = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
   const least = failure === null ? 0 : inputTokens;
-  return {
-    ...(failure?.code === 'upstream_rate_limited' ? { isRefused: true } : {}),
+  const used: UsedTokens = {
     usedTokens: Math.max(totalTokens(usage), least),
     usedInputTokens: totalTokens(usage) === 0 ? least : input,
     usedOutputTokens: usage.outputTokens,
   };
+  if (failure?.code === 'upstream_rate_limited') used.isRefused = true;
+  return used;
 }
 
 // The cost of one attempt: what the client sees and what the ledger records come from the same function.

@@ -25,7 +25,10 @@ export async function prepareStep(
   const { spec, step, body, writer } = delivery;
   const { dialect } = deployment.provider;
   for (const cure of context.knownCures.recall(cureSubject(delivery, route))) delivery.cures.add(cure);
-  const input = { ...spec, body, upstreamModel: step.upstreamModel, cures: delivery.cures };
+  const { isStream, requestId, acceptedAtMs, forwardedHeaders } = spec;
+  const { upstreamModel } = step;
+  const { cures } = delivery;
+  const input = { body, upstreamModel, isStream, requestId, acceptedAtMs, forwardedHeaders, cures };
   // Sluice sends the opening events of background streams itself; a resumed stream already has its numbers.
   const firstNumber = spec.response?.isBackground === true ? OPENING_EVENTS.length : null;
   if (!writer.hasAnswered) return markCall(spec, prepareCall(route, dialect, input), firstNumber);
@@ -33,6 +36,7 @@ export async function prepareStep(
   const answer = await readAnswer(context.replyLog, spec.requestId, MAX_RESCUED_BYTES).catch(() => null);
   if (answer === null || answer.isOver) return null;
   const call = prepareRescue(route, dialect, {
+    ...spec,
     ...input,
     delivered: answer.bytes,
     attempts: delivery.progress.calls + 1,

@@ -52,7 +52,7 @@ export interface AttemptInput {
   context: RelayContext;
   writer: ReplyWriter;
   /** Client-visible headers of the answer, in addition to its content type. */
-  answerHeaders: Record<string, string>;
+  answerHeaders(): Record<string, string>;
   /** Streamed events carry their ids. */
   hasEventIds: boolean;
   maxAnswerBytes: number;
@@ -232,7 +232,7 @@ class AttemptRun {
     const { writer } = this.#input;
     if (!writer.hasAnswered) {
       const { client, answerHeaders } = this.#input;
-      writer.head({ status: 200, headers: { ...client.streamHeaders, ...answerHeaders }, isWhole: false });
+      writer.head({ status: 200, headers: { ...client.streamHeaders, ...answerHeaders() }, isWhole: false });
       for (const held of this.#preamble.splice(0)) this.#writeEvent(held);
     }
     this.#writeEvent(bytes);
@@ -286,7 +286,7 @@ class AttemptRun {
     if (this.#isFiltered(body)) return this.#finish(FILTERED, relayed.usage);
     if (relayed.failure !== undefined)
       return this.#finish({ ...relayed.failure, upstreamStatus: this.#status }, relayed.usage);
-    const headers = { 'content-type': 'application/json; charset=utf-8', ...answerHeaders };
+    const headers = { 'content-type': 'application/json; charset=utf-8', ...answerHeaders() };
     writer.whole({ status: 200, headers, isWhole: true }, relayed.body);
     this.#finish(null, relayed.usage);
   }

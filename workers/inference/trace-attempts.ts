@@ -25,6 +25,7 @@ export function noteWaits(
   delivery: Pick<Delivery, 'spec' | 'progress'>,
 ): void {
   const { spec, progress } = delivery;
+  if (tracing === null && !progress.timeline.some(({ kind }) => kind === 'limit')) return;
   const waits = waitsBeforeEnd(progress.timeline, spec.acceptedAtMs);
   if (tracing !== null) traceWaits(tracing, delivery, waits);
   const permitWaits = waits.filter(({ kind }) => kind === 'limit');

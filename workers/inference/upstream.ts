@@ -73,15 +73,13 @@ export function createUpstream(): Upstream {
   return {
     send(provider, request, attemptId, events) {
       const { pool, pathname } = placeOf(provider);
-      const headers = {
-        ...request.headers,
-        ...provider.headers,
-        'user-agent': USER_AGENT,
-        // Without it a server may use any encoding (RFC 9110 section 12.5.3).
-        'accept-encoding': 'identity',
-        // OpenAI logs it with the call; others ignore it (docs/reference/openai-chat.md section 1).
-        'x-client-request-id': attemptId,
-      };
+      const headers: Record<string, string> = { ...request.headers };
+      Object.assign(headers, provider.headers);
+      headers['user-agent'] = USER_AGENT;
+      // Without it a server may use any encoding (RFC 9110 section 12.5.3).
+      headers['accept-encoding'] = 'identity';
+      // OpenAI logs it with the call; others ignore it (docs/reference/openai-chat.md section 1).
+      headers['x-client-request-id'] = attemptId;
       const path = joinPaths(pathname, request.path);
       const call = new PooledCall(maskEvents(provider.secrets, events));
       pool.dispatch({ method: request.method, path, headers, body: request.body }, call);

@@ -23,14 +23,20 @@ export interface Wish {
 
 /** Throws a FailureError for an invalid idempotency key. */
 export function readWish(context: ApiContext, request: FastifyRequest, keyId: string, body: Buffer): Wish {
-  const preferences = String(request.headers.prefer ?? '').split(/[,;]/);
   return {
-    isAsync: preferences.some((preference) => preference.trim().toLowerCase() === 'respond-async'),
+    isAsync: asksForAsync(request.headers.prefer),
     idempotency: readIdempotency(request, keyId, body, {
       replyShards: context.replyShards,
       timeToLiveMs: context.configuration.storage.idempotency_ms,
     }),
   };
+}
+
+function asksForAsync(prefer: string | string[] | undefined): boolean {
+  if (prefer === undefined) return false;
+  return String(prefer)
+    .split(/[,;]/)
+    .some((preference) => preference.trim().toLowerCase() === 'respond-async');
 }
 
 export interface SpecInput {
@@ -50,6 +56,13 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
   const { server, storage } = context.configuration;
   const { idempotency, isAsync } = wish;
   const effective = effectiveRequest(body);
+  const { estimatedInputTokens, estimatedOutputTokens, serviceTier } = estimateTokens(
+    context.catalogue,
+    client,
+    facts,
+    plan,
+    effective,
+  );
   const spec: RequestSpec = {
     version: CONTRACT_VERSION,
     requestId:
@@ -57,30 +70,32 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
         ? createRequestId(context.replyShards, acceptedAtMs)
         : createRequestIdIn(idempotency.shard, acceptedAtMs),
     keyId: key.id,
-    ...accountsOf(key),
+    keyScope: null,
     budgetHold: null,
     protocol: client.name,
     model: facts.model,
     lane: readLane(headers, effective),
-    ...readPriority(headers),
     isStream: facts.isStream,
     usageDelivery: facts.usageDelivery,
     ...(facts.hasRunningUsage === true ? { hasRunningUsage: true } : {}),
     forwardedHeaders: forwardedHeaders(headers, client),
     choices: facts.choices,
     plan,
-    ...routeWishes(facts, headers),
-    ...labelsOf(headers),
     acceptedAtMs,
     deadlineAtMs: acceptedAtMs + readDeadlineMs(headers, server.deadline_ms),
     inbox: context.instanceId,
     lifetime: isAsync ? 'nobody' : idempotency === null ? 'client' : 'resumable',
     retentionMs: idempotency === null ? storage.finished_ms : Math.max(storage.finished_ms, storage.idempotency_ms),
-    ...estimateTokens(context.catalogue, client, facts, plan, effective),
-    ...(isAsync ? { isAnnounced: true } : {}),
+    estimatedInputTokens,
+    estimatedOutputTokens,
   };
+  // Not spread within the literal: V8 would define each member that follows a spread by a call of its runtime.
+  Object.assign(spec, accountsOf(key), readPriority(headers), routeWishes(facts, headers), labelsOf(headers));
+  if (serviceTier !== undefined) spec.serviceTier = serviceTier;
+  if (isAsync) spec.isAnnounced = true;
   const trace = context.tracing?.accept(headers, spec);
-  return trace === undefined ? spec : { ...spec, trace };
+  if (trace !== undefined) spec.trace = trace;
+  return spec;
 }
 
 const MAX_SESSION_CHARS = 200;
@@ -108,10 +123,9 @@ function routeWishes(
   headers: IncomingHttpHeaders,
 ): Pick<RequestSpec, 'wishes'> {
   const pinnedProvider = readPinnedProvider(headers);
-  const wishes: RouteWishes = {
-    ...(alternativeModels.length === 0 ? {} : { alternativeModels }),
-    ...(Object.keys(preferences).length === 0 ? {} : { preferences }),
-    ...(pinnedProvider === null ? {} : { pinnedProvider }),
-  };
+  const wishes: RouteWishes = {};
+  if (alternativeModels.length > 0) wishes.alternativeModels = alternativeModels;
+  if (Object.keys(preferences).length > 0) wishes.preferences = preferences;
+  if (pinnedProvider !== null) wishes.pinnedProvider = pinnedProvider;
   return Object.keys(wishes).length === 0 ? {} : { wishes };
 }

@@ -25,21 +25,19 @@ export function noteEnd({ metrics, logger, forgetter, tracing }: EndKeepers, spe
   tracing?.over(spec, end);
   const isOver = end.isDelivered && !ENDED_HERE.has(outcome);
   if (isOver && isForgottenWhenDelivered(spec)) forgetter.forget(spec.requestId, isDeadLetter(spec, outcome));
-  logger.info(
-    {
-      request_id: spec.requestId,
-      key_id: spec.keyId,
-      model: spec.model,
-      lane: spec.lane,
-      stream: spec.isStream,
-      outcome,
-      status,
-      bytes,
-      duration_ms: durationMs,
-      ...traceFields(spec.trace),
-    },
-    'request',
-  );
+  const record = {
+    request_id: spec.requestId,
+    key_id: spec.keyId,
+    model: spec.model,
+    lane: spec.lane,
+    stream: spec.isStream,
+    outcome,
+    status,
+    bytes,
+    duration_ms: durationMs,
+  };
+  if (spec.trace !== undefined) Object.assign(record, traceFields(spec.trace));
+  logger.info(record, 'request');
 }
 
 // Frees the Redis memory of completely delivered answers, in batches.

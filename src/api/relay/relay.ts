@@ -229,14 +229,18 @@ class OpenReply implements Reply {
   #shown(whole: Frame): Frame {
     const after = this.#cutAfter;
     this.#cutAfter = null;
+    const { view } = this.#exchange;
+    if (after === null && view === undefined) return whole;
     const bytes = after === null ? whole.bytes : cutToResumePoint(whole, after);
-    return { ...whole, bytes: this.#exchange.view?.pass(bytes) ?? bytes };
+    return { ...whole, bytes: view?.pass(bytes) ?? bytes };
   }
 
   #sendHead(meta: HeadMeta, bytes: Buffer): void {
     const { response, headers } = this.#exchange;
     if (meta.isWhole) {
-      response.writeHead(meta.status, { ...headers, ...meta.headers, 'content-length': bytes.length });
+      const all: Record<string, string | number> = { ...headers, ...meta.headers };
+      all['content-length'] = bytes.length;
+      response.writeHead(meta.status, all);
       this.#bytes += bytes.length;
       response.end(bytes);
       return this.#close({ outcome: 'ok', isDelivered: true });

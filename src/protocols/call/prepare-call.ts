@@ -102,8 +102,12 @@ function cannotCompact({ client, pair }: ProtocolRoute, { upstreamStatus = 0, up
   return NO_SUCH_ADDRESS.includes(upstreamStatus) && upstreamCode !== 'model_not_found';
 }
 
+const NO_NAMES: string[] = [];
+
 function membersIn(cures: ReadonlySet<Cure>): string[] {
-  return [...cures].filter((cure) => cure.startsWith(WITHOUT)).map((cure) => cure.slice(WITHOUT.length));
+  return cures.size === 0
+    ? NO_NAMES
+    : [...cures].filter((cure) => cure.startsWith(WITHOUT)).map((cure) => cure.slice(WITHOUT.length));
 }
 
 function leaveOut(call: PreparedCall, members: readonly string[]): PreparedCall {
@@ -222,18 +226,12 @@ export function address(
 ): UpstreamRequest {
   const template = target.operation === 'generate' ? provider.paths[upstream.name] : undefined;
   const path = template?.replace('{model}', encodeURIComponent(target.upstreamModel)) ?? upstream.path(target);
-  return {
-    method: 'POST',
-    path: withQuery(path, provider.query),
-    headers: {
-      'content-type': 'application/json',
-      accept: target.isStream ? 'text/event-stream' : 'application/json',
-      ...upstream.headers,
-      ...more,
-      ...credential(upstream.credentialHeaders, provider),
-    },
-    body,
+  const headers = {
+    'content-type': 'application/json',
+    accept: target.isStream ? 'text/event-stream' : 'application/json',
   };
+  Object.assign(headers, upstream.headers, more, credential(upstream.credentialHeaders, provider));
+  return { method: 'POST', path: withQuery(path, provider.query), headers, body };
 }
 
 /** The header that carries the provider's key; none where it has no key. */
@@ -247,6 +245,7 @@ export function credential(
 }
 
 export function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+  if (Object.keys(query).length === 0) return path;
   const text = new URLSearchParams(query).toString();
   return text === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${text}`;
 }
