@@ -64,6 +64,8 @@ export class AttemptClock {
   #isPaused = false;
   #isComplete = false;
   #timer: NodeJS.Timeout;
+  /** When the timer ends. */
+  #checkAtMs = 0;
   #samples: [ms: number, tokens: number][] = [];
   #sampleEveryMs = FIRST_SAMPLE_MS;
   #nextSampleMs = 0;
@@ -81,8 +83,7 @@ export class AttemptClock {
     this.#lastActivityMs = Date.now();
     if (this.#hasFirstByte) return;
     this.#hasFirstByte = true;
-    clearTimeout(this.#timer);
-    this.#timer = this.#arm();
+    this.#armEarlier();
   }
 
   /** The first content of the answer has arrived. */
@@ -94,8 +95,7 @@ export class AttemptClock {
   complete(): void {
     if (this.#isComplete) return;
     this.#isComplete = true;
-    clearTimeout(this.#timer);
-    this.#timer = this.#arm();
+    this.#armEarlier();
   }
 
   activity(): void {
@@ -134,16 +134,17 @@ export class AttemptClock {
     clearTimeout(this.#timer);
   }
 
-  #nearest(): Expiry & { atMs: number } {
+  #nearest(): DueExpiry {
     const { timeouts, deadlineAtMs } = this.#limits;
-    const total = this.#expiry('upstream_total_timeout', this.#startedAtMs, timeouts.totalMs);
-    const silence = this.#hasFirstByte
-      ? this.#expiry('upstream_idle_timeout', this.#isPaused ? Date.now() : this.#lastActivityMs, this.#idleMs())
-      : this.#expiry('upstream_first_byte_timeout', this.#startedAtMs, timeouts.firstByteMs);
-    const tokenLimitMs = this.#hasFirstToken ? null : timeouts.firstTokenMs;
-    const token = this.#expiry('upstream_first_token_timeout', this.#startedAtMs, tokenLimitMs);
-    const deadline = this.#expiry('deadline_passed', this.#startedAtMs, deadlineAtMs - this.#startedAtMs);
-    return [silence, token, total, deadline].reduce((first, next) => (next.atMs < first.atMs ? next : first));
+    const startedAtMs = this.#startedAtMs;
+    const { firstByteMs, firstTokenMs, totalMs } = timeouts;
+    const nearest = this.#hasFirstByte
+      ? expiry('upstream_idle_timeout', this.#isPaused ? Date.now() : this.#lastActivityMs, this.#idleMs())
+      : expiry('upstream_first_byte_timeout', startedAtMs, firstByteMs);
+    if (!this.#hasFirstToken) bringForward(nearest, 'upstream_first_token_timeout', startedAtMs, firstTokenMs);
+    bringForward(nearest, 'upstream_total_timeout', startedAtMs, totalMs);
+    bringForward(nearest, 'deadline_passed', startedAtMs, deadlineAtMs - startedAtMs);
+    return nearest;
   }
 
   #idleMs(): number | null {
@@ -151,13 +152,18 @@ export class AttemptClock {
     return this.#isComplete ? Math.min(idleMs ?? COMPLETE_IDLE_MS, COMPLETE_IDLE_MS) : idleMs;
   }
 
-  #expiry(code: FailureCode, fromMs: number, durationMs: number | null) {
-    const afterMs = durationMs ?? Number.POSITIVE_INFINITY;
-    return { code, afterMs, atMs: fromMs + afterMs };
+  #arm(): NodeJS.Timeout {
+    const nowMs = Date.now();
+    const waitMs = coarse(Math.max(0, this.#nearest().atMs - nowMs));
+    this.#checkAtMs = nowMs + waitMs;
+    return setTimeout(() => this.#check(), waitMs);
   }
 
-  #arm(): NodeJS.Timeout {
-    return setTimeout(() => this.#check(), coarse(Math.max(0, this.#nearest().atMs - Date.now())));
+  /** Only if a deadline is now before the next check, which otherwise finds the nearest one by itself. */
+  #armEarlier(): void {
+    if (this.#nearest().atMs >= this.#checkAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timer = this.#arm();
   }
 
   #check(): void {
@@ -165,6 +171,21 @@ export class AttemptClock {
     if (atMs <= Date.now()) this.#onExpired({ code, afterMs });
     else this.#timer = this.#arm();
   }
+}
+
+type DueExpiry = Expiry & { atMs: number };
+
+function expiry(code: FailureCode, fromMs: number, durationMs: number | null): DueExpiry {
+  const afterMs = durationMs ?? Number.POSITIVE_INFINITY;
+  return { code, afterMs, atMs: fromMs + afterMs };
+}
+
+/** Of two that are due at the same time, the first stays. */
+function bringForward(nearest: DueExpiry, code: FailureCode, fromMs: number, durationMs: number | null): void {
+  if (durationMs === null || fromMs + durationMs >= nearest.atMs) return;
+  nearest.code = code;
+  nearest.afterMs = durationMs;
+  nearest.atMs = fromMs + durationMs;
 }
 
 const COARSE_MS = 500;
