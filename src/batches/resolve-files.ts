@@ -79,15 +79,24 @@ function filePartsOf(value: unknown): Part[] {
 
 /** Parts of all messages. Anything of another shape is left for the provider to refuse. */
 function partsOf(value: unknown): Part[] {
-  const lists = PROMPTS.map((name) => (value as Record<string, unknown> | null)?.[name]);
-  const parts = lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));
-  // Tool results have parts of their own in Messages.
-  return parts.flatMap((part) => (part.type === 'tool_result' ? [part, ...itemsOf(part.content)] : [part]));
+  const parts: Part[] = [];
+  for (const name of PROMPTS) {
+    for (const message of itemsOf((value as Record<string, unknown> | null)?.[name])) {
+      for (const part of itemsOf(message.content)) {
+        parts.push(part);
+        // Tool results have parts of their own in Messages.
+        if (part.type === 'tool_result') parts.push(...itemsOf(part.content));
+      }
+    }
+  }
+  return parts;
 }
 
 function itemsOf(list: unknown): Part[] {
-  return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : NO_ITEMS;
 }
+
+const NO_ITEMS: never[] = [];
 
 function fileIdOf(part: Part): unknown {
   if (isSourced(part)) return part.source.file_id;

@@ -1,7 +1,7 @@
 // Money is held in integers. Costs are picodollars (1e-12 USD): one token at 1 USD per million tokens costs 1,000,000 pico,
 // so every price with up to six decimals per million tokens is exact. Budgets count costs; credits are charged in
 // ten-thousandths of a dollar.
-import type { Usage } from './usage.ts';
+import { MEDIA, type MediaTokens, type Medium, type Usage } from './usage.ts';
 
 /** Picodollars: what is owed to the provider. */
 export type PicoUsd = bigint;
@@ -143,7 +143,8 @@ export function priceUsage(usage: Usage, price: Price): Cost {
   const tokens = priceInput(usage, rates) + priceOutput(usage, rates);
   unpriced.push(...unknownMedia(usage, rates, price.unknown ?? []));
   let tools = 0n;
-  for (const [name, calls] of Object.entries(usage.toolCalls ?? {})) {
+  for (const name in usage.toolCalls) {
+    const calls = usage.toolCalls[name]!;
     const perCall = price.tools?.[name];
     if (perCall === undefined) unpriced.push(name);
     else tools += BigInt(calls) * perCall;
@@ -151,14 +152,12 @@ export function priceUsage(usage: Usage, price: Price): Cost {
   return { cost: tokens + tools + (price.request ?? 0n), unpriced };
 }
 
-const MEDIA = ['audio', 'image', 'video'] as const;
-
 /** The member of a price that holds the rate of each medium. */
 const RATE_NAMES = {
   input: { audio: 'inputAudio', image: 'inputImage', video: 'inputVideo' },
   cached: { audio: 'cachedAudio', image: 'cachedImage', video: 'cachedVideo' },
   output: { audio: 'outputAudio', image: 'outputImage', video: 'outputVideo' },
-} as const satisfies Record<Direction, Record<(typeof MEDIA)[number], keyof TokenPrice>>;
+} as const satisfies Record<Direction, Record<Medium, keyof TokenPrice>>;
 
 function priceInput(usage: Usage, rates: TokenPrice): PicoUsd {
   const longWrites = usage.longCacheWriteTokens ?? 0;
@@ -192,13 +191,13 @@ function priceOutput(usage: Usage, rates: TokenPrice): PicoUsd {
 
 type Direction = 'input' | 'cached' | 'output';
 
-function rateOf(rates: TokenPrice, direction: Direction, medium: (typeof MEDIA)[number]): PicoUsd | undefined {
+function rateOf(rates: TokenPrice, direction: Direction, medium: Medium): PicoUsd | undefined {
   return rates[RATE_NAMES[direction][medium]];
 }
 
 /** The media in use; empty for most calls, which have only text. */
-function mediaOf(...used: (object | undefined)[]): readonly (typeof MEDIA)[number][] {
-  return used.every((media) => media === undefined) ? NO_MEDIA : MEDIA;
+function mediaOf(used: MediaTokens | undefined, cached?: MediaTokens): readonly Medium[] {
+  return used === undefined && cached === undefined ? NO_MEDIA : MEDIA;
 }
 
 const NO_MEDIA: readonly [] = [];

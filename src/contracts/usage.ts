@@ -36,7 +36,8 @@ export interface Usage {
   isUncounted?: true;
 }
 
-export type Medium = 'audio' | 'image' | 'video';
+export const MEDIA = ['audio', 'image', 'video'] as const;
+export type Medium = (typeof MEDIA)[number];
 export type MediaTokens = Readonly<Partial<Record<Medium, number>>>;
 
 export const NO_USAGE: Usage = Object.freeze({

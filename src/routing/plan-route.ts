@@ -85,6 +85,7 @@ const DETOUR_CODES = ['upstream_content_filter', 'upstream_context_length'] as c
 
 /** Detours of the requested model: the model that is configured for a kind of failure replaces the rest of the plan. */
 function detoursOf(model: Model, request: RouteRequest, context: RouteContext): Pick<RoutePlan, 'detours'> {
+  if (!DETOUR_CODES.some((code) => model.detours[code].length > 0)) return {};
   const entries = DETOUR_CODES.map((code) => [code, detourSteps(model.detours[code], request, context)] as const);
   const known = entries.filter(([, steps]) => steps.length > 0);
   return known.length === 0 ? {} : { detours: Object.fromEntries(known) as Partial<Record<DetourCode, RouteStep[]>> };
@@ -98,6 +99,7 @@ function detourSteps(names: readonly string[], request: RouteRequest, context: R
 
 /** The model asked for, its fallbacks, then the request's own alternatives with theirs; unknown names are skipped. */
 function modelChain(model: Model, request: RouteRequest, catalogue: Catalogue): Model[] {
+  if (model.fallbacks.length === 0 && request.alternativeModels.length === 0) return [model];
   const chain = new Map<string, Model>();
   const add = (next: Model | null) => {
     if (next !== null && !chain.has(next.name)) chain.set(next.name, next);
@@ -114,20 +116,18 @@ function stepsOf(model: Model, request: RouteRequest, context: RouteContext): Ro
   const { order = [], sort } = request.preferences;
   const wishes = { order, strategy: sort ?? model.strategy, isAsked: sort !== undefined };
   const ordered = orderCandidates(allowed, wishes, context.signals ?? NO_SIGNALS, context.random);
-  return ordered.map(({ deployment, upstreamModel }) => ({
-    deployment: deployment.id,
-    provider: deployment.provider.name,
-    upstreamModel,
-    model: model.name,
-    ...(deployment.upstreamModel.includes('*') ? { isWildcard: true as const } : {}),
-    ...credentialOrder(deployment.provider.credentials, context.random),
-  }));
+  return ordered.map(({ deployment, upstreamModel }) => {
+    const { id, provider } = deployment;
+    const step: RouteStep = { deployment: id, provider: provider.name, upstreamModel, model: model.name };
+    if (deployment.upstreamModel.includes('*')) step.isWildcard = true;
+    if (provider.credentials.length > 1) step.credentials = credentialOrder(provider.credentials, context.random);
+    return step;
+  });
 }
 
 /** Random by shares. All turns of a conversation get the same order, and so stay with the account that has the prompt cached. */
-function credentialOrder(credentials: readonly Credential[], random: () => number): Pick<RouteStep, 'credentials'> {
-  if (credentials.length < 2) return {};
-  return { credentials: drawOrder(credentials, ({ weight }) => weight, random).map(({ name }) => name) };
+function credentialOrder(credentials: readonly Credential[], random: () => number): string[] {
+  return drawOrder(credentials, ({ weight }) => weight, random).map(({ name }) => name);
 }
 
 function isAllowed(candidate: Candidate, request: RouteRequest, context: RouteContext): boolean {
@@ -154,6 +154,7 @@ function isCheapEnough({ deployment, upstreamModel }: Candidate, request: RouteR
 }
 
 function dropRepeated(steps: RouteStep[]): RouteStep[] {
+  if (steps.length < 2) return steps;
   const seen = new Set<string>();
   return steps.filter((step) => {
     const key = `${step.deployment} ${step.upstreamModel}`;
@@ -166,9 +167,10 @@ function dropRepeated(steps: RouteStep[]): RouteStep[] {
 type Ordered = Pick<RoutePlan, 'steps'> & { putBack: Pick<RoutePlan, 'putBack'> };
 
 function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): Ordered {
+  const mayCall = (step: RouteStep) => isHeld?.(step.deployment) !== true && !isCooling(circuitOf(step));
+  if (steps.every(mayCall)) return { steps: steps.slice(0, MAX_STEPS), putBack: {} };
   const held = new Set(steps.filter((step) => isHeld?.(step.deployment) === true));
   const last = steps.filter((step) => held.has(step) || isCooling(circuitOf(step)));
-  if (last.length === 0) return { steps: steps.slice(0, MAX_STEPS), putBack: {} };
   const first = steps.filter((step) => !last.includes(step));
   const putBack = last.map((step) => ({
     provider: step.provider,

@@ -101,6 +101,7 @@ export function orderCandidates(
   signals: Signals,
   random: Random,
 ): Candidate[] {
+  if (candidates.length < 2) return [...candidates];
   const strategy = STRATEGIES[name];
   const hasTiers = strategy.respectsTiers && !isAsked;
   const groupOf = ({ deployment: { provider, tier } }: Candidate) => {

@@ -146,12 +146,14 @@ const MAX_CLAIM_MS = 15 * 60_000;
  */
 function exhaustedForMs(hint: RateLimitHint | null): number {
   if (hint === null) return 0;
-  const waits = HINTED.map((kind) => {
-    if (hint[`remaining${kind}`] !== 0) return 0;
+  let waitMs = 0;
+  for (const kind of HINTED) {
+    if (hint[`remaining${kind}`] !== 0) continue;
     // A token limit does not tell how many tokens one request needs.
-    return shareMs(hint[`reset${kind}Ms`], kind === 'Requests' ? hint.limitRequests : undefined);
-  });
-  return Math.max(...waits);
+    const limit = kind === 'Requests' ? hint.limitRequests : undefined;
+    waitMs = Math.max(waitMs, shareMs(hint[`reset${kind}Ms`], limit));
+  }
+  return waitMs;
 }
 
 const HINTED = ['Requests', 'Tokens', 'InputTokens', 'OutputTokens'] as const;

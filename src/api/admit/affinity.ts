@@ -39,16 +39,19 @@ export function sessionOf(headers: IncomingHttpHeaders): string | undefined {
 function nameOf({ headers, value, facts, firstMessage }: AffinityInput): string | null {
   const { prompt_cache_key: cacheKey, metadata } = (value ?? {}) as Record<string, unknown>;
   const user = (metadata as { user_id?: unknown } | null | undefined)?.user_id;
-  const named = [
-    cacheKey,
-    facts.memory?.conversationId,
-    ...SESSION_HEADERS.map((name) => headers[name]),
+  const named =
+    textOf(cacheKey) ??
+    textOf(facts.memory?.conversationId) ??
+    sessionOf(headers) ??
     // Claude Code (2.1.197) sends user, account and session in one value.
-    typeof user === 'string' && user.includes('session') ? user : null,
-  ].find((name) => typeof name === 'string' && name !== '');
-  if (named !== undefined) return `name ${String(named).slice(0, MAX_CHARS)}`;
+    (typeof user === 'string' && user.includes('session') ? user : undefined);
+  if (named !== undefined) return `name ${named.slice(0, MAX_CHARS)}`;
   const first = firstMessage ?? firstOfHistory(value);
   return first === null ? null : `first ${beginningOf(first)}`;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** The first characters of its JSON, without serialising megabytes of media: a string that is cut fills them by itself. */
@@ -85,9 +88,9 @@ const LISTS = ['messages', 'input', 'contents'] as const;
 function firstOfHistory(value: unknown): unknown {
   const list = LISTS.map((name) => (value as Record<string, unknown> | null)?.[name]).find(Array.isArray);
   if (list === undefined) return null;
-  const roles = (list as ({ role?: unknown } | null)[]).map((item) => item?.role);
-  if (!roles.some((role) => role === 'assistant' || role === 'model')) return null;
-  return list[roles.indexOf('user')] ?? null;
+  const items = list as ({ role?: unknown } | null)[];
+  if (!items.some((item) => item?.role === 'assistant' || item?.role === 'model')) return null;
+  return items.find((item) => item?.role === 'user') ?? null;
 }
 
 const DRAWS_PER_HASH = 8;

@@ -38,13 +38,15 @@ export function forwardedHeaders(
     owned.names.includes(header) || owned.prefixes.some((prefix) => header.startsWith(prefix));
   const picked: Record<string, string> = {};
   let chars = 0;
-  const wanted = [...own, ...Object.keys(headers).filter((header) => isOwned(header) && !own.includes(header))];
-  for (const header of wanted) {
+  let count = 0;
+  const wanted = Object.keys(headers).filter((header) => isOwned(header) && !own.includes(header));
+  for (const header of own.concat(wanted)) {
     const value = sentValue(header, headers[header]);
-    if (value === null || value.length > MAX_VALUE_CHARS || Object.keys(picked).length === MAX_HEADERS) continue;
+    if (value === null || value.length > MAX_VALUE_CHARS || count === MAX_HEADERS) continue;
     chars += header.length + value.length;
     if (chars > MAX_CHARS) break;
     picked[header] = value;
+    count += 1;
   }
   return picked;
 }

@@ -63,10 +63,13 @@ const CONTAINERS = ['generationConfig', 'generation_config', 'options', 'paramet
  * they are sent on as they are; if several members set the bound, the largest counts, as the provider may use any of them.
  */
 export function outputBound(body: JsonObject): number | null {
-  const parts = [body, ...CONTAINERS.map((name) => body[name])].filter(isRecord);
-  const lengths = parts.flatMap((part) => numbersIn(part, LENGTHS));
-  const answers = parts.flatMap((part) => numbersIn(part, ANSWERS));
-  return lengths.length === 0 ? null : Math.max(...lengths) * Math.max(1, ...answers);
+  const parts = [body];
+  for (const name of CONTAINERS) {
+    const part = body[name];
+    if (isRecord(part)) parts.push(part);
+  }
+  const length = largestOf(parts, LENGTHS);
+  return length === null ? null : length * Math.max(1, largestOf(parts, ANSWERS) ?? 1);
 }
 
 /** Paths of thinking budgets, and of efforts, in every protocol. */
@@ -99,8 +102,16 @@ function valueAt(body: JsonObject, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, name) => (isRecord(value) ? value[name] : undefined), body);
 }
 
-function numbersIn(part: JsonObject, names: readonly string[]): number[] {
-  return names.map((name) => part[name]).filter((value) => typeof value === 'number' && value >= 0) as number[];
+/** The largest number among these members; null if there is none. */
+function largestOf(parts: readonly JsonObject[], names: readonly string[]): number | null {
+  let largest: number | null = null;
+  for (const part of parts) {
+    for (const name of names) {
+      const value = part[name];
+      if (typeof value === 'number' && value >= (largest ?? 0)) largest = value;
+    }
+  }
+  return largest;
 }
 
 function isRecord(value: unknown): value is JsonObject {

@@ -24,10 +24,11 @@ export const providerPreferences = z
   .nullish();
 
 export function readPreferences(provider: z.output<typeof providerPreferences>): ProviderPreferences {
-  const { order, only, ignore, allow_fallbacks: allowFallbacks, sort: wished, max_price: maxPrice } = provider ?? {};
+  if (!provider) return {};
+  const { order, only, ignore, allow_fallbacks: allowFallbacks, sort: wished, max_price: maxPrice } = provider;
   const { prompt, completion } = maxPrice ?? {};
-  const hedge = provider?.hedge ?? null;
-  const isWhole = provider?.require_parameters === true;
+  const hedge = provider.hedge ?? null;
+  const isWhole = provider.require_parameters === true;
   return {
     ...(order ? { order } : {}),
     ...(only ? { only } : {}),

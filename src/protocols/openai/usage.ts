@@ -55,11 +55,11 @@ function mediaIn(details: JsonObject) {
 function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls'] {
   const searches = counts.part(said.num_search_queries ?? asRecord(said.server_tool_use)?.web_search_requests);
   const sources = counts.part(said.num_sources_used);
-  const calls = {
+  if (searches === 0 && sources === 0) return undefined;
+  return {
     ...(searches > 0 ? { web_search: searches } : {}),
     ...(sources > 0 ? { search_source: sources } : {}),
   };
-  return Object.keys(calls).length === 0 ? undefined : calls;
 }
 
 /**
@@ -67,12 +67,13 @@ function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls
  * not. For both only `total_tokens` includes it.
  */
 function hiddenReasoning(said: JsonObject): number {
-  const [total = 0, prompt = 0, completion = 0] = [said.total_tokens, said.prompt_tokens, said.completion_tokens].map(
-    (value) => (isPlausible(value) ? value : 0),
-  );
   const named = asRecord(said.completion_tokens_details)?.reasoning_tokens ?? 0;
-  const hidden = total - prompt - completion;
+  const hidden = countOf(said.total_tokens) - countOf(said.prompt_tokens) - countOf(said.completion_tokens);
   return hidden > 0 && (named === 0 || named === hidden) ? hidden : 0;
+}
+
+function countOf(value: unknown): number {
+  return isPlausible(value) ? value : 0;
 }
 
 /** The members of an answer or a chunk that hold counts. Groq reports usage in its own member where it was not asked for. */

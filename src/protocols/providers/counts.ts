@@ -2,7 +2,7 @@
 // and within a bound. An impossible figure is recorded as it came, and replaced by an estimate, which is marked as one in the
 // ledger and for the client.
 import { type PicoUsd, parseUsd } from '#src/contracts/money.ts';
-import { type MediaTokens, type Medium, NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import { MEDIA, type MediaTokens, type Medium, NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 
 /** Of one call: a hundred times the largest prompts, for agents of a provider that call its model over and over. */
@@ -37,9 +37,12 @@ export class ProviderCounts {
   }
 
   media(values: Partial<Record<Medium, unknown>>, whole: number): MediaTokens | undefined {
-    const counts = Object.entries(values).map(([medium, value]) => [medium, this.part(value, whole)] as const);
-    const told = counts.filter(([, tokens]) => tokens > 0);
-    return told.length === 0 ? undefined : Object.fromEntries(told);
+    let told: Partial<Record<Medium, number>> | undefined;
+    for (const medium of MEDIA) {
+      const tokens = this.part(values[medium], whole);
+      if (tokens > 0) told = { ...told, [medium]: tokens };
+    }
+    return told;
   }
 
   /** Adds costs of the call in USD, if the provider reports them; several members are summed. */
@@ -61,13 +64,15 @@ export class ProviderCounts {
 
   /** The usage; members that are undefined are left out. */
   finish(usage: Usage, more: { [Name in keyof Usage]?: Usage[Name] | undefined } = {}): Usage {
-    const told = Object.entries({ ...more, reportedCost: this.#reportedCost }).filter(
-      ([, value]) => value !== undefined,
-    );
-    const isDisputed = this.#isUncounted || this.#isDisputed || this.#isCostDisputed;
-    const disputed = isDisputed ? { disputed: evidenceOf(this.#said), isEstimated: true } : {};
-    const counts = this.#isUncounted ? { ...NO_USAGE, isUncounted: true as const } : usage;
-    return { ...counts, ...Object.fromEntries(told), ...disputed };
+    const counts: Usage = this.#isUncounted ? { ...NO_USAGE, isUncounted: true } : { ...usage };
+    for (const name of Object.keys(more) as (keyof Usage)[]) {
+      if (more[name] !== undefined) Object.assign(counts, { [name]: more[name] });
+    }
+    if (this.#reportedCost !== undefined) counts.reportedCost = this.#reportedCost;
+    if (!this.#isUncounted && !this.#isDisputed && !this.#isCostDisputed) return counts;
+    counts.disputed = evidenceOf(this.#said);
+    counts.isEstimated = true;
+    return counts;
   }
 }
 
@@ -125,7 +130,9 @@ function isRecord(value: unknown): value is JsonObject {
 
 /** Members that the broker adds to a usage object: the cost, and whether the figures are an estimate. */
 export function shownMembers({ cost, isEstimated }: ShownCost): Map<string, string> {
-  return new Map([['cost', cost], ...(isEstimated ? [['estimated', 'true'] as const] : [])]);
+  const members = new Map([['cost', cost]]);
+  if (isEstimated) members.set('estimated', 'true');
+  return members;
 }
 
 /** The service tier by OpenAI's names; undefined for the default tier under any of its names. */

@@ -84,9 +84,19 @@ const scannedBefore = new WeakMap<Buffer, ScannedObject>();
 
 /** The JSON must be valid (parse it first); white space around the object is allowed. */
 function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): ScannedObject {
-  if (json.length < LARGE_BYTES) return scan(json, maxMembers);
+  if (json.length < LARGE_BYTES) return scanSmall(json, maxMembers);
   const scanned = scannedBefore.get(json) ?? scan(json, maxMembers);
   scannedBefore.set(json, scanned);
+  return scanned;
+}
+
+/** A body is read and edited in one go, so that the last one is enough. */
+let lastSmall: { json: Buffer; scanned: ScannedObject } | null = null;
+
+function scanSmall(json: Buffer, maxMembers: number): ScannedObject {
+  if (lastSmall?.json === json && lastSmall.scanned.members.length <= maxMembers) return lastSmall.scanned;
+  const scanned = scan(json, maxMembers);
+  lastSmall = { json, scanned };
   return scanned;
 }
 
@@ -163,12 +173,10 @@ const COMMA_BYTES = Buffer.from(',');
 function setMembers(json: Buffer, { members, open }: ScannedObject, set: ReadonlyMap<string, NewValue>): Buffer {
   if (set.size === 0) return json;
   const parts: Buffer[] = [];
-  const missing = new Map(set);
   let written = 0;
   for (const { key, valueStart, valueEnd } of members) {
     const value = set.get(key);
     if (value === undefined) continue;
-    missing.delete(key);
     const old = json.subarray(valueStart, valueEnd);
     const made = bytesOf(value, old);
     if (made.equals(old)) continue;
@@ -176,18 +184,29 @@ function setMembers(json: Buffer, { members, open }: ScannedObject, set: Readonl
     written = valueEnd;
   }
   const end = members.at(-1)?.valueEnd ?? open + 1;
+  // Texts that follow each other become one buffer: making one costs more than what is written to it.
+  let text = '';
   let separator = members.length === 0 ? '' : ',';
-  for (const [key, value] of missing) {
-    parts.push(json.subarray(written, end), Buffer.from(`${separator}${JSON.stringify(key)}:`), bytesOf(value, null));
+  for (const [key, value] of set) {
+    if (members.some((member) => member.key === key)) continue;
+    if (written !== end) parts.push(json.subarray(written, end));
     written = end;
+    text += `${separator}${JSON.stringify(key)}:`;
     separator = ',';
+    const made = typeof value === 'function' ? value(null) : value;
+    if (typeof made === 'string') text += made;
+    else {
+      parts.push(Buffer.from(text), made);
+      text = '';
+    }
   }
+  if (text !== '') parts.push(Buffer.from(text));
   if (written === 0) return json;
   parts.push(json.subarray(written));
   return Buffer.concat(parts);
 }
 
-function bytesOf(value: NewValue, old: Buffer | null): Buffer {
+function bytesOf(value: NewValue, old: Buffer): Buffer {
   const made = typeof value === 'function' ? value(old) : value;
   return typeof made === 'string' ? Buffer.from(made) : made;
 }
