@@ -19,6 +19,7 @@ import { isAdminKey, secretsOf } from './admit/authenticate.ts';
 import { registerAsKey } from './as-key.ts';
 import type { ApiContext } from './context.ts';
 import { type AddressGuard, guardAddresses, limitConnections } from './guard/addresses.ts';
+import { atOnce } from './guard/at-once.ts';
 import { decompressBodies } from './guard/decompress.ts';
 import { acceptExpectations, answerBroken, guardReceiving, receiveBytes } from './guard/receive.ts';
 import { listenForPaths } from './known-paths.ts';
@@ -134,12 +135,14 @@ function createBareApp(context: ApiContext, listening: Listening): FastifyInstan
     routerOptions: { ignoreTrailingSlash: true },
     loggerInstance: context.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    // By default every request gets a logger of its own, which nothing here uses.
+    childLoggerFactory: (logger) => logger,
   }) as unknown as FastifyInstance;
 
   // The body of a request to an unknown route is not read: its sender has not authenticated.
-  app.addHook('preParsing', async (request, reply, payload) => {
+  app.addHook('preParsing', (request, reply, payload, done) => {
     if (request.is404) answerUnknown(request, reply);
-    return payload;
+    else done(null, payload);
   });
   guardReceiving(app, { bodyMs: context.configuration.server.body_ms });
   decompressBodies(app);
@@ -231,7 +234,7 @@ const EXPOSED_HEADERS: string = [
 /** After too many wrong keys from an address only keys that are already cached are accepted from it. */
 function guardKeys(app: FastifyInstance, context: ApiContext): AddressGuard {
   const addresses = guardAddresses({ wrongKeys: context.configuration.server.wrong_keys_per_minute });
-  app.addHook('onRequest', async (request) => {
+  const check = (request: FastifyRequest) => {
     const refusal = addresses.refusal(request.ip);
     if (refusal === null) return;
     const secrets = secretsOf(request);
@@ -239,7 +242,8 @@ function guardKeys(app: FastifyInstance, context: ApiContext): AddressGuard {
     const isGood = (secret: string) =>
       context.keys.isKnown(secret) || isAdminKey(secret, context.adminKey) || context.adminKeys.isKnown(secret);
     if (secrets.length > 0 && !secrets.some(isGood)) throw new FailureError(refusal);
-  });
+  };
+  app.addHook('onRequest', atOnce(check));
   return addresses;
 }
 

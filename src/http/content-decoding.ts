@@ -37,9 +37,8 @@ export const CONTENT_CODINGS = Object.keys(DECODERS)
 
 /** The header's coding in lower case; null for a body that is not encoded. It may be one that is not known. */
 export function codingOf(header: string | string[] | undefined): string | null {
-  const coding = String(header ?? '')
-    .trim()
-    .toLowerCase();
+  if (header === undefined) return null;
+  const coding = String(header).trim().toLowerCase();
   return coding === '' || coding === 'identity' ? null : coding;
 }
 

@@ -6,16 +6,18 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { CONTENT_CODINGS, codingOf, createDecoder, isKnownCoding } from '../../http/content-decoding.ts';
 
 export function decompressBodies(app: FastifyInstance): void {
-  app.addHook('preParsing', async (request, reply, payload) => {
+  app.addHook('preParsing', (request, reply, payload, done) => {
     const coding = codingOf(request.headers['content-encoding']);
-    if (coding === null) return payload;
+    if (coding === null) return done(null, payload);
     if (!isKnownCoding(coding)) {
       // As RFC 7694 has it.
       reply.header('accept-encoding', CONTENT_CODINGS);
-      throw unsupported(coding);
+      return done(unsupported(coding));
     }
     const source = payload as Readable;
-    return decode(source, createDecoder(coding, await firstByte(source)));
+    firstByte(source)
+      .then((first) => decode(source, createDecoder(coding, first)))
+      .then((decoded) => done(null, decoded), done);
   });
 }
 

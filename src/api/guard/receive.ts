@@ -11,6 +11,7 @@ import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyReques
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import { faultOfName } from '../../protocols/bounds/request-names.ts';
 import type { EncodedAnswer } from '../../protocols/protocol.ts';
+import { atOnce } from './at-once.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -27,15 +28,18 @@ const MAX_PARAMETER_CHARS = 512;
 const MAX_ROOM = 4;
 
 export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: number }): void {
-  app.addHook('onRequest', async (request, reply) => {
+  const check = (request: FastifyRequest, reply: FastifyReply) => {
     if (request.routeOptions.config?.takesWebSockets !== true) refuseUpgrade(request, reply);
     checkAddress(request);
-    if (request.routeOptions.config?.hasStreamedBody !== true) limitBodyTime(request, reply, bodyMs);
-  });
+  };
+  app.addHook('onRequest', atOnce(check));
   // The key has been checked; ask for the body.
-  app.addHook('preParsing', async (request, reply, payload) => {
+  app.addHook('preParsing', (request, reply, payload, done) => {
     if (expectsContinue.has(request.raw)) reply.raw.writeContinue();
-    return payload;
+    // By now, small bodies have arrived.
+    const isAwaited = !request.raw.complete && request.routeOptions.config?.hasStreamedBody !== true;
+    if (isAwaited) limitBodyTime(request, reply, bodyMs);
+    done(null, payload);
   });
   app.addHook('onSend', async (request, reply, payload) => {
     if (request.raw.complete) return payload;
@@ -61,7 +65,8 @@ export function acceptExpectations(server: Server): void {
 
 /** Throws a FailureError for a WebSocket upgrade, so that its client can fall back to HTTP at once. */
 function refuseUpgrade(request: FastifyRequest, reply: FastifyReply): void {
-  if (!/\bwebsocket\b/i.test(request.headers.upgrade ?? '')) return;
+  const { upgrade } = request.headers;
+  if (upgrade === undefined || !/\bwebsocket\b/i.test(upgrade)) return;
   reply.header('upgrade', 'HTTP/1.1');
   const message = 'WebSockets are not available here: send the request over HTTP (streaming is supported).';
   throw new FailureError(createFailure('upgrade_unsupported', message));
@@ -109,6 +114,9 @@ export function receiveBytes(request: FastifyRequest, payload: Readable & Partia
   const { 'content-length': length, 'content-encoding': coding } = request.headers;
   const announced = length === undefined ? null : Number(length);
   if (announced !== null && announced > bodyLimit) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+  // Small bodies arrive with their heads. Node's parser has made a copy of its own.
+  if (announced !== null && announced > 0 && coding === undefined && payload.readableLength === announced)
+    return Promise.resolve(payload.read() as Buffer);
   const pieces: Buffer[] = [];
   let whole: Buffer | null = null;
   let received = 0;
