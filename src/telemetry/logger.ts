@@ -20,16 +20,47 @@ export interface LoggerOptions {
 }
 
 export function createLogger({ level, role, instance, mask }: LoggerOptions): Logger {
-  return pino(
+  const base = { role, ...(instance === undefined ? {} : { instance }) };
+  const timestamp = createTimestamp();
+  const lines = gatherLines((text) => mask?.text(text) ?? text);
+  const begin = `${JSON.stringify(base).slice(1, -1)},`;
+  const logger: Logger = pino(
     {
       level,
-      base: { role, ...(instance === undefined ? {} : { instance }) },
-      timestamp: createTimestamp(),
+      base,
+      timestamp,
       formatters: { level: (label) => ({ level: label }), log: hideFields },
       serializers: { err: (error: Error) => hideFields({ ...pino.stdSerializers.err(error) }) },
+      hooks: {
+        logMethod(args, method, number) {
+          const fields = this === logger ? plainFields(args) : null;
+          if (fields === null) return method.apply(this, args);
+          const label = pino.levels.labels[number]!;
+          lines.write(`{"level":"${label}"${timestamp()},${begin}${fields}"msg":${JSON.stringify(args[1])}}\n`);
+        },
+      },
     },
-    gatherLines((text) => mask?.text(text) ?? text),
+    lines,
   );
+  return logger;
+}
+
+/**
+ * The fields of a record that is an object and a message, as pino writes them, each with a comma; null for any other record,
+ * and for one that JSON cannot print. There are two such records per request, and pino takes 2.2 µs for one instead of 1.4.
+ */
+function plainFields(args: readonly unknown[]): string | null {
+  const [fields, message] = args;
+  if (args.length !== 2 || typeof fields !== 'object' || fields === null || typeof message !== 'string') return null;
+  // pino has its own form for errors, requests and responses, and fills placeholders.
+  if (fields instanceof Error || 'err' in fields || 'headers' in fields || 'setHeader' in fields) return null;
+  if (message.includes('%')) return null;
+  try {
+    const text = JSON.stringify(hideFields(fields as Record<string, unknown>));
+    return text === '{}' ? '' : `${text.slice(1, -1)},`;
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -134,24 +134,33 @@ export interface WorkerMetrics {
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   const metrics = register(registry, 'worker');
   const modelName = boundedNames();
+  /** Deployment and model. Bounded: by the configuration, and by the names that are shown. */
+  const countedModels = new Set<string>();
   return {
     registry,
     attempt(entry) {
       const labels = { provider: entry.provider, deployment: entry.deployment };
-      metrics.attempts.inc({ ...labels, outcome: entry.outcome });
+      metrics.attempts.inc({ provider: entry.provider, deployment: entry.deployment, outcome: entry.outcome });
       metrics.attemptDuration.observe(labels, entry.durationMs / 1_000);
       if (entry.firstByteMs !== null) metrics.attemptFirstByte.observe(labels, entry.firstByteMs / 1_000);
       metrics.queueTime.observe(labels, entry.queueMs / 1_000);
       const costUsd = Number(entry.costPicoUsd) / Number(PICO_PER_USD);
       // Requests for unknown models fail at no cost. Their names must not use up the cap.
       if (entry.inputTokens + entry.outputTokens + costUsd === 0) return;
-      const ofModel = { ...labels, model: modelName(entry.model) };
-      metrics.tokens.inc({ ...ofModel, kind: 'input' }, entry.inputTokens);
-      metrics.tokens.inc({ ...ofModel, kind: 'cached' }, entry.cachedInputTokens);
-      metrics.tokens.inc({ ...ofModel, kind: 'cache_write' }, entry.cacheWriteTokens);
-      metrics.tokens.inc({ ...ofModel, kind: 'output' }, entry.outputTokens);
-      metrics.tokens.inc({ ...ofModel, kind: 'reasoning' }, entry.reasoningTokens);
-      metrics.cost.inc(ofModel, costUsd);
+      const { provider, deployment } = labels;
+      const model = modelName(entry.model);
+      // Every kind has a series from the first call on; after that, zeros change nothing.
+      const isFirst = !countedModels.has(`${deployment} ${model}`);
+      countedModels.add(`${deployment} ${model}`);
+      const count = (kind: string, tokens: number) => {
+        if (tokens > 0 || isFirst) metrics.tokens.inc({ provider, deployment, model, kind }, tokens);
+      };
+      count('input', entry.inputTokens);
+      count('cached', entry.cachedInputTokens);
+      count('cache_write', entry.cacheWriteTokens);
+      count('output', entry.outputTokens);
+      count('reasoning', entry.reasoningTokens);
+      metrics.cost.inc({ provider, deployment, model }, costUsd);
     },
     permitWaits(waits) {
       for (const { provider = OTHERS, reason = '', durationMs } of waits) {
