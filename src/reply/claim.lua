@@ -13,18 +13,19 @@ if not spec then return {'gone'} end
 -- The version is the first member of every spec. The request is left unchanged for a newer worker.
 local version = tonumber(string.match(spec, '"version":(%d+)'))
 if version and version > tonumber(ARGV[5]) then return {'newer', version} end
-if state == 'done' then
-  return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or '', record[8] or 0}
-end
-if step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
+if state ~= 'done' and step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
 if owner and owner ~= ARGV[2] then -- its own claim may arrive twice, as a resent command
   local seen = redis.call('HGET', KEYS[4], owner)
   local time = redis.call('TIME')
   if seen and tonumber(seen) > time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then
-    -- The owner may be alive and have given up this request without being able to record that: ask it.
+    -- The owner may be alive and have given up this request without being able to record that: ask it. One that has sent the last
+    -- frame may still be closing the books, which only it knows in full.
     redis.call('SPUBLISH', ARGV[8] .. owner, '? ' .. ARGV[7])
     return {'owned', owner}
   end
+end
+if state == 'done' then
+  return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or '', record[8] or 0}
 end
 local attempt = tonumber(record[8] or 0) + 1
 redis.call('HSET', KEYS[1], 'attempts', attempt, 'owner', ARGV[2], 'state', 'running')

@@ -8,7 +8,8 @@
 //              has been silent for WORKER_SILENCE_MS, by another worker's `claim` (running, next attempt). That claim asks an
 //              owner that is alive whether it still works on the request; an owner that gave it up while Redis was failing
 //              answers with `disown` (queued).
-//   done       the last frame is in the log. Final.
+//   done       the last frame is in the log. Final. Its owner may still be closing the books: the next `claim` waits for it as
+//              for the owner of a running one.
 // `cancelled` is a flag, not a state: a queued request is dropped at its claim, the owner of a running one is notified.
 
 import { parseFrameId } from '../contracts/frame.ts';

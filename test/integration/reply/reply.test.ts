@@ -133,6 +133,25 @@ describe('ownership of a request', () => {
     expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'owned', owner: 'worker_a' });
   });
 
+  test('a finished request stays with its worker until that has closed the books, and is then finished for others', async () => {
+    const spec = await accept();
+    await createWorkerLiveness(worker, keyspace).heartbeat('worker_a', [0]);
+    const writer = open(spec, await claim(spec, 'worker_a'));
+    writer.whole({ status: 200, headers: {}, isWhole: true }, Buffer.from('{}'));
+    await writer.settled();
+    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'owned', owner: 'worker_a' });
+    await store.disown(spec.requestId, 'worker_a');
+    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toMatchObject({ kind: 'done', attempts: 1 });
+  });
+
+  test('a finished request whose worker is silent is finished for others', async () => {
+    const spec = await accept();
+    const writer = open(spec, await claim(spec, 'worker_dead'));
+    writer.whole({ status: 200, headers: {}, isWhole: true }, Buffer.from('{}'));
+    await writer.settled();
+    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toMatchObject({ kind: 'done' });
+  });
+
   test('the request of a silent worker is taken over, as its next attempt', async () => {
     const spec = await accept();
     await claim(spec, 'worker_dead');
@@ -182,7 +201,7 @@ describe('ownership of a request', () => {
     writer.fail({ code: 'request_cancelled', message: '' });
     await writer.settled();
     expect(await store.cancel(spec.requestId)).toEqual({ kind: 'done' });
-    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toMatchObject({ kind: 'done', outcome: 'failed' });
+    expect(await store.claim(spec.requestId, 0, 'worker_a', 60_000)).toMatchObject({ kind: 'done', outcome: 'failed' });
     told.disconnect();
   });
 
