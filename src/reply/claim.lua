@@ -6,27 +6,30 @@
 --       5 newest contract version that the worker reads, 6 longest body that is returned, bytes, 7 request id,
 --       8 channel prefix of the shard's workers
 -- Returns {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body or ''}
--- or {'moved', step, spec, progress} or {'done', outcome, spec, progress, attempts} or {reason[, detail]}.
+-- or {'moved', step, spec, progress} or {'closed'} or {'done', outcome, spec, progress, attempts} or {reason[, detail]}.
 local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress', 'attempts')
 local spec, step, state, owner = record[1], record[2], record[3], record[4]
 if not spec then return {'gone'} end
 -- The version is the first member of every spec. The request is left unchanged for a newer worker.
 local version = tonumber(string.match(spec, '"version":(%d+)'))
 if version and version > tonumber(ARGV[5]) then return {'newer', version} end
-if state ~= 'done' and step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
-if owner and owner ~= ARGV[2] then -- its own claim may arrive twice, as a resent command
+-- A silent owner is dead; one that is alive is asked whether it works on the request.
+local function is_owned()
   local seen = redis.call('HGET', KEYS[4], owner)
   local time = redis.call('TIME')
-  if seen and tonumber(seen) > time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then
-    -- The owner may be alive and have given up this request without being able to record that: ask it. One that has sent the last
-    -- frame may still be closing the books, which only it knows in full.
-    redis.call('SPUBLISH', ARGV[8] .. owner, '? ' .. ARGV[7])
-    return {'owned', owner}
-  end
+  if not seen or tonumber(seen) <= time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then return false end
+  redis.call('SPUBLISH', ARGV[8] .. owner, '? ' .. ARGV[7])
+  return true
 end
 if state == 'done' then
+  -- Its owner closes its books before it lets the request go. Only if it died in between, another worker does.
+  if owner == ARGV[2] or redis.call('HEXISTS', KEYS[1], 'closed') == 1 then return {'closed'} end
+  if owner and is_owned() then return {'owned', owner} end
   return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or '', record[8] or 0}
 end
+if step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
+-- Its own claim may arrive twice, as a resent command. Another owner may have given up this request without being able to record it.
+if owner and owner ~= ARGV[2] and is_owned() then return {'owned', owner} end
 local attempt = tonumber(record[8] or 0) + 1
 redis.call('HSET', KEYS[1], 'attempts', attempt, 'owner', ARGV[2], 'state', 'running')
 -- The last frame a reader can have seen: fences are never announced.

@@ -36,6 +36,8 @@ export type ClaimResult =
    * `attempts` are the numbers that were given to attempts.
    */
   | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress; attempts: number }
+  /** It has its outcome, and so has the ledger: nothing is left to do. */
+  | { kind: 'closed' }
   /** It has expired or was forgotten. */
   | { kind: 'gone' };
 

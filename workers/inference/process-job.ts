@@ -95,6 +95,7 @@ function withoutClaim(
       return leaveToNewer(context, job, claimed.version);
     case 'done':
       return closeLate(context, job, claimed);
+    case 'closed':
     case 'gone':
       return COMPLETE;
   }

@@ -133,7 +133,7 @@ describe('ownership of a request', () => {
     expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'owned', owner: 'worker_a' });
   });
 
-  test('a finished request stays with its worker until that has closed the books, and is then finished for others', async () => {
+  test('a finished request stays with its worker until that has closed the books, and then nothing is left to do', async () => {
     const spec = await accept();
     await createWorkerLiveness(worker, keyspace).heartbeat('worker_a', [0]);
     const writer = open(spec, await claim(spec, 'worker_a'));
@@ -141,7 +141,7 @@ describe('ownership of a request', () => {
     await writer.settled();
     expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'owned', owner: 'worker_a' });
     await store.disown(spec.requestId, 'worker_a');
-    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toMatchObject({ kind: 'done', attempts: 1 });
+    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'closed' });
   });
 
   test('a finished request whose worker is silent is finished for others', async () => {
@@ -201,8 +201,25 @@ describe('ownership of a request', () => {
     writer.fail({ code: 'request_cancelled', message: '' });
     await writer.settled();
     expect(await store.cancel(spec.requestId)).toEqual({ kind: 'done' });
-    expect(await store.claim(spec.requestId, 0, 'worker_a', 60_000)).toMatchObject({ kind: 'done', outcome: 'failed' });
+    expect(await store.claim(spec.requestId, 0, 'worker_a', 60_000)).toEqual({ kind: 'closed' });
     told.disconnect();
+  });
+
+  test('the books of a request that is done are left to its worker while that one is alive', async () => {
+    const spec = await accept();
+    const writer = open(spec, await claim(spec));
+    writer.fail({ code: 'request_cancelled', message: '' });
+    await writer.settled();
+    const { workers, request } = { workers: keyspace.workers(0), request: keyspace.request(spec.requestId) };
+    const claimBy = (worker: string) => store.claim(spec.requestId, 0, worker, 60_000);
+    await server.client.hdel(workers, 'worker_a');
+    expect(await claimBy('worker_b')).toMatchObject({ kind: 'done', outcome: 'failed', attempts: 1 });
+    await server.client.hset(workers, 'worker_a', Date.now());
+    expect(await claimBy('worker_b')).toEqual({ kind: 'owned', owner: 'worker_a' });
+    expect(await claimBy('worker_a')).toEqual({ kind: 'closed' });
+    await store.disown(spec.requestId, 'worker_a');
+    expect(await claimBy('worker_b')).toEqual({ kind: 'closed' });
+    expect(await server.client.hget(request.record, 'state')).toBe('done');
   });
 
   test('a request that was never accepted, or expired, is missing', async () => {
