@@ -54,9 +54,12 @@ function plainFields(args: readonly unknown[]): string | null {
   if (args.length !== 2 || typeof fields !== 'object' || fields === null || typeof message !== 'string') return null;
   // pino has its own form for errors, requests and responses, and fills placeholders.
   if (fields instanceof Error || 'err' in fields || 'headers' in fields || 'setHeader' in fields) return null;
-  if (message.includes('%')) return null;
+  // Such a form would go past hideFields, and pino does not use it for the fields themselves.
+  if ('toJSON' in fields || message.includes('%')) return null;
   try {
     const text = JSON.stringify(hideFields(fields as Record<string, unknown>));
+    // Lists and boxed values.
+    if (!text.startsWith('{')) return null;
     return text === '{}' ? '' : `${text.slice(1, -1)},`;
   } catch {
     return null;

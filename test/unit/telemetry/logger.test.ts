@@ -41,6 +41,21 @@ logger.error({ err: Object.assign(new Error('refused'), { authorization: 'sk-6',
   expect((failed!.err as { stack: string }).stack).toContain('refused');
 });
 
+test('every line is JSON, whatever form its fields have for JSON; such a form hides no credential from the check', () => {
+  const records = written(`
+const forms = ['text', 7, null, undefined, ['a'], { password: 'sk-1' }];
+for (const form of forms) logger.info({ n: 1, toJSON: () => form }, 'own form');
+logger.info(['a', 'b'], 'list');
+logger.info(new Date(0), 'inherited form');
+logger.info(new String('ab'), 'boxed');`);
+  const messages = [...Array.from({ length: 6 }, () => 'own form'), 'list', 'inherited form', 'boxed'];
+  expect(records.map(({ msg }) => msg)).toEqual(messages);
+  expect(records.map(({ role }) => role)).toEqual(messages.map(() => 'test'));
+  expect(records.slice(0, 6).map(({ n }) => n)).toEqual([1, 1, 1, 1, 1, 1]);
+  expect(records[6]).toMatchObject({ 0: 'a', 1: 'b' });
+  expect(JSON.stringify(records)).not.toContain('sk-');
+});
+
 test('a record without credentials is not copied, and the argument is not changed', () => {
   const plain = { model: 'gpt-4o', err: new Error('as it is'), details: { unpriced: [] } };
   expect(hideFields(plain)).toBe(plain);
