@@ -30,7 +30,7 @@ export function openStreamUsage(context: RelayContext): StreamUsage {
 class OwnEventUsage implements StreamUsage {
   readonly #context: RelayContext;
   #hasShown = false;
-  /** The latest chunk of a provider that sends the usage so far with the answer (docs/reference/openai-chat.md section 9). */
+  /** The latest chunk of a provider that sends usage before the answer is finished (docs/reference/openai-chat.md section 9). */
   #running: { event: SseEvent; chunk: ChatChunk } | null = null;
   /** Identity of the answer, for a usage chunk if the provider sends none. */
   #lastChunk: ChatChunk = {};
@@ -39,24 +39,27 @@ class OwnEventUsage implements StreamUsage {
     this.#context = context;
   }
 
-  relay(event: SseEvent, chunk: ChatChunk, _isFinished: boolean, usage: () => Usage): Buffer | null {
+  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: () => Usage): Buffer | null {
     this.#lastChunk = chunk;
     const counted = readChatUsage(chunk.usage);
     if (counted === null) return event.raw;
     // Impossible counts are not shown here; the estimate follows at the end.
     if (counted.isEstimated) return withoutUsage(event, chunk);
-    if (this.#isShownLater(event, chunk)) return withoutUsage(event, chunk);
+    if (!this.#isShownNow(event, chunk, isFinished)) return withoutUsage(event, chunk);
     this.#hasShown = true;
     return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage())));
   }
 
   /** Clients that add up what they get (LangChain, Pydantic AI: findings/usage-in-every-chunk.sh) must get it once. */
-  #isShownLater(event: SseEvent, chunk: ChatChunk): boolean {
+  #isShownNow(event: SseEvent, chunk: ChatChunk, isFinished: boolean): boolean {
+    if (this.#context.hasRunningUsage === true) return true;
+    // Some providers repeat the usage of the finishing chunk in a chunk of its own.
+    if (this.#hasShown) return false;
     const choices = objectsIn(chunk.choices);
-    if (this.#context.hasRunningUsage === true || choices.length === 0) return false;
-    const isUnfinished = !choices.some((choice) => Boolean(choice.finish_reason));
-    if (isUnfinished || this.#running !== null) this.#running = { event, chunk };
-    return this.#running !== null;
+    const isLast = isFinished && (choices.length === 0 || choices.some((choice) => Boolean(choice.finish_reason)));
+    if (isLast && (choices.length === 0 || this.#running === null)) return true;
+    this.#running = { event, chunk };
+    return false;
   }
 
   end(usage: Usage): Buffer | null {

@@ -72,6 +72,34 @@ describe('a pass-through stream', () => {
     });
   });
 
+  describe('of a provider that repeats the usage has it once', () => {
+    const finish = (index: number, tokens: number) =>
+      chunk(`"choices":[{"index":${index},"delta":{},"finish_reason":"stop"}],${counted(tokens)}`);
+    const counted = (tokens: number) =>
+      `"usage":{"prompt_tokens":8,"completion_tokens":${tokens},"total_tokens":${8 + tokens}}`;
+    const only = (tokens: number) => chunk(`"choices":[],${counted(tokens)}`);
+
+    test.each([
+      ['in the finishing chunk and after it', delta('Hi') + finish(0, 2) + only(2), 1],
+      ['after the answer, twice', delta('Hi', '"stop"') + only(2) + only(2), 1],
+      ['before the answer and after it', only(0) + delta('Hi', '"stop"') + only(2), 1],
+      ['before the end of the answer only', delta('Hi') + only(2) + delta('', '"stop"'), 1],
+      ['in the finishing chunk of each choice', delta('Hi') + finish(0, 1) + finish(1, 2), 2],
+      ['in the finishing chunk of each choice and after it', delta('Hi') + finish(0, 1) + finish(1, 2) + only(2), 2],
+    ])('%s', (_name, text, choices) => {
+      const { bytes, usage } = relay(text + DONE, { choices });
+      expect(bytes.match(/"usage":\{/g)).toHaveLength(1);
+      expect(bytes).toContain(`${counted(2).replace(/}$/, ',"cost":0.00001}')},"cost":0.0001`);
+      expect(bytes.match(/"finish_reason":"stop"/g)).toHaveLength(choices);
+      expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: false });
+    });
+
+    test('but each time for a client that asked for that', () => {
+      const { bytes } = relay(finish(0, 1) + finish(1, 2) + only(2) + DONE, { choices: 2, hasRunningUsage: true });
+      expect(bytes.match(/"usage":\{/g)).toHaveLength(3);
+    });
+  });
+
   test('has no usage for a client that did not request it', () => {
     const { bytes, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE, {
       usageDelivery: 'none',
