@@ -181,6 +181,7 @@ function createGuardedServer(
     {
       headersTimeout: HEAD_LIMIT_MS,
       requestTimeout: 0,
+      requireHostHeader: false,
       shouldUpgradeCallback: (request) => hasWebSockets && isWebSocketUpgrade(request),
     },
     listener,
@@ -203,6 +204,8 @@ async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext)
     methods: ['GET', 'POST', 'DELETE', 'PATCH'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: settings.max_age_seconds,
+    // OPTIONS without the headers of a page is a client that asks what it may do, and no SDK reads the plain text of a refusal.
+    strictPreflight: false,
   };
   await app.register(cors, {
     // Servers and SDKs send no `Origin`; leaving the headers out saves half a kilobyte per answer.

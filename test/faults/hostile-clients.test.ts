@@ -300,6 +300,15 @@ describe('before the key is checked', () => {
     expect(JSON.parse(body)).toMatchObject({ error: { type, message: expect.stringMatching(/HTTP request|headers/) } });
   });
 
+  // Symptom: a 400 without a body. Cause: Node answers it itself. Fix: `requireHost` (guard/receive.ts).
+  test.each(['/v1/chat/completions', '/v1/messages'])('no Host header at %s: the same', async (path) => {
+    const [top, body] = (await speak(head({ 'content-length': 0 }, path).replace('host: x\r\n', ''))).split('\r\n\r\n');
+    expect(top).toMatch(/^HTTP\/1.1 400 [\s\S]*connection: close/);
+    const { type, error } = JSON.parse(body!) as { type?: string; error: object };
+    expect(type).toBe(path === '/v1/messages' ? 'error' : undefined);
+    expect(error).toMatchObject({ type: 'invalid_request_error', message: expect.stringContaining('no Host header') });
+  });
+
   test('an unknown expectation still gets a response', async () => {
     expect(await speak(head({ expect: '200-ok', 'content-length': 0 }))).toMatch(
       /^HTTP\/1.1 401 [\s\S]*invalid_api_key/,
@@ -381,12 +390,18 @@ test('pages of other origins may call, and read the headers that they need', asy
     status: 204,
     origin: '*',
   });
+  expect((await fetch(`${broker.url}/v1/chat/completions`, { method: 'OPTIONS' })).status).toBe(204);
   for (const stream of [false, true]) {
     const { headers } = await ask(broker.url, { prompt: 'Hello.', stream, headers: { origin } });
     expect(headers['access-control-allow-origin']).toBe('*');
     expect(headers['access-control-expose-headers']).toContain('x-request-id');
   }
   expect((await ask(broker.url, { path: '/v1/nowhere', body: chat })).status).toBe(404);
+});
+
+test.each(['0x100000', '1e5', ' ', '5.0'])('a deadline of "%s" is refused', async (deadline) => {
+  const { status } = await ask(broker.url, { prompt: 'Hello.', headers: { 'x-sluice-deadline-ms': deadline } });
+  expect(status).toBe(400);
 });
 
 test('what was billed: only what was answered', async () => {

@@ -23,8 +23,9 @@ const RESERVATION_GRACE_MS = 600_000;
 export function readDeadlineMs(headers: IncomingHttpHeaders, defaultMs: number): number {
   const text = headers['x-sluice-deadline-ms'];
   if (text === undefined) return defaultMs;
-  const deadlineMs = Number(text);
-  if (!Number.isInteger(deadlineMs) || deadlineMs <= 0 || deadlineMs > MAX_DEADLINE_MS) {
+  // `Number` would also read 0x10 and 1e3.
+  const deadlineMs = /^\d+$/.test(String(text)) ? Number(text) : 0;
+  if (deadlineMs <= 0 || deadlineMs > MAX_DEADLINE_MS) {
     throw invalidHeader('x-sluice-deadline-ms', `must be a whole number of milliseconds from 1 to ${MAX_DEADLINE_MS}`);
   }
   return deadlineMs;

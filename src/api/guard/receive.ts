@@ -29,6 +29,7 @@ const MAX_ROOM = 4;
 
 export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: number }): void {
   const check = (request: FastifyRequest, reply: FastifyReply) => {
+    requireHost(request, reply);
     if (request.routeOptions.config?.takesWebSockets !== true) refuseUpgrade(request, reply);
     checkAddress(request);
   };
@@ -61,6 +62,14 @@ export function acceptExpectations(server: Server): void {
     expectsContinue.add(request);
     server.emit('request', request, response);
   });
+}
+
+/** RFC 9112 section 3.2. Node would answer without a body (`requireHostHeader`, off in app.ts). */
+function requireHost({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return;
+  reply.header('connection', 'close');
+  const message = 'This is not a valid HTTP request: it has no Host header.';
+  throw new FailureError(createFailure('request_malformed', message));
 }
 
 /** Throws a FailureError for a WebSocket upgrade, so that its client can fall back to HTTP at once. */
