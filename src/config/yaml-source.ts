@@ -6,6 +6,7 @@ import {
   isAlias,
   isMap,
   isNode,
+  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -45,12 +46,37 @@ export function readYaml(text: string, variables: Variables | null): YamlSource 
   if (meaningless.length > 0) return { faults: meaningless, value: undefined, lineOf };
   const faults = variables === null ? [] : expandVariables(document, variables, lineAt);
   try {
-    return { faults, value: document.toJS(), lineOf };
+    if (expandedSize(document) > MAX_EXPANDED_NODES) {
+      const line = lineAt(firstAlias(document)?.range?.[0]);
+      return { faults: [{ line, message: 'its aliases (*name) expand to too many values' }], value: undefined, lineOf };
+    }
+    // The reader's own bound counts the uses of an anchor, of which a long file may have hundreds, not what they expand to.
+    return { faults, value: document.toJS({ maxAliasCount: -1 }), lineOf };
   } catch {
-    // Only aliases of lists of aliases can fail here: they would grow beyond any memory.
-    const line = lineAt(firstAlias(document)?.range?.[0]);
-    return { faults: [{ line, message: 'its aliases (*name) expand to too many values' }], value: undefined, lineOf };
+    // Nothing but the stack can end here: a long chain of merges is followed by calls within calls.
+    return { faults: [{ line: null, message: 'nested too deeply' }], value: undefined, lineOf };
   }
+}
+
+/** Aliases of lists of aliases grow beyond any memory in a few lines; no file that a person wrote comes near this. */
+const MAX_EXPANDED_NODES = 1_000_000;
+
+/** Nodes of the document with every alias replaced by what it stands for; Infinity beyond all numbers. No alias may be inside of its target. */
+function expandedSize(document: Document): number {
+  const anchored = new Map<string, unknown>();
+  const sizes = new Map<unknown, number>();
+  const sizeOf = (node: unknown): number => {
+    if (isAlias(node)) return sizes.get(anchored.get(node.source)) ?? 1;
+    if (isPair(node)) return sizeOf(node.key) + sizeOf(node.value);
+    // An alias means the last such anchor that begins before it.
+    const anchor = isMap(node) || isSeq(node) || isScalar(node) ? node.anchor : undefined;
+    if (anchor !== undefined) anchored.set(anchor, node);
+    let size = 1;
+    if (isMap(node) || isSeq(node)) for (const item of node.items) size += sizeOf(item);
+    if (anchor !== undefined) sizes.set(node, size);
+    return size;
+  };
+  return sizeOf(document.contents);
 }
 
 function messageOf({ code, message }: YAMLError): string {

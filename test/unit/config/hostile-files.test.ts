@@ -32,7 +32,9 @@ function faultsAt(path: string): string[] {
 }
 
 const PROVIDER = 'providers: { a: { protocols: [openai-chat], base_url: "http://127.0.0.1:1/v1", api_key: k } }\n';
-const aliases = (name: string, of: string) => `${name}: &${name} [${Array(9).fill(`*${of}`).join(', ')}]\n`;
+const nine = (of: string) => Array(9).fill(`*${of}`).join(', ');
+const aliases = (name: string, of: string) => `${name}: &${name} [${nine(of)}]\n`;
+const merges = (name: string, of: string) => `${name}: &${name} { <<: [${nine(of)}] }\n`;
 
 describe('what YAML allows and a configuration cannot mean', () => {
   test.each([
@@ -40,7 +42,12 @@ describe('what YAML allows and a configuration cannot mean', () => {
     ['an alias inside of itself', 'models: &all\n  a: *all\n', ['2: the alias *all is inside of what it stands for']],
     [
       'aliases that grow beyond any memory',
-      `x: &x [1]\n${aliases('a', 'x')}${aliases('b', 'a')}${aliases('c', 'b')}${aliases('d', 'c')}${aliases('e', 'd')}`,
+      `x: &x [1]\n${aliases('a', 'x')}${aliases('b', 'a')}${aliases('c', 'b')}${aliases('d', 'c')}${aliases('e', 'd')}${aliases('f', 'e')}`,
+      ['2: its aliases (*name) expand to too many values'],
+    ],
+    [
+      'merges that grow beyond any memory',
+      `x: &x { k: 1 }\n${merges('a', 'x')}${merges('b', 'a')}${merges('c', 'b')}${merges('d', 'c')}${merges('e', 'd')}${merges('f', 'e')}`,
       ['2: its aliases (*name) expand to too many values'],
     ],
     ['a merge of no map', 'server:\n  <<: 5\n', ['2: << must be followed by an alias of a map']],
@@ -77,6 +84,15 @@ describe('what YAML allows and a configuration cannot mean', () => {
 
   test('a folder in place of a file', () => {
     expect(faultsAt(directory)).toEqual(['null: cannot be read (EISDIR)']);
+  });
+
+  test.each([
+    ['an alias', '*d'],
+    ['a merge', '{ <<: *d, model: y }'],
+  ])('one anchor can be used 150 times by %s', (_name, use) => {
+    const models = Array.from({ length: 150 }, (_, at) => `  m${at}: { deployments: [${use}] }\n`).join('');
+    const first = '  first: { deployments: [&d { provider: a, model: x }] }\n';
+    expect(faultsOf(`${PROVIDER}models:\n${first}${models}`)).toEqual([]);
   });
 
   test('maps can be merged, and aliases can be used twice', () => {
