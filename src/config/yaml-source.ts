@@ -123,9 +123,11 @@ function isMerge({ value }: Scalar): boolean {
   return typeof value === 'symbol' || value === '<<';
 }
 
+/** A map or a list of maps. A list in a list is none, and could be the list itself. */
 function isMergeable(value: unknown, document: Document): boolean {
-  const target = isAlias(value) ? value.resolve(document) : value;
-  return isMap(target) || (isSeq(target) && target.items.every((item) => !isSeq(item) && isMergeable(item, document)));
+  const resolved = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
+  const target = resolved(value);
+  return isMap(target) || (isSeq(target) && target.items.every((item) => isMap(resolved(item))));
 }
 
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}$]*))?\}/g;

@@ -41,6 +41,11 @@ describe('what YAML allows and a configuration cannot mean', () => {
     ['an alias of nothing', 'server:\n  port: *none\n', ['2: no anchor &none stands before this alias']],
     ['an alias inside of itself', 'models: &all\n  a: *all\n', ['2: the alias *all is inside of what it stands for']],
     [
+      'a merge of a list inside of itself',
+      'a: &x [*x]\nb:\n  <<: *x\n',
+      ['1: the alias *x is inside of what it stands for', '3: << must be followed by an alias of a map'],
+    ],
+    [
       'aliases that grow beyond any memory',
       `x: &x [1]\n${aliases('a', 'x')}${aliases('b', 'a')}${aliases('c', 'b')}${aliases('d', 'c')}${aliases('e', 'd')}${aliases('f', 'e')}`,
       ['2: its aliases (*name) expand to too many values'],
