@@ -34,6 +34,12 @@ case $SLUICE_REDIS_URL in
   *) redis() { redis-cli -u "$SLUICE_REDIS_URL" --no-auth-warning "$@"; } ;;
 esac
 
+# Redis' setting while the script has changed it; a trap on RETURN would not come when `set -e` or a signal ends the script.
+percentage=
+restore_rewrites() {
+  [ -z "$percentage" ] || redis config set auto-aof-rewrite-percentage "$percentage" > /dev/null
+}
+
 copy_redis() {
   local directory appendonly
   directory=$(redis config get dir 2> /dev/null | tail -1 || true)
@@ -44,12 +50,16 @@ copy_redis() {
     return
   fi
   # During a rewrite of the file its parts do not match at any moment.
-  local percentage
+  trap restore_rewrites EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   percentage=$(redis config get auto-aof-rewrite-percentage | tail -1)
   redis config set auto-aof-rewrite-percentage 0 > /dev/null
-  trap 'redis config set auto-aof-rewrite-percentage "$percentage" > /dev/null' RETURN
   while redis info persistence | grep -q '^aof_rewrite_in_progress:1'; do sleep 0.2; done
   cp -r "$directory/appendonlydir" "$folder/"
+  restore_rewrites
+  percentage=
+  trap - EXIT INT TERM
   echo "Redis: the append-only file, $(du -sh "$folder/appendonlydir" | cut -f1)"
 }
 
