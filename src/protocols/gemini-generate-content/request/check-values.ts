@@ -19,6 +19,7 @@ const EXPECTED = {
   object: 'an object',
   objects: 'a list of objects',
   texts: 'a list of strings',
+  jsonSchema: 'an object or a boolean',
 } as const;
 
 const isText = (value: unknown) => typeof value === 'string';
@@ -30,6 +31,8 @@ const FITS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   object: isObject,
   objects: (value) => asRepeated(value).every(isObject),
   texts: (value) => asRepeated(value).every(isText),
+  // `true` is the JSON Schema of every value, `false` that of none.
+  jsonSchema: (value) => isObject(value) || typeof value === 'boolean',
 };
 
 const REQUEST: Members = { contents: 'objects', generationConfig: 'object', tools: 'objects', toolConfig: 'object' };
@@ -61,7 +64,7 @@ const CONFIG: Members = {
   responseModalities: 'texts',
   responseMimeType: 'text',
   responseSchema: 'object',
-  responseJsonSchema: 'object',
+  responseJsonSchema: 'jsonSchema',
   thinkingConfig: 'object',
   imageConfig: 'object',
   speechConfig: 'object',
@@ -70,7 +73,7 @@ const FUNCTION: Members = {
   name: 'text',
   description: 'text',
   parameters: 'object',
-  parametersJsonSchema: 'object',
+  parametersJsonSchema: 'jsonSchema',
 };
 const CALLING: Members = { mode: 'text', allowedFunctionNames: 'texts' };
 

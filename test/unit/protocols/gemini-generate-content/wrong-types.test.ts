@@ -77,6 +77,12 @@ test.each<[string, object, string, string]>([
   ['stop sequences of 5', config({ stopSequences: [5] }), 'generationConfig.stopSequences', 'a list of strings'],
   ['a schema in words', config({ response_schema: 'x' }), 'generationConfig.responseSchema', 'an object'],
   [
+    'a JSON Schema in words',
+    config({ responseJsonSchema: 'x' }),
+    'generationConfig.responseJsonSchema',
+    'an object or a boolean',
+  ],
+  [
     'a budget in words',
     config({ thinkingConfig: { thinkingBudget: 'x' } }),
     'generationConfig.thinkingConfig.thinkingBudget',
@@ -103,4 +109,15 @@ test.each<[string, object, string, string]>([
 test('null and numbers in texts are what proto3 JSON says', () => {
   const request = config({ temperature: '0.5', maxOutputTokens: '7', stopSequences: null, thinkingConfig: null });
   expect(decodeGeminiRequest(request)).toMatchObject({ sampling: { temperature: 0.5 }, maxOutputTokens: 7 });
+});
+
+test.each([true, false])('the JSON Schema %s, which has no keywords, asks for JSON and for any arguments', (schema) => {
+  const request = {
+    ...config({ responseMimeType: 'application/json', responseJsonSchema: schema }),
+    tools: [{ functionDeclarations: [{ name: 'f', parametersJsonSchema: schema }] }],
+  };
+  expect(decodeGeminiRequest(request)).toMatchObject({
+    output: { kind: 'json' },
+    tools: [{ kind: 'function', name: 'f' }],
+  });
 });
