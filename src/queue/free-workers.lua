@@ -5,14 +5,15 @@
 -- KEYS  1 its sign of life, then per listed queue: free workers; then the leases of all of its queues
 -- ARGV  1 worker, 2 how long the sign lasts, ms, 3 options of a job (JSON), 4 number of listed queues, then for each of these: its
 --       room (used if the worker is not listed yet), correction
--- Returns {counted room per listed queue, correction included}, and {place among the leases' keys (from 1), number of lost leases}
--- of the queues that lost some, one after the other.
+-- Returns {counted room per listed queue, correction included}, {place among the leases' keys (from 1), number of lost leases} of
+-- the queues that lost some, one after the other, and 1 if the sign had not expired, else 0: its worker may have been removed from
+-- any list since.
 
 -- After Redis was frozen, all leases have expired: workers get this long to renew them. The score of a suspected lease is minus
 -- the time (unix ms) from which it was suspected.
 local SUSPECTED_MS = 1000
 local MOST_AT_ONCE = 100
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+local was_alive = redis.call('SET', KEYS[1], '1', 'PX', ARGV[2], 'GET')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -67,4 +68,4 @@ for from = listed + 2, #KEYS, GROUP do
     end
   end
 end
-return {counted, lost}
+return {counted, lost, was_alive and 1 or 0}

@@ -77,7 +77,9 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
     ];
     const each = due.flatMap(({ drift }, index) => [rooms[index]!, drift.correction()]);
     const args = [workerId, SIGN_LASTS_MS, STORED_OPTIONS, due.length, ...each];
-    const [counted, lost] = (await runCall(redis, { script: freeWorkersScript, keys, args })) as [number[], number[]];
+    const reply = await runCall(redis, { script: freeWorkersScript, keys, args });
+    const [counted, lost, wasAlive] = reply as [number[], number[], 0 | 1];
+    if (wasAlive === 0) for (const { drift } of all) drift.forget();
     for (const [index, { drift }] of due.entries()) drift.note(rooms[index]!, counted[index]!);
     for (let at = 0; at < lost.length; at += 2) options.onLost?.(all[lost[at]! - 1]!.provider, lost[at + 1]!);
   }
@@ -156,6 +158,11 @@ class Drift {
   note(room: number, counted: number): void {
     this.#room = room;
     this.#seen = [...this.#seen, room - counted].slice(-LOOKS);
+  }
+
+  /** The next sign checks it. */
+  forget(): void {
+    this.#room = null;
   }
 
   /** Not listed yet, or the last check found a difference, or the room has changed since. */

@@ -7,7 +7,7 @@
 --       clock of Redis, 6 the worker in the same process, or ''; as a part of another script also `time`, by the clock of Redis
 -- Returns the worker, or false if the request must wait.
 
--- A worker that is passed over is gone or stopped; a healthy worker lists itself again within a second.
+-- A worker that is passed over is gone or stopped; a healthy worker lists itself again within two seconds.
 local MOST_LOOKED_AT = 8
 -- A call that arrives later was held up by a frozen or unreachable Redis. Its client has already been refused, so the request is
 -- queued, where the cancellation that follows finds it.

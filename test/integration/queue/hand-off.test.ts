@@ -195,6 +195,43 @@ test('a wrong count is corrected', async () => {
   await waitFor('its room', async () => (await room()) === SLOTS, 10_000);
 });
 
+test('a worker of many queues that Redis has forgotten is in all their lists again after two signs', async () => {
+  const QUEUES = 400;
+  /** Each sign reads it once or twice. */
+  let readsOfRoom = 0;
+  const names = Array.from({ length: QUEUES }, (_, index) => `${provider}-${index}`);
+  const lists = names.map((name) => keyspace.freeWorkers(`${name}-interactive`, name));
+  const areListed = async () => (await redis.exists(...lists)) === QUEUES;
+  const ofMany = await connectRedis({ kind: 'standalone', url: server.url }, 'subscriber', () => undefined);
+  const many = createHandOffDesk({
+    redis,
+    channel: ofMany,
+    keyspace,
+    workerId: 'worker_many',
+    receive: () => undefined,
+    onError: () => undefined,
+  });
+  try {
+    const queues = names.map((name, index) => ({
+      provider: name,
+      get room() {
+        if (index === 0) readsOfRoom += 1;
+        return SLOTS;
+      },
+    }));
+    await many.open(queues);
+    await waitFor('all queues to list the worker', areListed);
+    const before = readsOfRoom;
+    await redis.unlink(`${keyspace.handOff.sign}worker_many`, ...lists);
+    await waitFor('all queues to list it again', areListed, 20_000);
+    // In rotation it would take ten signs.
+    expect(readsOfRoom - before).toBeLessThan(8);
+  } finally {
+    await many.close();
+    disconnectRedis(ofMany);
+  }
+});
+
 test('a message is decoded as it was encoded', () => {
   const spec = '{"requestId":"req_1"}';
   const header = (permit: string) => `1-7 ${permit} ${spec.length}\n`;
