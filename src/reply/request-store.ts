@@ -102,8 +102,11 @@ export interface RequestStore {
   numberBeside(requestId: string, workerId: string, progress: RequestProgress): Promise<number | null>;
   /** Stores what the owner's ended attempts have cost while another one runs, for the next delivery. */
   noteProgress(requestId: string, workerId: string, progress: RequestProgress): Promise<void>;
-  /** The worker does not work on the request, although the record names it as owner: the next delivery may claim it. */
-  disown(requestId: string, workerId: string): Promise<void>;
+  /**
+   * The worker does not work on the request, although the record names it as owner: the next delivery may claim it.
+   * @param booksAre of a request that is done: with `open`, the next delivery closes them.
+   */
+  disown(requestId: string, workerId: string, booksAre: 'closed' | 'open'): Promise<void>;
   /** False if the worker no longer owns the request. */
   release(requestId: string, workerId: string, change: ReleaseChange): Promise<boolean>;
   cancel(requestId: string): Promise<CancelResult>;
@@ -236,8 +239,9 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       await runScript(redis, besideScript, [record], [workerId, JSON.stringify(progress), 0]);
     },
 
-    async disown(requestId, workerId) {
-      await runScript(redis, disownScript, [keyspace.request(requestId).record], [workerId]);
+    async disown(requestId, workerId, booksAre) {
+      const args = [workerId, booksAre === 'closed' ? 1 : ''];
+      await runScript(redis, disownScript, [keyspace.request(requestId).record], args);
     },
 
     async release(requestId, workerId, change) {

@@ -125,7 +125,11 @@ export async function giveBack(context: InferenceContext, delivery: Delivery): P
 export async function lose(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   const { spec, step, progress, writer, cancellation } = delivery;
   const isGone = await context.replyLog.isGone(spec.requestId).catch(() => false);
-  if (!isGone) return LOST;
+  if (!isGone) {
+    // If it is this worker's all the same (Redis stored what it seemed to refuse), the next delivery ends it.
+    await insist(context, () => context.store.disown(spec.requestId, context.workerId, 'open'));
+    return LOST;
+  }
   const failure = cancellation.failure ?? createFailure('worker_lost', 'The request has no record any more.');
   const answeredBy = writer.hasAnswered ? step : null;
   await insist(context, () =>

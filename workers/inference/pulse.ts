@@ -54,7 +54,7 @@ export async function listenForControl(
   const control = Array.from({ length: replyShards }, (_, shard) => keyspace.controlChannel(shard, context.workerId));
   const answer = (requestId: string) => {
     if (context.active.has(requestId)) return;
-    context.store.disown(requestId, context.workerId).catch(onError);
+    context.store.disown(requestId, context.workerId, 'closed').catch(onError);
     // The request may never have arrived; the permit handed over with it is then unused. A settled attempt is closed already.
     context.limiter.forget(attemptId(requestId, 1)).catch(onError);
   };

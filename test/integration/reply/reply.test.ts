@@ -140,7 +140,7 @@ describe('ownership of a request', () => {
     writer.whole({ status: 200, headers: {}, isWhole: true }, Buffer.from('{}'));
     await writer.settled();
     expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'owned', owner: 'worker_a' });
-    await store.disown(spec.requestId, 'worker_a');
+    await store.disown(spec.requestId, 'worker_a', 'closed');
     expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'closed' });
   });
 
@@ -217,9 +217,20 @@ describe('ownership of a request', () => {
     await server.client.hset(workers, 'worker_a', Date.now());
     expect(await claimBy('worker_b')).toEqual({ kind: 'owned', owner: 'worker_a' });
     expect(await claimBy('worker_a')).toEqual({ kind: 'closed' });
-    await store.disown(spec.requestId, 'worker_a');
+    await store.disown(spec.requestId, 'worker_a', 'closed');
     expect(await claimBy('worker_b')).toEqual({ kind: 'closed' });
     expect(await server.client.hget(request.record, 'state')).toBe('done');
+  });
+
+  test('the books of a request that is done are closed by another worker if its own has given it up without closing them', async () => {
+    const spec = await accept();
+    await createWorkerLiveness(worker, keyspace).heartbeat('worker_a', [0]);
+    const writer = open(spec, await claim(spec));
+    writer.fail({ code: 'request_cancelled', message: '' });
+    await writer.settled();
+    await store.disown(spec.requestId, 'worker_a', 'open');
+    expect(await store.claim(spec.requestId, 0, 'worker_a', 60_000)).toMatchObject({ kind: 'done', attempts: 1 });
+    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toMatchObject({ kind: 'done', attempts: 1 });
   });
 
   test('a request that was never accepted, or expired, is missing', async () => {
