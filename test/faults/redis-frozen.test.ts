@@ -92,6 +92,8 @@ test('what was billed: each call once, nothing for refused requests', async () =
   );
   expectLedgerEqualsBill(rows, vendors);
   expect(vendors.primary.stats().calls).toBe(2 * STREAMS);
+  // What was sent for them reached Redis after the thaw, and wrote nothing that a worker could have taken.
+  expect(await broker.redis.client.info('errorstats')).toMatch(/errorstat_LATE:count=\d/);
 });
 
 test('what happens to the next request: it is answered, without a restart', async () => {

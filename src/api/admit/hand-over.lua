@@ -7,8 +7,12 @@
 -- ARGV  1 to 4 of accept, 5 '1' if it has an idempotency key, 6 and 7 calls of enter ('': already counted) and add, as JSON: they
 --       are rarely made, 8 what the worker must know of the permit; then of offer (the first '': not offered); of permit (the first
 --       '': the worker asks for it); of accept from the fifth on
--- Returns {reply of accept, reply of enter or nil[, fence and permit, as in the message, for the worker in the same process]}.
+-- Returns {reply of accept, reply of enter or nil[, fence and permit, as in the message, for the worker in the same process]}, or the
+-- error LATE.
 local OFFER, PERMIT = 9, 15
+-- A call that arrives later was held up by a frozen Redis, and its client has been refused (PRODUCER_SILENCE_MS in storage/redis.ts).
+-- Nothing is written: a worker might take the request before its cancellation arrives.
+local LATE_MS = 2000
 local function args_of(first, last)
   local args = {unpack(ARGV, first, last)}
   args.time = ARGV.time
@@ -28,6 +32,9 @@ if ARGV[5] ~= '' then
 end
 ARGV.time = redis.call('TIME')
 local offered = ARGV[OFFER] ~= '' and args_of(OFFER, PERMIT - 1)
+if offered and ARGV.time[1] * 1000 + math.floor(ARGV.time[2] / 1000) - tonumber(offered[5]) > LATE_MS then
+  return redis.error_reply('LATE the call was held up for too long')
+end
 request.find_worker = offered and function() return offer({KEYS[2], KEYS[3]}, offered) end
 local accepted = accept({KEYS[1], KEYS[5]}, request)
 if accepted.err then return accepted end

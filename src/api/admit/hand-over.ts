@@ -104,22 +104,26 @@ export function createHandOver(parts: HandOverParts): HandOver {
 
   async function inOneStep(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver> {
     const { accept, enter, add } = callsOf(request, entry);
-    const offered = entry === null ? null : offerCalls(parts, request);
-    const { offer = null, permit = null, limits = '' } = offered ?? {};
     const [record, ...idempotencyKey] = accept.keys;
-    // The record's key stands for one that is not used: a Redis user may be allowed keys of Sluice only.
-    const keys = [record!, ...(offer?.keys ?? [record!, record!]), permit?.keys[0] ?? record!, ...idempotencyKey];
-    const args = [
-      ...accept.args.slice(0, ACCEPT_ARGUMENTS),
-      idempotencyKey.length === 0 ? '' : '1',
-      enter === null ? '' : written(enter),
-      written(add),
-      limits,
-      ...(offer?.args ?? NOT_OFFERED),
-      ...(permit?.args ?? ['']),
-      ...accept.args.slice(ACCEPT_ARGUMENTS),
-    ];
-    const reply = await runScript(redis, handOverScript, keys, args);
+    const send = (offered: OfferCalls | null) => {
+      const { offer = null, permit = null, limits = '' } = offered ?? {};
+      // The record's key stands for one that is not used: a Redis user may be allowed keys of Sluice only.
+      const keys = [record!, ...(offer?.keys ?? [record!, record!]), permit?.keys[0] ?? record!, ...idempotencyKey];
+      return runScript(redis, handOverScript, keys, [
+        ...accept.args.slice(0, ACCEPT_ARGUMENTS),
+        idempotencyKey.length === 0 ? '' : '1',
+        enter === null ? '' : written(enter),
+        written(add),
+        limits,
+        ...(offer?.args ?? NOT_OFFERED),
+        ...(permit?.args ?? ['']),
+        ...accept.args.slice(ACCEPT_ARGUMENTS),
+      ]);
+    };
+    const offered = entry === null ? null : offerCalls(parts, request);
+    const limits = offered?.limits ?? '';
+    // This process still waits: it was not late, the clock of Redis has moved. Without an offer the time of sending is not told.
+    const reply = await send(offered).catch((error: Error) => (isLate(error) ? send(null) : Promise.reject(error)));
     const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
     // The first argument of `accept` is the spec as JSON: passed as text, so that neither side can change the other's objects.
     if (grant !== undefined) {
@@ -144,6 +148,13 @@ export function createHandOver(parts: HandOverParts): HandOver {
   }
 
   return { handOver: isCluster(redis) ? stepByStep : inOneStep };
+}
+
+type OfferCalls = NonNullable<ReturnType<typeof offerCalls>>;
+
+/** The answer of hand-over.lua to a call that a frozen Redis has held up for too long. */
+function isLate({ message }: Error): boolean {
+  return message.startsWith('LATE ');
 }
 
 /** Calls that hand a request to a free worker, usually with a permit for its first call; null if it is queued in any case. */
