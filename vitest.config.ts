@@ -7,7 +7,7 @@ const QUICK = ['test/{unit,conformance,integration,fuzz}/**/*.test.ts', 'simulat
 /** Real processes. */
 const BROKERS = ['test/{e2e,faults}/**/*.test.ts'];
 /** Both projects share them. Tests with processes wait for much of their time, so that there are more than a small machine has cores. */
-const MAX_WORKERS = 6;
+const MAX_WORKERS = 4;
 
 const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/run-reporter.ts'];
 if (process.env.CI) reporters.push(['json', { outputFile: '.ci/results.json' }]);
