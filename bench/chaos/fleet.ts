@@ -1,6 +1,7 @@
 // The processes under test: killed at random, restarted at once, and stopped at the end.
 import { nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import type { TestBroker, TestProcess } from '#test/support/broker.ts';
+import { isAlive } from '#test/support/end-with-parent.ts';
 
 /** `combined`: an API and a worker in one process. */
 type Tier = 'api' | 'worker' | 'combined';
@@ -116,15 +117,6 @@ export function createFleet(broker: TestBroker): Fleet {
 
 function urlOf({ details }: TestProcess): string {
   return String(details.url);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export function pause(durationMs: number): Promise<void> {

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { isAlive } from '#test/support/end-with-parent.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const PARENT = `
@@ -10,15 +11,6 @@ const PARENT = `
   import { endWithParent } from '#test/support/end-with-parent.ts';
   const children = [1, 2].map(() => endWithParent(spawn('sleep', ['600'])));
   console.log(children.map(({ pid }) => pid).join(' '));`;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 test.each([
   { how: 'SIGTERM', signal: 'SIGTERM', status: 143 },

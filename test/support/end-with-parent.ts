@@ -17,6 +17,16 @@ export function endWithParent<Child extends ChildProcess>(child: Child, signal: 
   return child;
 }
 
+/** Whether a process with this id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** As a shell reports a process that a signal has ended. */
 const exits = SIGNALS.map((name) => ({ name, exit: () => process.exit(128 + constants.signals[name]) }));
 
