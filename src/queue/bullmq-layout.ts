@@ -103,8 +103,13 @@ export const LOCK_DURATION_MS = 6_000;
 /** The same for a request without a job; it is suspected for another second before it becomes one (free-workers.lua). */
 export const LEASE_MS = 5_500;
 
+/** Prefix of the queue's keys. */
+export function queueBase(keyspace: Keyspace, provider: string, lane: Lane): string {
+  return `${keyspace.queuePrefix(provider)}:${queueName(provider, lane)}:`;
+}
+
 export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): QueueLayout {
-  const base = `${keyspace.queuePrefix(provider)}:${queueName(provider, lane)}:`;
+  const base = queueBase(keyspace, provider, lane);
   const freeWorkers = keyspace.freeWorkers(queueName(provider, lane), provider);
   const leases = keyspace.leases(queueName(provider, lane), provider);
   const takeKeys = [`${base}wait`, freeWorkers];

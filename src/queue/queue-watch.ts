@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'bullmq';
 import type { Lane } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { LOCK_DURATION_MS, queueName, RareWorker } from './bullmq-layout.ts';
+import { LOCK_DURATION_MS, queueBase, queueName, RareWorker } from './bullmq-layout.ts';
 import type { QuietQueues } from './quiet-queues.ts';
 
 export interface QueueWatchOptions {
@@ -41,7 +41,7 @@ export class QueueWatch {
   constructor(options: QueueWatchOptions) {
     this.#options = options;
     this.#name = queueName(options.provider, options.lane);
-    this.#base = `${options.keyspace.queuePrefix(options.provider)}:${this.#name}:`;
+    this.#base = queueBase(options.keyspace, options.provider, options.lane);
     if (options.quiet === undefined) this.wake();
   }
 
